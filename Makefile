@@ -1,0 +1,39 @@
+# `make demo` shows the whole of ReLLa on a laptop; `make test` passes the tests. Either sets everything up first.
+PYTHON ?= python3
+VENV   ?= .venv
+PY     := $(VENV)/bin/python
+READY  := $(VENV)/.installed
+
+.PHONY: demo test test-slow lint bench clean help
+
+help:
+	@echo "make demo       everything on a small generated corpus: data set, base model, adapter, scores, cards"
+	@echo "make test       the tests (offline, under 10 minutes)"
+	@echo "make test-slow  the slow tests and the ones on real data"
+	@echo "make lint       ruff"
+	@echo "make bench      the benchmarks, each writing benchmarks/results/<name>.md"
+	@echo "make clean      remove what the commands made, except $(VENV)"
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed, $(PYTHON) is {v[0]}.{v[1]}. Say which one to use: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -e ".[quant,embed,dev]"
+	@touch $@
+
+demo: $(READY)
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" bash training/recipes/demo/run.sh
+
+test: $(READY)
+	$(PY) -m pytest -q -m "not slow and not real_data"
+
+test-slow: $(READY)
+	$(PY) -m pytest -q -m "slow or real_data"
+
+lint: $(READY)
+	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+
+bench: $(READY)
+	for b in benchmarks/*.py; do $(PY) $$b || exit 1; done
+
+clean:
+	rm -rf rella runs raw .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,71 @@
+"""The corpora: each file here holds the facts and the words of one, and adding a file is registering it.
+
+A corpus file defines ``CORPUS``. Facts: where the raw files lie, how they are read, what a positive label is. Words: how a
+user, an item and a rating are put in English. The frame of the sentences around them is a prompt style's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from dataset_builders.raw.archive import Archive, RawFiles
+
+
+@dataclass(frozen=True)
+class RawTables:
+    """What a corpus reads: `users` (user_id, text fields), `items` (item_id, text fields) and
+    `interactions` (user_id, item_id, rating, timestamp), checked against each other, in any order."""
+
+    users: pl.DataFrame
+    items: pl.DataFrame
+    interactions: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words a prompt style and an item description need; every function maps a table to a column, never one row."""
+
+    profile: Callable[[pl.DataFrame], pl.Series]  # users -> opening sentence
+    subject: Callable[[pl.DataFrame], pl.Series]  # users -> "he", "she" or "the user"
+    title: Callable[[pl.DataFrame], pl.Series]  # items -> how the item is named in a prompt
+    description: Callable[[pl.DataFrame], pl.Series]  # items -> one sentence per field, for the item vectors
+    item: str  # "movie"
+    consumed: str  # "watched"
+
+
+@dataclass(frozen=True)
+class Corpus:
+    id: str
+    name: str
+    summary: str
+    licence: str  # a Hub licence identifier
+    terms: str  # what the licence allows, in a sentence
+    citation: str  # BibTeX
+    archive: Archive | None  # None: the project generates the corpus
+    generate: Callable[[Path], Path] | None  # writes the raw files into a folder
+    files: list[str]
+    read: Callable[[RawFiles], RawTables]
+    label_threshold: float  # label = rating > threshold
+    minimum_history: int
+    rating_range: tuple[float, float]
+    group_field: str  # the item field whose distinct values among the shown behaviors measure heterogeneity
+    words: Words
+    expected_rows: dict[str, int]  # of the official archive; empty where none is known
+
+
+def corpus_ids() -> list[str]:
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def load_corpus(corpus_id: str) -> Corpus:
+    if corpus_id not in corpus_ids():
+        raise ValueError(
+            f"There is no corpus {corpus_id!r}. Got: {', '.join(corpus_ids())} (dataset_builders/corpora/)."
+        )
+    return importlib.import_module(f"{__name__}.{corpus_id}").CORPUS

@@ -1,0 +1,161 @@
+"""MovieLens-1M: 1,000,209 ratings (1 to 5 stars) of 3,706 movies by 6,040 users, 2000 to 2003.
+
+Source: F. M. Harper and J. A. Konstan, "The MovieLens Datasets: History and Context", ACM TiiS 5(4), 2015; the README of
+the archive gives the codes. ReLLa, section 4.1.1: label = rating > 3, a movie's genre is its first one.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from dataset_builders.corpora import Corpus, RawTables, Words
+from dataset_builders.raw.archive import Archive, RawFiles
+from dataset_builders.raw.delimited import read_delimited, require
+
+# The bounds of the last groups as ReLLa prints them ("50-55", "above 56"), so that prompts agree with the paper's.
+AGES = {1: "under 18", 18: "18-24", 25: "25-34", 35: "35-44", 45: "45-49", 50: "50-55", 56: "above 56"}
+GENDERS = {"M": "male", "F": "female"}
+OCCUPATIONS = [
+    "other or not specified",
+    "academic/educator",
+    "artist",
+    "clerical/admin",
+    "college/grad student",
+    "customer service",
+    "doctor/health care",
+    "executive/managerial",
+    "farmer",
+    "homemaker",
+    "K-12 student",
+    "lawyer",
+    "programmer",
+    "retired",
+    "sales/marketing",
+    "scientist",
+    "self-employed",
+    "technician/engineer",
+    "tradesman/craftsman",
+    "unemployed",
+    "writer",
+]
+
+
+def read(raw: RawFiles) -> RawTables:
+    """Read `users.dat`, `movies.dat` and `ratings.dat`; ValueError with file and line for anything that does not fit."""
+    users = read_delimited(
+        raw,
+        "users.dat",
+        "::",
+        {"user_id": pl.Int32, "gender": pl.String, "age": pl.Int32, "occupation": pl.Int32, "zip_code": pl.String},
+        "latin-1",
+    )
+    require(users["user_id"].is_first_distinct(), users, "users.dat", "user {user_id} stands there already")
+    require(users["gender"].is_in(list(GENDERS)), users, "users.dat", "gender is {gender!r}, expected M or F")
+    require(users["age"].is_in(list(AGES)), users, "users.dat", f"age code is {{age}}, expected one of {list(AGES)}")
+    require(
+        users["occupation"].is_between(0, 20), users, "users.dat", "occupation code is {occupation}, expected 0 to 20"
+    )
+
+    items = read_delimited(
+        raw, "movies.dat", "::", {"item_id": pl.Int32, "title": pl.String, "genres": pl.String}, "latin-1"
+    )
+    require(items["item_id"].is_first_distinct(), items, "movies.dat", "movie {item_id} stands there already")
+    require(items["title"].str.strip_chars() != "", items, "movies.dat", "movie {item_id} has no title")
+
+    ratings = read_delimited(
+        raw,
+        "ratings.dat",
+        "::",
+        {"user_id": pl.Int32, "item_id": pl.Int32, "rating": pl.Int32, "timestamp": pl.Int64},
+        "latin-1",
+    )
+    require(ratings["rating"].is_between(1, 5), ratings, "ratings.dat", "rating is {rating}, expected 1 to 5")
+    require(ratings["timestamp"] >= 0, ratings, "ratings.dat", "timestamp is {timestamp}, expected seconds since 1970")
+    require(
+        ratings["user_id"].is_in(users["user_id"].implode()),
+        ratings,
+        "ratings.dat",
+        "user {user_id} is not in users.dat",
+    )
+    require(
+        ratings["item_id"].is_in(items["item_id"].implode()),
+        ratings,
+        "ratings.dat",
+        "movie {item_id} is not in movies.dat",
+    )
+    require(
+        ratings.select(pl.struct("user_id", "item_id").is_first_distinct()).to_series(),
+        ratings,
+        "ratings.dat",
+        "user {user_id} has rated movie {item_id} already",
+    )
+    return RawTables(
+        users=users.select(
+            "user_id",
+            pl.col("gender").replace_strict(GENDERS),
+            pl.col("age").replace_strict(AGES, return_dtype=pl.String),
+            pl.col("occupation").replace_strict(dict(enumerate(OCCUPATIONS)), return_dtype=pl.String),
+            "zip_code",
+        ),
+        items=items.select("item_id", "title", pl.col("genres").str.split("|").list.first().alias("genre"), "genres"),
+        interactions=ratings.select("user_id", "item_id", pl.col("rating").cast(pl.Float32), "timestamp"),
+    )
+
+
+def profile(users: pl.DataFrame) -> pl.Series:
+    age = pl.col("age")
+    aged = pl.when(age.str.contains(r"^\d")).then("aged " + age).otherwise(age + " years old")
+    job = pl.col("occupation")
+    works = pl.when(job == OCCUPATIONS[0]).then(pl.lit("occupation: not specified")).otherwise("occupation: " + job)
+    return users.select("The user is " + pl.col("gender") + " and " + aged + "; " + works + ".").to_series()
+
+
+def subject(users: pl.DataFrame) -> pl.Series:
+    return users.select(pl.when(pl.col("gender") == "female").then(pl.lit("she")).otherwise(pl.lit("he"))).to_series()
+
+
+def title(items: pl.DataFrame) -> pl.Series:
+    return items["title"]
+
+
+def description(items: pl.DataFrame) -> pl.Series:
+    return items.select(
+        "The title of the movie is " + pl.col("title") + ". The genre of the movie is " + pl.col("genre") + "."
+    ).to_series()
+
+
+WORDS = Words(profile=profile, subject=subject, title=title, description=description, item="movie", consumed="watched")
+
+CORPUS = Corpus(
+    id="ml1m",
+    name="MovieLens-1M",
+    summary="1,000,209 ratings of 3,706 movies by 6,040 MovieLens users who joined in 2000.",
+    licence="other",
+    terms="GroupLens allows research use with citation and forbids redistribution and commercial use without permission.",
+    citation=(
+        "@article{harper2015movielens,\n  title={The MovieLens Datasets: History and Context},\n"
+        "  author={Harper, F. Maxwell and Konstan, Joseph A.},\n"
+        "  journal={ACM Transactions on Interactive Intelligent Systems},\n  volume={5},\n  number={4},\n  year={2015}\n}"
+    ),
+    archive=Archive(
+        url="https://files.grouplens.org/datasets/movielens/ml-1m.zip",
+        md5="c4d9eecfca2ab87c1945afe126590906",
+        sha256="a6898adb50b9ca05aa231689da44c217cb524e7ebd39d264c56e2832f2c54e20",
+        size=None,
+    ),
+    generate=None,
+    files=["users.dat", "movies.dat", "ratings.dat"],
+    read=read,
+    label_threshold=3,
+    minimum_history=5,
+    rating_range=(1, 5),
+    group_field="genre",
+    words=WORDS,
+    expected_rows={
+        "interactions": 1_000_209,
+        "samples": 970_009,
+        "train": 776_007,
+        "validation": 97_000,
+        "test": 97_002,
+    },
+)

@@ -1,0 +1,1 @@
+"""Item vectors: encode descriptions, reduce by PCA, normalize."""

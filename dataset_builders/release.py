@@ -1,0 +1,42 @@
+"""Build the Hub data set of one corpus: prepare → embed → view → prompt → card.
+
+Leaves the folder rella/<corpus>/ under the current folder, which `load_dataset("rella/<corpus>", "subr_k30")` reads from there.
+A stage whose inputs are unchanged is skipped, so an interrupted build goes on where it stopped.
+
+examples:
+  python dataset_builders/release.py --corpus demo --history_length 10
+  python dataset_builders/release.py --corpus ml1m                                  # downloads the official archive
+  python dataset_builders/release.py --corpus ml1m --raw ml-1m.zip --history_length 5 10 15 20 25 30
+  python dataset_builders/release.py --corpus ml1m --encoder lmsys/vicuna-13b-v1.5  # the paper's item vectors
+"""
+
+from dataset_builders import cli
+from dataset_builders.stages.arguments import (
+    EncoderArguments,
+    FolderArguments,
+    PromptArguments,
+    RawArguments,
+    ViewArguments,
+)
+
+
+def main() -> None:
+    where, source, encoder, views, prompts = cli.parse(
+        FolderArguments, RawArguments, EncoderArguments, ViewArguments, PromptArguments, description=__doc__
+    )
+    from dataset_builders.stages.card import write_card
+    from dataset_builders.stages.embed import embed
+    from dataset_builders.stages.prepare import prepare
+    from dataset_builders.stages.prompt import build_prompts
+    from dataset_builders.stages.view import build_views
+
+    prepare(where, source)
+    if "subr" in views.view or "reit" in views.view:
+        embed(where, encoder)
+    build_views(where, views)
+    build_prompts(where, views, prompts)
+    write_card(where)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,2 @@
+def write_card(where):
+    pass

@@ -1,0 +1,54 @@
+"""Items → item_vectors: describe, encode, reduce, normalize. Source: ReLLa, section 3.2."""
+
+from __future__ import annotations
+
+import polars as pl
+import pyarrow as pa
+
+from dataset_builders.corpora import load_corpus
+from dataset_builders.embeddings.encode import encode, encoder_revision, load_encoder
+from dataset_builders.embeddings.reduce import normalize, reduce
+from dataset_builders.stages.arguments import EncoderArguments, FolderArguments
+from dataset_builders.tables import provenance, schema, store
+
+DESCRIPTION_VERSION = 1
+
+
+def embed(where: FolderArguments, options: EncoderArguments) -> None:
+    if options.dimension < 1:
+        raise ValueError(f"--dimension is {options.dimension}; at least 1 is needed.")
+    corpus = load_corpus(where.corpus)
+    made_from = {
+        "corpus": corpus.id,
+        "inputs": provenance.input_fingerprints(where.folder, ["items"]),
+        "encoder": options.encoder,
+        "encoder_revision": encoder_revision(options.encoder, options.encoder_revision),
+        "description_version": DESCRIPTION_VERSION,
+        "dimension": options.dimension,
+    }
+    if provenance.stands(where.folder, "item_vectors", made_from, where.overwrite):
+        return
+    items = pl.from_arrow(store.read(where.folder, "items"))
+    encoder = load_encoder(options.encoder, options.encoder_revision)
+    reduced = reduce(
+        encode(encoder, corpus.words.description(items).to_list(), options.encoder_batch_size), options.dimension
+    )
+    vectors, norms = normalize(reduced)
+    table = pa.table(
+        {
+            "item_id": items["item_id"].to_arrow(),
+            "vector": pa.FixedSizeListArray.from_arrays(vectors.ravel(), vectors.shape[1]),
+            "norm": norms,
+        }
+    )
+    store.write(
+        where.folder,
+        "item_vectors",
+        schema.item_vectors(vectors.shape[1]),
+        {store.SINGLE_SPLIT: (len(items), [table])},
+        made_from,
+    )
+    print(
+        f"{where.folder / 'item_vectors'}: {len(items):,} items, {vectors.shape[1]} dimensions, {options.encoder}.",
+        flush=True,
+    )

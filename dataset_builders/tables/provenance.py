@@ -1,0 +1,50 @@
+"""When a stage may be skipped, must run, or must refuse.
+
+Every table records what it was made from: corpus, raw files, rules, seed, the fingerprints of its input tables. A
+stage whose record would be the same is skipped; one whose output stands there made from something else refuses, because
+two halves of a data set made from different inputs look exactly like a whole one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from dataset_builders.tables import store
+
+
+def stands(folder: Path, name: str, made_from: Mapping, overwrite: bool) -> bool:
+    """True when the table is there and made from exactly this; ValueError when it is there from other inputs."""
+    existing = store.provenance(folder, name)
+    if existing is None:
+        return False
+    if existing["fingerprint"] == store.fingerprint(made_from):
+        print(f"{folder / name}: unchanged inputs, kept.", flush=True)
+        return True
+    if overwrite:
+        return False
+    raise ValueError(
+        f"{folder / name} exists and was made from other inputs: {_difference(existing, made_from)}. "
+        f"Pass --overwrite true to replace it, or another --output."
+    )
+
+
+def input_fingerprints(folder: Path, names: list[str]) -> dict[str, str]:
+    """The fingerprint of each input table; ValueError naming the one that is missing."""
+    found = {}
+    for name in names:
+        record = store.provenance(folder, name)
+        if record is None:
+            raise ValueError(
+                f"{folder / name} is missing; it is made by an earlier stage (python dataset_builders/release.py --help)."
+            )
+        found[name] = record["fingerprint"]
+    return found
+
+
+def _difference(existing: Mapping, wanted: Mapping) -> str:
+    for key, value in wanted.items():
+        if existing.get(key) != value:
+            return f"its {key} is {json.dumps(existing.get(key))}, asked for is {json.dumps(value)}"
+    return "it records more than is asked for now"

@@ -1,0 +1,1 @@
+"""Text at scale: composing prompts, and turning them into tokens."""

@@ -1,0 +1,14 @@
+"""Recency: the K behaviors right before the target, what every sequential recommender shows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dataset_builders.views import NOTHING
+
+
+def select(position: np.ndarray, history_length: int) -> np.ndarray:
+    """(S, K) positions ``max(0, p - K) ... p - 1`` of samples at positions `position` (S,)."""
+    first = np.maximum(position - history_length, 0)[:, None]
+    shown = first + np.arange(history_length)  # (S, K)
+    return np.where(shown < position[:, None], shown, NOTHING).astype(np.int32)
