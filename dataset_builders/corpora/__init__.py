@@ -40,6 +40,17 @@ class Words:
 
 
 @dataclass(frozen=True)
+class Divergence:
+    """One thing the paper, its released code and this project do not do alike; the card of the corpus shows it."""
+
+    what: str
+    paper: str
+    released: str
+    ours: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Corpus:
     id: str
     name: str
@@ -57,6 +68,7 @@ class Corpus:
     group_field: str  # the item field whose distinct values among the shown behaviors measure heterogeneity
     words: Words
     expected_rows: dict[str, int]  # of the official archive; empty where none is known
+    divergences: tuple[Divergence, ...] = ()  # of this corpus alone; those of every corpus stand in the card's template
 
 
 def corpus_ids() -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from dataset_builders.corpora import Corpus, RawTables, Words
+from dataset_builders.corpora import Corpus, Divergence, RawTables, Words
 from dataset_builders.raw.archive import Archive, RawFiles
 from dataset_builders.raw.delimited import read_delimited, require
 
@@ -158,4 +158,27 @@ CORPUS = Corpus(
         "validation": 97_000,
         "test": 97_002,
     },
+    divergences=(
+        Divergence(
+            what="which vector belongs to which movie",
+            paper="its own",
+            released="row r holds movie r + 1, and row numbers are compared with movie ids: off by one",
+            ours="vectors are looked up by movie id",
+            why="one row off, a movie is compared by the text of another one",
+        ),
+        Divergence(
+            what="movies that get a vector",
+            paper="not stated",
+            released="all 3,952 numbers up to the largest id, the unused ones with an empty title and genre",
+            ours="the movies of movies.dat",
+            why="PCA would be fitted to vectors of empty text too",
+        ),
+        Divergence(
+            what="label",
+            paper="rating > 3",
+            released="rating > 3",
+            ours="rating > 3",
+            why="no divergence; on BookCrossing the paper and its code differ",
+        ),
+    ),
 )

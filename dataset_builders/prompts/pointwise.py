@@ -79,17 +79,26 @@ def fragments(
 def prompts(
     known: Fragments, user: np.ndarray, target: np.ndarray, item: np.ndarray, rating: np.ndarray, shown: np.ndarray
 ) -> pa.LargeStringArray:
-    """(S,) prompts. user, target: (S,) row codes; item, rating: (S, K) row code and value of each shown behavior; shown: (S, K)."""
-    samples, history_length = shown.shape
-    codes = np.empty((samples, 2 * history_length + 2), dtype=np.int32)
-    codes[:, 0] = user
-    codes[:, 1:-1:2] = known.numbers + np.arange(history_length)
-    codes[:, 2:-1:2] = known.behaviors + item * len(known.ratings) + np.searchsorted(known.ratings, rating)
-    codes[:, -1] = known.questions + known.subject[user] * known.items + target
-    used = np.ones(codes.shape, dtype=bool)
-    used[:, 1:-1:2] = shown
-    used[:, 2:-1:2] = shown
+    """(S,) prompts. user, target: (S,) row codes; item, rating: (S, K) code and value of each shown behavior; shown: (S, K)."""
+    codes, used = behavior_codes(known, user, item, rating, shown)
+    question = known.questions + known.subject[user] * known.items + target
+    codes = np.column_stack([codes, question.astype(codes.dtype)])
+    used = np.column_stack([used, np.ones(len(used), dtype=bool)])
     return concatenate(known.texts, codes, used)
+
+
+def behavior_codes(
+    known: Fragments, user: np.ndarray, item: np.ndarray, rating: np.ndarray, shown: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(S, 1 + 2K) fragment codes of the profile and the numbered behaviors, and which of them are used."""
+    samples, history_length = shown.shape
+    codes = np.empty((samples, 1 + 2 * history_length), dtype=np.int32)
+    codes[:, 0] = user
+    codes[:, 1::2] = known.numbers + np.arange(history_length)
+    codes[:, 2::2] = known.behaviors + item * len(known.ratings) + np.searchsorted(known.ratings, rating)
+    used = np.ones(codes.shape, dtype=bool)
+    used[:, 1:] = np.repeat(shown, 2, axis=1)
+    return codes, used
 
 
 def in_stars(rating: float) -> str:

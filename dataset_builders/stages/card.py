@@ -1,2 +1,48 @@
-def write_card(where):
-    pass
+"""Tables → README.md: the data card, which also tells `load_dataset` which configs there are."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from dataset_builders.cards.render import render
+from dataset_builders.corpora import load_corpus
+from dataset_builders.stages.arguments import FolderArguments
+from dataset_builders.stages.prepare import TABLES
+from dataset_builders.tables import provenance, store
+
+
+def write_card(where: FolderArguments) -> None:
+    corpus = load_corpus(where.corpus)
+    _check_whole(where.folder, corpus.id)
+    outdated = provenance.outdated(where.folder)
+    for name, source in outdated.items():
+        print(
+            f"WARNING: {where.folder / name} was made from another {source} than the one that stands there now. "
+            f"The card leaves it out; build it again with --overwrite true, or remove it.",
+            file=sys.stderr,
+            flush=True,
+        )
+    names = [name for name in store.table_names(where.folder) if name not in outdated]
+    text = render(where.folder, corpus, names)
+    path = where.folder / "README.md"
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        print(f"{path}: unchanged, kept.", flush=True)
+        return
+    with store.replacing_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+    print(f"{path}: {len(names)} configs.", flush=True)
+
+
+def _check_whole(folder: Path, corpus_id: str) -> None:
+    """ValueError when the prepared tables are not there, are of another corpus, or were not made together."""
+    made_from = provenance.input_fingerprints(folder, list(TABLES))
+    found = store.provenance(folder, "interactions")["corpus"]
+    if found != corpus_id:
+        raise ValueError(f"{folder} holds the corpus {found!r}, asked for is {corpus_id!r}. Pass another --output.")
+    differing = [name for name, made in made_from.items() if made != made_from["interactions"]]
+    if differing:
+        raise ValueError(
+            f"{folder / differing[0]} and {folder / 'interactions'} were made from different inputs. "
+            f"Prepare them again: python dataset_builders/prepare.py --corpus {corpus_id} --overwrite true"
+        )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from dataset_builders.cards.statistics import field_counts
 from dataset_builders.corpora import Corpus, RawTables, load_corpus
 from dataset_builders.raw.archive import RawFiles, open_raw
 from dataset_builders.raw.download import download
@@ -95,8 +96,7 @@ def _print_counts(corpus: Corpus, tables: RawTables, interactions: pl.DataFrame,
     counts = {"interactions": len(interactions), "samples": sum(map(len, by_split.values()))}
     counts |= {split: len(rows) for split, rows in by_split.items()}
     print(f"{corpus.name}: " + ", ".join(f"{count:,} {name}" for name, count in counts.items()))
-    rated = tables.items.filter(pl.col("item_id").is_in(interactions["item_id"].implode()))
-    fields = {column: int(table[column].n_unique()) for table in (tables.users, rated) for column in table.columns}
+    fields = field_counts(tables.users, tables.items, interactions["item_id"].unique())
     print("distinct values: " + ", ".join(f"{count:,} {column}" for column, count in fields.items()), flush=True)
     wrong = {name: (counts[name], rows) for name, rows in corpus.expected_rows.items() if counts[name] != rows}
     if wrong:

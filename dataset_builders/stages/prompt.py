@@ -27,7 +27,7 @@ ROWS_PER_PART = (
 def build_prompts(where: FolderArguments, view_options: ViewArguments, options: PromptArguments) -> None:
     style = load_style(options.prompt_style)
     wanted = []
-    for history_length in view_options.history_length:
+    for history_length in dict.fromkeys(view_options.history_length):  # one asked for twice is built once
         for view in VIEWS:
             if view in view_options.view:
                 config = config_name(view, history_length)
@@ -36,7 +36,7 @@ def build_prompts(where: FolderArguments, view_options: ViewArguments, options: 
                     wanted.append((config, history_length, made_from))
     if not wanted:
         return
-    source = _load(where.folder)
+    source = load_sources(where.folder)
 
     def build(config: str, history_length: int, made_from: dict) -> None:
         fragments = style.fragments(
@@ -59,8 +59,13 @@ def build_prompts(where: FolderArguments, view_options: ViewArguments, options: 
 
     # Composing and compressing both run outside the interpreter's lock, so two configs at a time fill two cores.
     with ThreadPoolExecutor(2) as pool:
-        for future in [pool.submit(build, *config) for config in wanted]:
-            future.result()
+        builds = [pool.submit(build, *config) for config in wanted]
+        try:
+            for future in builds:
+                future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # Ctrl-C ends the builds under way, and begins no other
+            raise
 
 
 def load_style(name: str):
@@ -70,7 +75,7 @@ def load_style(name: str):
 
 
 @dataclass(frozen=True)
-class _Source:
+class Sources:
     """The tables a prompt is composed from, with every id turned into a row number once."""
 
     users: pl.DataFrame
@@ -83,11 +88,11 @@ class _Source:
     position: np.ndarray  # (N,)
 
 
-def _load(folder: Path) -> _Source:
+def load_sources(folder: Path) -> Sources:
     users, items = (pl.from_arrow(store.read(folder, name)) for name in ("users", "items"))
     interactions = store.read(folder, "interactions", columns=["user_id", "item_id", "rating", "label"])
     user_id, item_id, rating, label = (interactions[c].to_numpy() for c in ("user_id", "item_id", "rating", "label"))
-    return _Source(
+    return Sources(
         users=users,
         items=items,
         ratings=np.unique(rating),
@@ -109,11 +114,11 @@ def _made_from(where: FolderArguments, config: str, style: str, version: int) ->
     }
 
 
-def _parts(folder: Path, config: str, split: str, history_length: int, source: _Source, style, fragments):
+def _parts(folder: Path, config: str, split: str, history_length: int, source: Sources, style, fragments):
     completions = pa.array(style.ANSWERS)
     for batch in store.iterate(folder, table_name(config), split, ROWS_PER_PART):
         sample_id = batch["sample_id"].to_numpy()
-        positions, shown = _as_matrix(batch["positions"], history_length)
+        positions, shown = shown_positions(batch["positions"], history_length)
         rows = (sample_id - source.position[sample_id])[:, None] + positions  # (S, K) rows of interactions
         text = style.prompts(
             fragments,
@@ -129,7 +134,7 @@ def _parts(folder: Path, config: str, split: str, history_length: int, source: _
         )
 
 
-def _as_matrix(lists: pa.ListArray, history_length: int) -> tuple[np.ndarray, np.ndarray]:
+def shown_positions(lists: pa.ListArray, history_length: int) -> tuple[np.ndarray, np.ndarray]:
     """Lists → (S, K) positions, 0 where unused, and (S, K) whether used."""
     counts = np.diff(lists.offsets.to_numpy())
     shown = np.arange(history_length) < counts[:, None]

@@ -43,6 +43,19 @@ def input_fingerprints(folder: Path, names: list[str]) -> dict[str, str]:
     return found
 
 
+def outdated(folder: Path) -> dict[str, str]:
+    """The tables made from an input that has been replaced since, or from such a table, each with that input."""
+    records = {name: store.provenance(folder, name) for name in store.table_names(folder)}
+
+    def replaced_input(name: str) -> str | None:
+        for source, made_from in records[name].get("inputs", {}).items():
+            if source in records and (records[source]["fingerprint"] != made_from or replaced_input(source)):
+                return source
+        return None
+
+    return {name: source for name in records if (source := replaced_input(name))}
+
+
 def _difference(existing: Mapping, wanted: Mapping) -> str:
     for key, value in wanted.items():
         if existing.get(key) != value:

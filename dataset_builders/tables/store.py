@@ -15,6 +15,7 @@ import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
@@ -54,16 +55,15 @@ def shard_paths(folder: Path, name: str, split: str) -> list[Path]:
     missing = sorted(set(range(shards)) - set(found))
     if missing:
         raise ValueError(
-            f"{folder / name}: shard {missing[0]} of {shards} of split {split!r} is missing. Build it again."
+            f"{folder / name}: shard {missing[0]} of {shards} of split {split!r} is missing. "
+            f"Remove {folder / name} and build it again."
         )
     return [found[shard] for shard in sorted(found)]
 
 
 def table_names(folder: Path) -> list[str]:
     """The tables that stand complete in a data set folder."""
-    return sorted(
-        p.name for p in folder.glob("*") if p.is_dir() and not p.name.startswith(".") and any(p.glob("*.parquet"))
-    )
+    return sorted(p.name for p in folder.glob("*") if not p.name.startswith(".") and table_splits(folder, p.name))
 
 
 def table_splits(folder: Path, name: str) -> list[str]:
@@ -78,12 +78,22 @@ def provenance(folder: Path, name: str) -> dict | None:
     if not splits:
         return None
     path = shard_paths(folder, name, splits[0])[0]
-    metadata = _open(path).schema_arrow.metadata or {}
-    if PROVENANCE_KEY not in metadata:
+    record = json.loads((_open(path).schema_arrow.metadata or {}).get(PROVENANCE_KEY, b"{}"))
+    if "rows" not in record:
         raise ValueError(
             f"{path} does not say what it was made from, so this project did not write it. Remove {path.parent}."
         )
-    return json.loads(metadata[PROVENANCE_KEY])
+    found = {split: count_rows(folder, name, split) for split in splits}
+    if found != record["rows"]:
+        raise ValueError(
+            f"{path.parent} holds {_counted(found)}, but {_counted(record['rows'])} were written. "
+            f"Remove {path.parent} and build it again."
+        )
+    return record
+
+
+def _counted(rows: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {split}" for split, count in rows.items()) + " rows"
 
 
 def _open(path: Path) -> pq.ParquetFile:
@@ -176,7 +186,8 @@ def write(
 ) -> None:
     """Write all splits of one table. `splits` gives for each its number of rows and its parts, in order."""
     schema = features.arrow_schema
-    record = {**made_from, "fingerprint": fingerprint(made_from)}
+    counts = {split: rows for split, (rows, _) in splits.items()}
+    record = {**made_from, "fingerprint": fingerprint(made_from), "rows": counts}
     schema = schema.with_metadata({**(schema.metadata or {}), PROVENANCE_KEY: json.dumps(record, sort_keys=True)})
     with replacing(folder / name) as temporary:
         for split, (rows, parts) in splits.items():
@@ -190,7 +201,7 @@ def _write_split(
     shards = max(1, -(-rows // rows_per_shard))
     written, writer, shard = 0, None, -1
     try:
-        for part in parts:
+        for part in chain([schema.empty_table()], parts):  # a split without rows is a file without rows
             part = part.select(schema.names).cast(schema)
             while part.num_rows or writer is None:
                 if writer is None:
@@ -205,7 +216,8 @@ def _write_split(
                     )
                 room = (shard + 1) * rows_per_shard - written
                 taken = part.slice(0, room)
-                writer.write_table(taken, row_group_size=50_000)
+                if taken.num_rows:
+                    writer.write_table(taken, row_group_size=50_000)
                 written += taken.num_rows
                 part = part.slice(taken.num_rows)
                 if written == (shard + 1) * rows_per_shard and shard + 1 < shards:
@@ -224,11 +236,10 @@ def _dictionary_columns(schema: pa.Schema) -> list[str]:
     return [field.name for field in schema if field.name not in ("prompt", "vector", "positions", "sample_id")]
 
 
-def content_hash(folder: Path) -> str:
-    """SHA-256 over the bytes of every table file, by name: what `load_dataset` must notice has changed."""
+def content_hash(folder: Path, name: str) -> str:
+    """SHA-256 over the files of a table: what `load_dataset` must notice has changed."""
     digest = hashlib.sha256()
-    for name in table_names(folder):
-        for path in sorted((folder / name).glob("*.parquet")):
-            with path.open("rb") as stream:
-                digest.update(f"{name}/{path.name}:{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
+    for path in sorted((folder / name).glob("*.parquet")):
+        with path.open("rb") as stream:
+            digest.update(f"{path.name}:{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
     return digest.hexdigest()

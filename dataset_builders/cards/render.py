@@ -1,0 +1,131 @@
+"""Fill the card's template from the tables of a data set folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import jinja2
+
+from dataset_builders.cards import metadata, statistics
+from dataset_builders.cards.heterogeneity import heterogeneity
+from dataset_builders.cards.metadata import Config
+from dataset_builders.corpora import Corpus
+from dataset_builders.tables import store
+
+TEMPLATE = "dataset.md.jinja"
+
+
+def render(folder: Path, corpus: Corpus, names: list[str]) -> str:
+    """The README.md of `folder`, showing the tables `names`: the same text for the same tables."""
+    configs = metadata.configs(folder, names)
+    counts = statistics.corpus_statistics(folder)
+    samples = sum(split.samples for split in counts.splits)
+    prompts = [config for config in configs if config.holds_prompts]
+    vectors = store.provenance(folder, "item_vectors") if "item_vectors" in names else None
+    count_tokens = _token_counter(vectors) if prompts and vectors else None
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    environment.filters |= {"percent": "{:.1%}".format, "count": "{:,}".format, "fence": fence, "cell": cell}
+    return environment.get_template(TEMPLATE).render(
+        metadata=metadata.card_metadata(folder, corpus, configs, samples),
+        corpus=corpus,
+        samples=samples,
+        counts=counts,
+        repository=store.default_folder(corpus.id).as_posix(),
+        made_from=store.provenance(folder, "interactions"),
+        configs=configs,
+        columns={config.name: metadata.columns(folder, config.name) for config in configs},
+        prompts=prompts,
+        default=metadata.default_config(configs),
+        vectors=vectors and _described(folder, vectors),
+        similarities=_similarities(folder, names),
+        styles=_styles(folder, prompts),
+        sampled_prompts=statistics.SAMPLED_PROMPTS,
+        quantiles=[f"{q:.0%}" for q in statistics.QUANTILES],
+        tokens=_tokens(folder, prompts, count_tokens) if count_tokens else None,
+        heterogeneity=_heterogeneity(folder, corpus, names),
+        examples=_examples(folder, prompts),
+    )
+
+
+def fence(text: str) -> str:
+    """`text` as a Markdown code block, whatever backticks it holds."""
+    marks = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 0)
+    return f"{marks}text\n{text.rstrip(chr(10))}\n{marks}"
+
+
+def cell(text: str) -> str:
+    """`text` as a cell of a Markdown table."""
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _token_counter(vectors: dict) -> Callable[[list[str]], list[int]] | None:
+    """Counts tokens as the encoder of the item vectors reads a prompt; None where its tokenizer is not to be had."""
+    from dataset_builders.embeddings.encode import load_tokenizer
+    from dataset_builders.text.tokens import encode_prompts
+
+    revision = vectors["encoder_revision"]
+    on_hub = not revision.startswith("sha256:") and revision != "unknown"
+    try:
+        tokenizer = load_tokenizer(vectors["encoder"], revision if on_hub else None)
+    except ValueError:
+        return None
+    tokenizer.model_max_length = 10**9  # the lengths are wanted, not a warning that they exceed the encoder's context
+    return lambda prompts: [len(ids) for ids in encode_prompts(tokenizer, prompts, None)]
+
+
+def _described(folder: Path, vectors: dict) -> dict:
+    encoder = vectors["encoder"]
+    return {
+        "encoder": Path(encoder).name if Path(encoder).is_dir() else encoder,  # a path says nothing to another reader
+        "revision": vectors["encoder_revision"],
+        "dimension": metadata.vector_dimension(folder),
+    }
+
+
+def _similarities(folder: Path, names: list[str]) -> list[str]:
+    records = (store.provenance(folder, name) for name in names if name.startswith("view_"))
+    return sorted({record["similarity"] for record in records if "similarity" in record})
+
+
+def _styles(folder: Path, prompts: list[Config]) -> list[str]:
+    records = (store.provenance(folder, config.name) for config in prompts)
+    return sorted({f"`{record['prompt_style']}`, version {record['prompt_version']}" for record in records})
+
+
+def _examples(folder: Path, prompts: list[Config]) -> list[tuple[tuple[str, str], list[str]]]:
+    """Prompt and completion of the first test row, each with the configs in which it stands."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for config in prompts:
+        for batch in store.iterate(folder, config.name, "test", 1, ["prompt", "completion"]):
+            found.setdefault((batch["prompt"][0].as_py(), batch["completion"][0].as_py()), []).append(config.name)
+            break
+    return list(found.items())
+
+
+def _tokens(folder: Path, prompts: list[Config], count_tokens: Callable) -> dict[tuple[str, str], list[int]]:
+    return {
+        (config.name, split): statistics.token_quantiles(folder, config.name, split, count_tokens)
+        for config in prompts
+        for split in config.rows
+        if split != "validation"
+    }
+
+
+def _heterogeneity(folder: Path, corpus: Corpus, names: list[str]) -> dict[str, dict[int, float]]:
+    """view -> K -> mean number of distinct groups. ReiT is left out: its test split is SUBR's."""
+    views = {name: metadata.view_of(name) for name in names if name.startswith("view_")}
+    views = {name: view for name, view in views.items() if view[0] not in (None, "reit")}
+    found: dict[str, dict[int, float]] = {}
+    for name, value in heterogeneity(folder, list(views), corpus.group_field).items():
+        view, history_length = views[name]
+        found.setdefault(view, {})[history_length] = value
+    return {view: dict(sorted(by_length.items())) for view, by_length in sorted(found.items())}

@@ -1,0 +1,25 @@
+"""Read the raw files of a corpus into the tables users, items, interactions and samples.
+
+The raw archive is downloaded and checked against its published checksum, or given with --raw.
+
+examples:
+  python dataset_builders/prepare.py --corpus demo
+  python dataset_builders/prepare.py --corpus ml1m                                  # downloads the official archive
+  python dataset_builders/prepare.py --corpus ml1m --raw ml-1m.zip --seed 1         # another order of the training samples
+"""
+
+from dataset_builders import cli
+from dataset_builders.stages.arguments import FolderArguments, RawArguments
+
+
+def main() -> None:
+    where, source = cli.parse(FolderArguments, RawArguments, description=__doc__)
+    from dataset_builders.stages.card import write_card
+    from dataset_builders.stages.prepare import prepare
+
+    prepare(where, source)
+    write_card(where)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,22 @@
+"""Put the views of a corpus into words: the prompts a language model reads and the answers it should give.
+
+examples:
+  python dataset_builders/prompt.py --corpus ml1m                                   # K = 30
+  python dataset_builders/prompt.py --corpus ml1m --view subr --history_length 5 10 15
+"""
+
+from dataset_builders import cli
+from dataset_builders.stages.arguments import FolderArguments, PromptArguments, ViewArguments
+
+
+def main() -> None:
+    where, views, prompts = cli.parse(FolderArguments, ViewArguments, PromptArguments, description=__doc__)
+    from dataset_builders.stages.card import write_card
+    from dataset_builders.stages.prompt import build_prompts
+
+    build_prompts(where, views, prompts)
+    write_card(where)
+
+
+if __name__ == "__main__":
+    cli.run(main)

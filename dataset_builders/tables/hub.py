@@ -1,0 +1,41 @@
+"""A data set by folder or by Hub id: either way a local folder of tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dataset_builders.tables import store
+
+
+def resolve(dataset: str, tables: list[str], revision: str | None = None) -> Path:
+    """The folder that holds `tables` of a data set. A Hub id is downloaded, only these tables, once.
+
+    ValueError when there is neither such a folder nor such a Hub data set, or when it lacks a table.
+    """
+    folder = Path(dataset)
+    if not folder.is_dir():
+        folder = _download(dataset, tables, revision)
+    missing = [name for name in tables if not store.table_splits(folder, name)]
+    if missing:
+        raise ValueError(
+            f"{dataset} has no {missing[0]!r}. It has: {', '.join(store.table_names(folder)) or 'nothing'}. Build what is missing "
+            f"with python dataset_builders/release.py, for instance with another --history_length."
+        )
+    return folder
+
+
+def _download(dataset: str, tables: list[str], revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        found = snapshot_download(
+            dataset, repo_type="dataset", revision=revision, allow_patterns=["README.md", *(f"{t}/*" for t in tables)]
+        )
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        corpus = dataset.rstrip("/").rsplit("/", 1)[-1]
+        raise ValueError(
+            f"The data set {dataset!r} is neither a folder here nor to be had from the Hub ({str(error).splitlines()[0]}). "
+            f"Build it: python dataset_builders/release.py --corpus {corpus}"
+        ) from error
+    return Path(found)

@@ -1,0 +1,1 @@
+"""Evaluation: the commands `score` and `report`."""

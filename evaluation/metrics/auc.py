@@ -1,0 +1,67 @@
+"""AUC: the chance that a liked item is scored above one that is not, for one of each drawn at random; a tie counts half.
+
+Range 0 to 1, more is better; 0.5 is guessing. It sees only the order of the scores, never their size.
+
+Worked example: labels 0, 0, 1, 1 and scores 0.1, 0.4, 0.4, 0.8. Of the four pairs of a liked and a not liked item, three
+are in the right order (0.4 > 0.1, 0.8 > 0.1, 0.8 > 0.4) and one is tied (0.4 = 0.4): (3 + 1/2) / 4 = 0.875.
+"""
+
+import datasets
+import evaluate
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+VERSION = 1
+
+_INPUTS = """
+predictions: P(Yes) of each sample, numbers from 0 to 1.
+references: label of each sample, 0 or 1; both must occur.
+Returns {"auc": float}.
+"""
+
+
+def auc(predictions: np.ndarray, references: np.ndarray) -> float:
+    """AUC of scores (n,) against labels (n,); ValueError when all labels are the same."""
+    predictions, references = _checked(predictions, references)
+    if references.min() == references.max():
+        raise ValueError(
+            f"AUC compares samples of label 1 with samples of label 0; all {len(references)} labels are "
+            f"{references[0]}. Score more samples, so that both labels occur."
+        )
+    return float(roc_auc_score(references, predictions))
+
+
+class AUC(evaluate.Metric):
+    """`auc` as a metric of the `evaluate` library."""
+
+    def _info(self):
+        return evaluate.MetricInfo(
+            description=__doc__,
+            inputs_description=_INPUTS,
+            features=datasets.Features(
+                {"predictions": datasets.Value("float64"), "references": datasets.Value("int64")}
+            ),
+            citation="J. A. Hanley and B. J. McNeil, The Meaning and Use of the Area under a ROC Curve, Radiology, 1982",
+        )
+
+    def _compute(self, predictions, references):
+        return {"auc": auc(predictions, references)}
+
+
+def _checked(predictions, references) -> tuple[np.ndarray, np.ndarray]:
+    predictions, references = np.asarray(predictions, dtype=np.float64), np.asarray(references)
+    if predictions.shape != references.shape or predictions.ndim != 1 or not len(predictions):
+        raise ValueError(
+            f"Got predictions of shape {predictions.shape} and references of shape {references.shape}; "
+            "expected one score and one label for each of at least one sample."
+        )
+    wrong = ~((predictions >= 0) & (predictions <= 1))  # true for NaN too
+    if wrong.any():
+        raise ValueError(
+            f"{wrong.sum()} predictions are not numbers from 0 to 1; the first is {predictions[wrong][0]}. "
+            "Give probabilities, not logits."
+        )
+    wrong = ~np.isin(references, (0, 1))
+    if wrong.any():
+        raise ValueError(f"{wrong.sum()} references are not 0 or 1; the first is {references[wrong][0]}. Give labels.")
+    return predictions, references

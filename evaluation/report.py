@@ -1,0 +1,51 @@
+"""Compare systems: AUC, LogLoss and ACC of score files with 95 % intervals, as a table, as JSON and as a figure.
+
+Two rows that need no model, the mean of the ratings shown and the mean of the item, are added to every config and split.
+
+examples:
+  python evaluation/report.py --scores runs/demo/*/scores_*_test.parquet --output runs/demo/report
+  python evaluation/report.py --scores a.parquet b.parquet --output report --resamples 2000 --seed 1
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dataset_builders import cli
+
+
+@dataclass
+class ReportArguments:
+    scores: list[str] = field(metadata={"help": "Score files, each written by python evaluation/score.py."})
+    output: str = field(metadata={"help": "Folder for report.md, results.json and report.png."})
+    resamples: int = field(default=1000, metadata={"help": "Bootstrap resamples behind each interval."})
+    seed: int = field(default=0, metadata={"help": "Seed of the resamples."})
+
+
+def main() -> None:
+    (arguments,) = cli.parse(ReportArguments, description=__doc__)
+    from dataset_builders.tables.store import replacing_file
+    from evaluation.results.figure import draw
+    from evaluation.results.machine_readable import as_dictionary
+    from evaluation.results.markdown import render
+    from evaluation.results.rows import compare
+    from evaluation.scores.table import read_scores
+
+    output = Path(arguments.output)
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"--output {output} is a file. Give a folder.")
+    groups = compare([read_scores(Path(path)) for path in arguments.scores], arguments.resamples, arguments.seed)
+    report = render(groups, arguments.resamples, arguments.seed)
+    results = as_dictionary(groups, arguments.resamples, arguments.seed)
+    with replacing_file(output / "report.md") as temporary:
+        temporary.write_text(report, encoding="utf-8")
+    with replacing_file(output / "results.json") as temporary:
+        temporary.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    with replacing_file(output / "report.png") as temporary:
+        draw(groups, temporary)
+    print(report)
+    print(f"{output}: report.md, results.json, report.png")
+
+
+if __name__ == "__main__":
+    cli.run(main)

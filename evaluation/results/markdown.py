@@ -1,0 +1,78 @@
+"""The report as Markdown: one table for each corpus and split, a row a system and config, and the notes under it."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from evaluation.bootstrap.paired import Interval
+from evaluation.results.rows import REFERENCE, Group, Row
+
+COLUMNS = ("system", "base", "config", "n", "AUC", "LogLoss", "ACC", f"AUC - {REFERENCE}")
+_TEXT_COLUMNS = 3  # the first ones stand at the left, numbers at the right
+
+
+def render(groups: list[Group], resamples: int, seed: int) -> str:
+    """The whole report of groups that stand in order of corpus and split."""
+    parts = ["# Results", "", _explanation(resamples, seed)]
+    for (corpus, split), together in groupby(groups, key=lambda group: (group.corpus, group.split)):
+        together = list(together)
+        parts += [
+            "",
+            f"## {corpus}, {split}",
+            "",
+            _table([_cells(row, group) for group in together for row in group.rows]),
+        ]
+        notes = [f"- {group.config_name}: {note}" for group in together for note in group.notes]
+        if notes:
+            parts += ["", *notes]
+    return "\n".join(parts) + "\n"
+
+
+def _explanation(resamples: int, seed: int) -> str:
+    return (
+        f"In brackets 95 % percentile intervals from {resamples:,} bootstrap resamples of the samples (seed {seed}), the same "
+        f"resamples for every system. The last column is the difference of AUC to {REFERENCE} of the same base model, config "
+        "and samples, taken within each resample. Samples of one user are not independent, so the intervals are somewhat "
+        "narrow for users who were never seen."
+    )
+
+
+def _cells(row: Row, group: Group) -> list[str]:
+    if row.auc_difference is not None:
+        difference = _interval(row.auc_difference, "+.4f")
+    else:
+        difference = "reference" if row.reference == row.name else "-"
+    return [
+        row.name,
+        _short(row.scores.record["base"]),
+        group.config_name,
+        f"{len(group.label):,}",
+        *(_interval(value, ".4f") for value in (row.auc, row.log_loss, row.accuracy)),
+        difference,
+    ]
+
+
+def _interval(interval: Interval, form: str) -> str:
+    return f"{interval.value:{form}} [{interval.low:{form}}, {interval.high:{form}}]"
+
+
+def _short(base: str | None) -> str:
+    """The last part of a Hub id or a folder; results.json has the whole."""
+    return "-" if base is None else str(base).rstrip("/").rsplit("/", 1)[-1]
+
+
+def _table(rows: list[list[str]]) -> str:
+    """A Markdown table whose columns are padded, so that it reads well in a terminal too."""
+    rows = [[cell.replace("|", "\\|") for cell in row] for row in (COLUMNS, *rows)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [_line(row, widths) for row in rows]
+    rule = ["-" * width if c < _TEXT_COLUMNS else "-" * (width - 1) + ":" for c, width in enumerate(widths)]
+    return "\n".join([lines[0], _line(rule, widths), *lines[1:]])
+
+
+def _line(cells: list[str], widths: list[int]) -> str:
+    padded = [
+        cell.ljust(width) if c < _TEXT_COLUMNS else cell.rjust(width)
+        for c, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ]
+    return "| " + " | ".join(padded) + " |"

@@ -1,0 +1,1 @@
+"""How a system turns samples into scores."""

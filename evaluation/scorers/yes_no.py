@@ -1,0 +1,76 @@
+"""P(Yes): the softmax over the logits of the tokens Yes and No at the last position of the prompt.
+
+``P(Yes) = exp(s_yes) / (exp(s_yes) + exp(s_no))``. Source: ReLLa, section 3.1, equation 3.
+
+Prompts of like length are scored together and padded at the right: under a causal mask no real token sees what stands to its
+right, so no attention mask is needed and the score of a prompt does not depend on its neighbors. Only the last positions go
+through the language-model head, whose vocabulary-wide logits would otherwise cost more than a small model itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from dataset_builders.text.tokens import Answers
+
+TOKENS_PER_BATCH = 8192  # keeps a 7-billion-parameter model on a GPU busy, and a small one on a laptop inside its cache
+
+
+def p_yes(
+    model: torch.nn.Module,
+    prompts: Sequence[Sequence[int]],
+    answers: Answers,
+    tokens_per_batch: int = TOKENS_PER_BATCH,
+    progress: bool = False,
+) -> np.ndarray:
+    """(N,) float64 P(Yes) of each tokenized prompt, in the order given."""
+    scores = np.empty(len(prompts), dtype=np.float64)
+    device = next(model.parameters()).device
+    pair = torch.tensor([answers.no, answers.yes], device=device)
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode(), tqdm(total=len(prompts), unit="prompt", desc="scoring", disable=not progress) as bar:
+            for rows in batches_of_like_length([len(p) for p in prompts], tokens_per_batch):
+                input_ids, last = pad_right([prompts[row] for row in rows])
+                logits = last_logits(model, input_ids.to(device), last)  # (B, V)
+                scores[rows] = logits[:, pair].double().softmax(dim=1)[:, 1].cpu().numpy()
+                bar.update(len(rows))
+    finally:
+        model.train(was_training)
+    if not np.isfinite(scores).all():
+        raise ValueError(
+            f"{int((~np.isfinite(scores)).sum())} of {len(scores)} prompts got a score that is not finite; "
+            "the model's weights or its number format (try --dtype float32) are at fault."
+        )
+    return scores
+
+
+def last_logits(model: torch.nn.Module, input_ids: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
+    """(B, V) logits at position `last` (B,) of each row of `input_ids` (B, T)."""
+    kept, row_of = last.unique(return_inverse=True)  # like lengths: few distinct last positions in a batch
+    logits = model(input_ids=input_ids, logits_to_keep=kept.to(input_ids.device), use_cache=False).logits  # (B, U, V)
+    return logits[torch.arange(len(last)), row_of]
+
+
+def batches_of_like_length(lengths: Sequence[int], tokens_per_batch: int) -> Iterator[np.ndarray]:
+    """Row numbers in batches of at most `tokens_per_batch` padded tokens, the longest first, so that memory fails early or never."""
+    order = np.argsort(-np.asarray(lengths), kind="stable")
+    begin = 0
+    while begin < len(order):
+        rows = max(1, tokens_per_batch // max(1, lengths[order[begin]]))
+        yield order[begin : begin + rows]
+        begin += rows
+
+
+def pad_right(prompts: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """(B, T) token ids padded at the right, and (B,) the position of each row's last real token."""
+    lengths = torch.tensor([len(p) for p in prompts])
+    input_ids = torch.zeros(len(prompts), int(lengths.max()), dtype=torch.long)
+    for row, prompt in enumerate(prompts):
+        input_ids[row, : len(prompt)] = torch.as_tensor(prompt)
+    return input_ids, lengths - 1

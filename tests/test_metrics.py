@@ -1,0 +1,154 @@
+"""The metrics against hand arithmetic, brute force and scikit-learn, and as scripts that are loaded alone."""
+
+import ast
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import evaluation.metrics
+from evaluation.metrics.accuracy import Accuracy, accuracy
+from evaluation.metrics.auc import AUC, auc
+from evaluation.metrics.log_loss import LogLoss, log_loss
+
+FOLDER = Path(evaluation.metrics.__file__).parent
+SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if path.stem != "__init__")
+METRICS = {"auc": (AUC, auc), "log_loss": (LogLoss, log_loss), "accuracy": (Accuracy, accuracy)}
+WORKED_EXAMPLES = {  # scores, labels, value: those of the docstrings
+    "auc": ([0.1, 0.4, 0.4, 0.8], [0, 0, 1, 1], 0.875),
+    "log_loss": ([0.5, 0.75], [1, 0], (math.log(2) + math.log(4)) / 2),
+    "accuracy": ([0.9, 0.5, 0.5, 0.2], [1, 1, 0, 0], 0.75),
+}
+samples = st.lists(st.tuples(st.sampled_from([0.0, 0.25, 0.3, 0.5, 0.7, 1.0]), st.integers(0, 1)), min_size=2, max_size=30)
+
+
+def test_every_metric_file_is_tested_here():
+    assert [path.stem for path in SCRIPTS] == sorted(METRICS) == sorted(WORKED_EXAMPLES)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_worked_example(name, tmp_path):
+    scores, labels, expected = WORKED_EXAMPLES[name]
+    metric, function = METRICS[name]
+    assert function(scores, labels) == pytest.approx(expected, abs=1e-12)
+    found = metric(cache_dir=str(tmp_path)).compute(predictions=scores, references=labels)
+    assert found == {name: pytest.approx(expected, abs=1e-12)}
+
+
+def test_load_by_path_offline(tmp_path):
+    code = (
+        "import evaluate, json, sys\n"
+        "examples = json.loads(sys.argv[1])\n"
+        "print(json.dumps({path: evaluate.load(path).compute(predictions=p, references=r) for path, p, r in examples}))"
+    )
+    examples = [(str(path), *WORKED_EXAMPLES[path.stem][:2]) for path in SCRIPTS]
+    caches = {"HF_HOME": str(tmp_path / "home"), "HF_MODULES_CACHE": str(tmp_path / "modules"), "HF_HUB_OFFLINE": "1"}
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | caches
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(examples)], env=environment, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    for path in SCRIPTS:
+        assert found[str(path)] == {path.stem: pytest.approx(WORKED_EXAMPLES[path.stem][2])}
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_script_has_one_import_a_line_and_none_of_ours(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            assert len(node.names) == 1, "evaluate reads `import a, b` as one package named 'a,'"
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            module = node.module if isinstance(node, ast.ImportFrom) else node.names[0].name
+            assert module.split(".")[0] in ("datasets", "evaluate", "numpy", "sklearn")
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_docstring_states_range_and_example(path):
+    docstring = ast.get_docstring(ast.parse(path.read_text()))
+    assert "Range 0 to " in docstring
+    assert "Worked example:" in docstring
+
+
+@given(samples)
+def test_auc_counts_ordered_pairs(pairs):
+    yes = [score for score, label in pairs if label]
+    no = [score for score, label in pairs if not label]
+    scores, labels = zip(*pairs, strict=True)
+    if not yes or not no:
+        with pytest.raises(ValueError, match="all .* labels are"):
+            auc(scores, labels)
+        return
+    right = sum((y > n) + (y == n) / 2 for y in yes for n in no)
+    assert auc(scores, labels) == pytest.approx(right / (len(yes) * len(no)), abs=1e-12)
+
+
+@given(samples)
+def test_log_loss_is_mean_clipped_cross_entropy(pairs):
+    clipped = [(min(max(score, 1e-7), 1 - 1e-7), label) for score, label in pairs]
+    expected = -sum(math.log(score if label else 1 - score) for score, label in clipped) / len(pairs)
+    assert log_loss(*zip(*pairs, strict=True)) == pytest.approx(expected, rel=1e-9)
+
+
+@given(samples)
+def test_accuracy_answers_yes_above_one_half(pairs):
+    right = sum((score > 0.5) == bool(label) for score, label in pairs)
+    assert accuracy(*zip(*pairs, strict=True)) == pytest.approx(right / len(pairs))
+
+
+def test_log_loss_of_a_certain_mistake_is_finite():
+    assert log_loss([0.0], [1]) == pytest.approx(-math.log(1e-7))
+    assert log_loss([1.0], [0]) == pytest.approx(-math.log(1e-7), rel=1e-6)
+
+
+def test_auc_of_one_class_says_what_to_do():
+    with pytest.raises(ValueError, match=r"all 3 labels are 1\. Score more samples"):
+        auc([0.1, 0.2, 0.3], [1, 1, 1])
+
+
+def test_auc_class_of_one_class_raises_too(tmp_path):
+    with pytest.raises(ValueError, match="all 2 labels are 0"):
+        AUC(cache_dir=str(tmp_path)).compute(predictions=[0.1, 0.2], references=[0, 0])
+
+
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize(
+    ("scores", "labels", "message"),
+    [
+        ([0.1, 0.2, 0.3], [0, 1], r"shape \(3,\) and references of shape \(2,\)"),
+        ([], [], "at least one sample"),
+        ([[0.1], [0.2]], [[0], [1]], "one score and one label"),
+        ([0.1, math.nan], [0, 1], "1 predictions are not numbers from 0 to 1; the first is nan"),
+        ([2.5, -0.1], [0, 1], r"2 predictions are not numbers from 0 to 1; the first is 2\.5.*not logits"),
+        ([0.1, math.inf], [0, 1], "the first is inf"),
+        ([0.1, 0.2], [0, 2], "1 references are not 0 or 1; the first is 2"),
+        ([0.1, 0.2], [-1, 1], "the first is -1"),
+    ],
+)
+def test_bad_input_is_refused(name, scores, labels, message):
+    with pytest.raises(ValueError, match=message):
+        METRICS[name][1](scores, labels)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_class_refuses_bad_input_too(name, tmp_path):
+    metric = METRICS[name][0](cache_dir=str(tmp_path))
+    with pytest.raises(ValueError, match="Mismatch in the number of predictions"):
+        metric.compute(predictions=[0.1, 0.2, 0.3], references=[0, 1])
+    with pytest.raises(ValueError, match="not numbers from 0 to 1"):
+        METRICS[name][0](cache_dir=str(tmp_path)).compute(predictions=[0.1, math.nan], references=[0, 1])
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_order_of_samples_does_not_matter(name):
+    rng = np.random.default_rng(0)
+    scores, labels, order = rng.random(50), rng.integers(0, 2, 50), rng.permutation(50)
+    function = METRICS[name][1]
+    assert function(scores, labels) == pytest.approx(function(scores[order], labels[order]), abs=1e-12)

@@ -1,0 +1,139 @@
+"""The two systems without a model, on a small made-up data set, against plain loops over its rows."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from dataset_builders.tables import schema, store
+from evaluation.scorers.model_free import history_mean, item_mean, missing_table
+
+USERS, BEHAVIORS, ITEMS, HISTORY_LENGTH = 30, 14, 12, 4
+CONFIG = "subr_k4"
+UNSEEN_ITEM = 99  # in no training sample
+
+
+def write_dataset(folder: Path, seed: int = 0) -> None:
+    """`interactions`, `samples` and one view of a made-up corpus, each split in a random order."""
+    rng = np.random.default_rng(seed)
+    n = USERS * BEHAVIORS
+    rating = rng.integers(1, 6, n).astype(np.float32)
+    table = {
+        "user_id": np.repeat(np.arange(USERS), BEHAVIORS) + 1,
+        "item_id": rng.integers(1, ITEMS + 1, n),
+        "rating": rating,
+        "timestamp": np.arange(n),
+        "label": (rating > 3).astype(np.int64),
+    }
+    position = np.tile(np.arange(BEHAVIORS), USERS)
+    table["item_id"][position == BEHAVIORS - 1] = np.where(rng.random(USERS) < 0.3, UNSEEN_ITEM, 1)
+    rows = {
+        "train": np.flatnonzero((position >= 5) & (position < BEHAVIORS - 3)),
+        "validation": np.flatnonzero(position == BEHAVIORS - 3),
+        "test": np.flatnonzero(position >= BEHAVIORS - 2),
+    }
+    rows = {split: rng.permutation(found) for split, found in rows.items()}
+    samples = {
+        split: pa.table(
+            {"sample_id": found, "position": position[found]}
+            | {column: table[column][found] for column in ("user_id", "item_id", "label")}
+        )
+        for split, found in rows.items()
+    }
+    views = {
+        split: pa.table({"sample_id": found, "positions": [some_positions(rng, position[row]) for row in found]})
+        for split, found in rows.items()
+    }
+    made_from = {"corpus": "ml1m"}
+    whole = {"train": (n, [pa.table(table)])}
+    store.write(folder, "interactions", schema.INTERACTIONS, whole, made_from)
+    for name, features, splits in (("samples", schema.SAMPLES, samples), (f"view_{CONFIG}", schema.VIEWS, views)):
+        store.write(folder, name, features, {s: (len(part), [part]) for s, part in splits.items()}, made_from)
+
+
+def some_positions(rng: np.random.Generator, before: int) -> list[int]:
+    return np.sort(rng.choice(before, HISTORY_LENGTH, replace=False)).tolist()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("rella") / "ml1m"
+    write_dataset(folder)
+    return folder
+
+
+def rows_of(folder: Path, name: str, split: str = "train") -> list[dict]:
+    return store.read(folder, name, split).to_pylist()
+
+
+def sample_ids_of(folder: Path, split: str = "test") -> np.ndarray:
+    return store.read(folder, "samples", split)["sample_id"].to_numpy()
+
+
+def test_history_mean_is_the_mean_of_the_ratings_shown(folder):
+    interactions = rows_of(folder, "interactions")
+    samples = {row["sample_id"]: row for row in rows_of(folder, "samples", "test")}
+    shown = {row["sample_id"]: row["positions"] for row in rows_of(folder, f"view_{CONFIG}", "test")}
+    sample_ids = np.sort(sample_ids_of(folder))[::-3].copy()  # some of them, in another order
+    labels, scores = history_mean(folder, CONFIG, "test", sample_ids)
+    for sample_id, label, score in zip(sample_ids.tolist(), labels, scores, strict=True):
+        user = samples[sample_id]["user_id"]
+        history = [row for row in interactions if row["user_id"] == user]
+        ratings = [history[p]["rating"] for p in shown[sample_id]]
+        assert score == pytest.approx((sum(ratings) / len(ratings) - 1) / 4)
+        assert label == samples[sample_id]["label"] == interactions[sample_id]["label"]
+
+
+def test_item_mean_is_the_mean_label_in_train(folder):
+    train = rows_of(folder, "samples", "train")
+    overall = sum(row["label"] for row in train) / len(train)
+    samples = {row["sample_id"]: row for row in rows_of(folder, "samples", "test")}
+    sample_ids = sample_ids_of(folder)[5:].copy()
+    labels, scores = item_mean(folder, CONFIG, "test", sample_ids)
+    for sample_id, label, score in zip(sample_ids.tolist(), labels, scores, strict=True):
+        item = samples[sample_id]["item_id"]
+        seen = [row["label"] for row in train if row["item_id"] == item]
+        assert score == pytest.approx(sum(seen) / len(seen) if seen else overall)
+        assert label == samples[sample_id]["label"]
+    assert UNSEEN_ITEM in {samples[i]["item_id"] for i in sample_ids.tolist()}, "the fallback was not tested"
+
+
+@pytest.mark.parametrize("scorer", [history_mean, item_mean])
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_scores_are_probabilities_for_every_split(folder, scorer, split):
+    sample_ids = sample_ids_of(folder, split)
+    labels, scores = scorer(folder, CONFIG, split, sample_ids)
+    assert labels.shape == scores.shape == sample_ids.shape
+    assert set(labels.tolist()) == {0, 1}
+    assert ((scores >= 0) & (scores <= 1)).all()
+
+
+def test_history_mean_without_behaviors_is_the_middle(folder, tmp_path):
+    sample_ids = sample_ids_of(folder)[:2]
+    for name in ("samples", "interactions"):
+        (tmp_path / name).symlink_to(folder / name)
+    view = pa.table({"sample_id": sample_ids, "positions": pa.array([[], [0]], pa.list_(pa.int32()))})
+    store.write(tmp_path, f"view_{CONFIG}", schema.VIEWS, {"test": (2, [view])}, {"corpus": "ml1m"})
+    _, scores = history_mean(tmp_path, CONFIG, "test", sample_ids)
+    sample = next(row for row in rows_of(folder, "samples", "test") if row["sample_id"] == sample_ids[1])
+    first = rows_of(folder, "interactions")[sample["sample_id"] - sample["position"]]
+    assert scores.tolist() == [0.5, (first["rating"] - 1) / 4]
+
+
+@pytest.mark.parametrize("scorer", [history_mean, item_mean])
+def test_sample_of_another_split_is_refused(folder, scorer):
+    strangers = sample_ids_of(folder, "train")[:2]
+    with pytest.raises(ValueError, match=f"2 scored samples are not in the test split of .*samples: .*{strangers.min()}"):
+        scorer(folder, CONFIG, "test", strangers)
+
+
+def test_view_that_was_not_built_is_refused(folder):
+    with pytest.raises(ValueError, match="view_subr_k9 holds no split 'test'"):
+        history_mean(folder, "subr_k9", "test", sample_ids_of(folder))
+
+
+def test_missing_table_is_named(folder, tmp_path):
+    assert missing_table(folder, CONFIG) is None
+    assert missing_table(folder, "subr_k9") == "view_subr_k9"
+    assert missing_table(tmp_path, CONFIG) == "samples"

@@ -1,0 +1,289 @@
+"""The report, from score files on made-up tables to the three files it writes, and the comparisons it refuses."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib import image
+from sklearn.metrics import roc_auc_score
+from test_model_free import CONFIG, sample_ids_of, write_dataset
+from test_scores import RECORD
+
+from dataset_builders.tables import store
+from evaluation.results.figure import draw, reliability
+from evaluation.results.machine_readable import as_dictionary
+from evaluation.results.markdown import render
+from evaluation.results.rows import compare
+from evaluation.scores.table import Scores, read_scores, write_scores
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def some_scores(name: str = "a", n: int = 60, seed: int = 0, label=None, sample_id=None, **record) -> Scores:
+    """Scores of one made-up system; the labels depend on the sample alone."""
+    sample_id = np.arange(n) if sample_id is None else sample_id
+    label = (sample_id % 3 == 0).astype(np.int64) if label is None else label
+    score = np.clip(0.3 * label + 0.7 * np.random.default_rng(seed).random(len(label)), 0, 1)
+    return Scores(Path("runs") / name / "scores.parquet", sample_id, label, score, RECORD | record)
+
+
+def rows_by_name(files: list[Scores]) -> dict:
+    (group,) = compare(files, resamples=50, seed=0)
+    return {row.name: row for row in group.rows}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A folder with a data set and the score files of two systems on its test split, the command already run."""
+    base = tmp_path_factory.mktemp("report")
+    write_dataset(base / "rella/ml1m")
+    samples = store.read(base / "rella/ml1m", "samples", "test")
+    label = samples["label"].to_numpy()
+    rng = np.random.default_rng(1)
+    for system, signal in (("zero_shot", 0.1), ("rella", 0.3)):
+        record = RECORD | {"system": system, "corpus": "ml1m", "config_name": CONFIG, "base": "hub/tiny"}
+        record |= {"dataset": "rella/ml1m", "dataset_folder": str(base / "rella/ml1m")}
+        score = signal * label + (1 - signal) * rng.random(len(label))
+        write_scores(base / system / "scores.parquet", sample_ids_of(base / "rella/ml1m"), label, score, record)
+    return base
+
+
+def run_report(where: Path, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(REPOSITORY / "evaluation/report.py"), *arguments]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "HF_HUB_OFFLINE": "1"}
+    return subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def done(made) -> subprocess.CompletedProcess:
+    files = ["zero_shot/scores.parquet", "rella/scores.parquet"]
+    return run_report(made, "--scores", *files, "--output", "out", "--resamples", "200", "--seed", "3")
+
+
+def test_command_writes_three_files_and_prints_the_table(made, done):
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (made / "out").iterdir()) == ["report.md", "report.png", "results.json"]
+    report = (made / "out/report.md").read_text()
+    assert report in done.stdout
+    lines = [line.split("|")[1].strip() for line in report.splitlines() if line.startswith("| ")]
+    assert lines[0] == "system"
+    assert lines[2:] == ["zero_shot", "rella", "history_mean", "item_mean"]
+    assert "200 bootstrap resamples" in report
+    assert "(seed 3)" in report
+    assert not [line for line in report.splitlines() if line.startswith("- ")], "nothing was left out, so nothing is noted"
+
+
+def test_results_hold_every_number_and_record(made, done):
+    results = json.loads((made / "out/results.json").read_text())
+    assert (results["resamples"], results["seed"], results["notes"]) == (200, 3, [])
+    rows = {row["name"]: row for row in results["rows"]}
+    for system in ("zero_shot", "rella"):
+        scores = read_scores(made / system / "scores.parquet")
+        row = rows[system]
+        assert row["auc"]["value"] == pytest.approx(roc_auc_score(scores.label, scores.score))
+        assert row["accuracy"]["value"] == pytest.approx(np.mean((scores.score > 0.5) == scores.label))
+        assert row["auc"]["low"] < row["auc"]["value"] < row["auc"]["high"]
+        assert row["record"] == scores.record
+        assert row["score_file"] == f"{system}/scores.parquet"
+        assert (row["n"], row["positives"]) == (len(scores.label), scores.label.sum())
+    assert rows["zero_shot"]["auc_difference"] is None
+    assert rows["zero_shot"]["reference"] == rows["item_mean"]["reference"] == "zero_shot"
+    difference = rows["rella"]["auc_difference"]
+    assert difference["value"] == pytest.approx(rows["rella"]["auc"]["value"] - rows["zero_shot"]["auc"]["value"])
+    assert rows["history_mean"]["score_file"] is None
+
+
+def test_table_prints_what_results_hold(made, done):
+    report = (made / "out/report.md").read_text()
+    for row in json.loads((made / "out/results.json").read_text())["rows"]:
+        (line,) = [line for line in report.splitlines() if line.startswith(f"| {row['name']} ")]
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        assert cells[1:4] == ["-" if row["base"] is None else "tiny", CONFIG, "60"]
+        for cell, metric in zip(cells[4:7], ("auc", "log_loss", "accuracy"), strict=True):
+            value = row[metric]
+            assert cell == f"{value['value']:.4f} [{value['low']:.4f}, {value['high']:.4f}]"
+        if row["name"] == "zero_shot":
+            assert cells[7] == "reference"
+        else:
+            assert cells[7].startswith(f"{row['auc_difference']['value']:+.4f} [")
+
+
+def test_figure_is_a_picture(made, done):
+    pixels = image.imread(made / "out/report.png")
+    assert min(pixels.shape[:2]) > 500
+    assert pixels.std() > 0.01
+
+
+def test_command_is_reproducible(made, done):
+    files = ["zero_shot/scores.parquet", "rella/scores.parquet"]
+    again = run_report(made, "--scores", *files, "--output", "again", "--resamples", "200", "--seed", "3")
+    assert again.returncode == 0, again.stderr
+    for name in ("report.md", "results.json", "report.png"):
+        assert (made / "out" / name).read_bytes() == (made / "again" / name).read_bytes()
+
+
+def test_command_ends_in_one_line_for_bad_input(made):
+    failed = run_report(made, "--scores", "nowhere.parquet", "--output", "failed")
+    assert (failed.returncode, failed.stdout) == (2, "")
+    assert failed.stderr.splitlines()[-1].startswith("error: There is no score file nowhere.parquet")
+    assert not (made / "failed").exists()
+
+
+def test_rebuilt_dataset_is_noticed(made, tmp_path):
+    scores = read_scores(made / "rella/scores.parquet")
+    changed = 1 - scores.label
+    stale = Scores(scores.path, scores.sample_id, changed, scores.score, scores.record)
+    with pytest.raises(ValueError, match="has other labels than .*samples, so that table was built anew"):
+        compare([stale], 50, 0)
+
+
+def test_missing_dataset_folder_is_noted():
+    for folder in (None, "/nowhere/rella/demo"):
+        (group,) = compare([some_scores(dataset_folder=folder)], 50, 0)
+        assert [row.name for row in group.rows] == ["zero_shot"]
+        note = "no rows for history_mean and item_mean: the data set rella/demo is not in a folder here."
+        assert group.notes == [note]
+        assert f"\n- subr_k30: {note}\n" in render([group], 50, 0)
+        assert as_dictionary([group], 50, 0)["notes"][0]["note"] == note
+
+
+def test_missing_table_is_noted(tmp_path):
+    (group,) = compare([some_scores(dataset_folder=str(tmp_path))], 50, 0)
+    assert group.notes == [f"no rows for history_mean and item_mean: {tmp_path} lacks the table samples."]
+
+
+def test_difference_is_to_zero_shot_of_the_same_base():
+    rows = rows_by_name(
+        [
+            some_scores("small", seed=1, base="small"),
+            some_scores("large", seed=2, base="large"),
+            some_scores("tuned", seed=3, base="large", system="rella"),
+            some_scores("din", seed=4, base=None, system="din"),
+        ]
+    )
+    assert list(rows) == ["zero_shot (small)", "zero_shot (large)", "rella", "din"]
+    assert rows["rella"].reference == "zero_shot (large)"
+    assert rows["rella"].auc_difference.value == pytest.approx(
+        rows["rella"].auc.value - rows["zero_shot (large)"].auc.value
+    )
+    assert rows["zero_shot (small)"].reference == "zero_shot (small)"
+    assert rows["din"].reference is None
+
+
+def test_system_without_base_is_compared_with_the_only_zero_shot():
+    rows = rows_by_name([some_scores("small", base="small"), some_scores("din", base=None, system="din", seed=1)])
+    assert rows["din"].reference == "zero_shot"
+
+
+@pytest.mark.parametrize(
+    ("other", "why"),
+    [
+        (some_scores("b", system="din", base=None), "no AUC difference for rella, din: no zero_shot scores were given."),
+        (
+            some_scores("b", base="other"),
+            "no AUC difference for rella: not exactly one zero_shot of the same base model was given.",
+        ),
+    ],
+)
+def test_lack_of_a_reference_is_noted(other, why):
+    (group,) = compare([some_scores(system="rella"), other], 50, 0)
+    assert why in group.notes
+
+
+def test_better_system_has_a_difference_above_zero():
+    label = np.arange(400) % 2
+    good = some_scores("good", label=label, n=400, system="rella")
+    bad = Scores(Path("bad/s"), good.sample_id, label, np.random.default_rng(5).random(400), RECORD)
+    difference = rows_by_name([bad, good])["rella"].auc_difference
+    assert 0 < difference.low < difference.value < difference.high
+
+
+def test_same_system_twice_differs_by_exactly_nothing():
+    rows = rows_by_name([some_scores("a"), some_scores("b", system="copy")])
+    difference = rows["copy"].auc_difference
+    assert (difference.value, difference.low, difference.high) == (0, 0, 0)
+
+
+def test_groups_stand_in_natural_order():
+    configs = ["subr_k30", "subr_k5", "recency_k10", "subr_k10"]
+    files = [some_scores(config, config_name=config) for config in configs]
+    groups = compare([*files, some_scores("other", corpus="a")], 50, 0)
+    assert [group.config_name for group in groups[1:]] == ["recency_k10", "subr_k5", "subr_k10", "subr_k30"]
+    report = render(groups, 50, 0)
+    assert report.index("## a, test") < report.index("## demo, test")
+
+
+def test_repeated_names_end_in_the_path_where_the_folder_is_the_same():
+    twice = [some_scores("x/run"), some_scores("y/run"), some_scores("z", system="rella")]
+    (group,) = compare(twice, 50, 0)
+    assert [row.name for row in group.rows] == [
+        "zero_shot (runs/x/run/scores.parquet)",
+        "zero_shot (runs/y/run/scores.parquet)",
+        "rella",
+    ]
+
+
+def test_different_samples_are_refused():
+    with pytest.raises(ValueError, match=r"different samples of demo test subr_k30: 60 and 50, of which 50 are the same"):
+        compare([some_scores("a"), some_scores("b", n=50)], 50, 0)
+
+
+def test_different_labels_are_refused():
+    with pytest.raises(ValueError, match="same samples .* with different labels"):
+        compare([some_scores("a"), some_scores("b", label=np.arange(60) % 2)], 50, 0)
+
+
+def test_file_given_twice_is_refused():
+    with pytest.raises(ValueError, match=r"runs/a/scores.parquet is given 2 times"):
+        compare([some_scores("a"), some_scores("a")], 50, 0)
+
+
+def test_one_class_is_refused():
+    with pytest.raises(ValueError, match=r"runs/a/scores.parquet: all 60 labels are 1.*larger --limit"):
+        compare([some_scores("a", label=np.ones(60, dtype=np.int64))], 50, 0)
+
+
+def test_resamples_of_one_class_are_noted():
+    (group,) = compare([some_scores("a", n=4, label=np.array([1, 0, 0, 0]))], 50, 0)
+    assert any("resamples hold one label only" in note for note in group.notes)
+
+
+def test_bar_in_a_name_does_not_break_the_table():
+    groups = compare([some_scores("a", system="a|b")], 50, 0)
+    assert "| a\\|b " in render(groups, 50, 0)
+
+
+def test_reliability_bins_by_hand():
+    score = np.r_[np.full(20, 0.2), np.full(10, 0.6), np.full(10, 0.8)]
+    label = np.r_[np.ones(5), np.zeros(15), np.ones(14), np.zeros(6)]
+    predicted, liked = reliability(label, score)
+    assert predicted.tolist() == pytest.approx([0.2, 0.7])
+    assert liked.tolist() == pytest.approx([0.25, 0.7])
+
+
+@pytest.mark.parametrize("n", [1, 19, 39, 1000])
+def test_reliability_covers_every_sample(n):
+    rng = np.random.default_rng(0)
+    score, label = rng.random(n), rng.integers(0, 2, n)
+    predicted, liked = reliability(label, score)
+    assert len(predicted) == len(liked) == min(10, max(1, n // 20))
+    assert (np.diff(predicted) > 0).all()
+
+
+def test_reliability_of_a_constant_score_is_one_point():
+    predicted, liked = reliability(np.arange(100) % 2, np.full(100, 0.3))
+    assert (predicted.tolist(), liked.tolist()) == ([pytest.approx(0.3)], [0.5])
+
+
+def test_figure_of_many_configs_and_systems(tmp_path):
+    files = [
+        some_scores(f"{k}/{system}", system=system, config_name=f"subr_k{k}", seed=k + i)
+        for k in (5, 10, 15, 20)
+        for i, system in enumerate(("zero_shot", "rella", "few_shot"))
+    ]
+    draw(compare(files, 50, 0), tmp_path / "figure.png")
+    assert image.imread(tmp_path / "figure.png").shape[0] > 1000

@@ -1,0 +1,1 @@
+"""Base models and adapters: loading them whole, and saying what pins them."""

@@ -1,0 +1,36 @@
+"""ReiT: tune a base model on prompts with TRL's SFTTrainer and keep the adapter of the best validation epoch.
+
+Without arguments the recipe is training/recipes/ml1m/rella.yaml, the paper's row for MovieLens-1M. The run folder gets the
+adapter, the recipe, the log and the curve; a run that was interrupted goes on from its last checkpoint.
+
+examples:
+  python training/sft.py --config training/recipes/demo/rella.yaml
+  python training/sft.py --config training/recipes/ml1m/rella.yaml --num_shots 1024 --base Qwen/Qwen3-0.6B
+  python training/sft.py --config training/recipes/ml1m/rella.yaml --quantization 4bit --learning_rate 1.5e-3
+  accelerate launch --num_processes 4 training/sft.py --config training/recipes/ml1m/rella.yaml
+
+Options of ours stand first; below them are all of TRL's SFTConfig.
+"""
+
+import sys
+
+from dataset_builders import cli
+
+
+def main() -> None:
+    from training.tuning.arguments import TuningArguments, TuningConfig
+    from training.tuning.requirements import RECIPES
+
+    arguments = sys.argv[1:]
+    if not any(argument in ("--config", "-h", "--help") or argument.startswith("--config=") for argument in arguments):
+        arguments = ["--config", str(RECIPES / "ml1m" / "rella.yaml"), *arguments]
+    options, config = cli.parse(TuningArguments, TuningConfig, description=__doc__, arguments=arguments)
+    from evaluation.results.measure import measure
+    from evaluation.scorers.yes_no import p_yes
+    from training.tuning.run import tune
+
+    tune(options, config, score=p_yes, measure=measure)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,111 @@
+"""What a tuning run needs before it starts: its data set, its base model, the memory to hold it. All that is missing is said
+at once, with the way to get it and the smallest recipe that would run here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import torch
+import yaml
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from dataset_builders.tables import hub
+
+RECIPES = Path(__file__).parent.parent / "recipes"
+BYTES_PER_WEIGHT = {"none": None, "8bit": 1.0, "4bit": 0.5}  # None: that of the dtype
+HEADROOM = 1.3  # activations, adapter and optimizer beside the weights, measured on small models
+
+
+@dataclass(frozen=True)
+class Needs:
+    dataset: str
+    config_name: str
+    base: str
+    quantization: str = "none"
+    dtype: str = "auto"
+    dataset_revision: str | None = None
+    base_revision: str | None = None
+    full_finetuning: bool = False
+
+
+def check(needs: Needs) -> None:
+    """ValueError listing everything that is missing."""
+    problems = missing(needs)
+    if problems:
+        raise ValueError(
+            "this recipe cannot run here:\n" + "\n".join(f"  - {problem}" for problem in problems) + "\n" + _suggestion()
+        )
+
+
+def missing(needs: Needs) -> list[str]:
+    problems = []
+    try:
+        hub.resolve(needs.dataset, [needs.config_name], needs.dataset_revision)
+    except ValueError as error:
+        problems.append(str(error))
+    try:
+        weights = count_weights(needs.base, needs.base_revision)
+    except (OSError, ValueError) as error:
+        problems.append(
+            f"The base model {needs.base!r} is neither a folder here nor to be had from the Hub ({_first_line(error)}). With a network and "
+            f"its licence accepted: hf download {needs.base}. Any causal language model will do: --base <id or folder>."
+        )
+    else:
+        wanted, available = memory_wanted(weights, needs), memory_available()
+        if wanted > available:
+            problems.append(
+                f"{needs.base} has {weights / 1e9:.1f} billion weights and wants about {wanted / 2**30:.0f} GiB, of which "
+                f"{available / 2**30:.0f} GiB are free. Quantize it (--quantization 8bit or 4bit), or take a smaller --base."
+            )
+    return problems
+
+
+def count_weights(base: str, revision: str | None = None) -> int:
+    """The number of weights of a base model, from its configuration alone."""
+    config = AutoConfig.from_pretrained(base, revision=revision or "main", trust_remote_code=False)
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(config).num_parameters()
+
+
+def memory_wanted(weights: int, needs: Needs) -> float:
+    per_weight = BYTES_PER_WEIGHT[needs.quantization]
+    if per_weight is None:
+        wide = needs.dtype == "float32" or (needs.dtype == "auto" and not torch.cuda.is_available())
+        per_weight = 4.0 if wide else 2.0
+    if needs.full_finetuning:
+        per_weight += 12.0  # gradient and the two moments of AdamW, in float32
+    return HEADROOM * weights * per_weight
+
+
+def memory_available() -> float:
+    return torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else psutil.virtual_memory().available
+
+
+def _suggestion() -> str:
+    runnable = []
+    for path in sorted(RECIPES.rglob("*.yaml")):
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if {"base", "dataset", "config_name"} <= values.keys() and Path(values["base"]).is_dir():
+            needs = Needs(**{key: values[key] for key in Needs.__dataclass_fields__ if key in values})
+            if not missing(needs):
+                runnable.append((count_weights(needs.base), path))
+    if runnable:
+        return f"The smallest recipe that runs here: python training/sft.py --config {_shown(min(runnable)[1])}"
+    smoke = RECIPES / "smoke"
+    return (
+        "The smallest recipe runs in seconds once its data set and base model are made, without any network:\n"
+        f"  python dataset_builders/release.py --config {_shown(smoke / 'data.yaml')}\n"
+        f"  python training/pretrain.py --config {_shown(smoke / 'base.yaml')}\n"
+        f"  python training/sft.py --config {_shown(smoke / 'rella.yaml')}"
+    )
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,157 @@
+"""One tuning run: prompts → tokens → adapter of the best validation epoch, in one folder with its recipe and its curve."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import yaml
+from peft import LoraConfig
+from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, set_seed
+from transformers.trainer_utils import get_last_checkpoint
+
+from dataset_builders.prompts import pointwise
+from dataset_builders.tables import hub, shots, store
+from dataset_builders.text.tokens import answer_tokens, encode_completions, encode_prompts
+from training.language_models.load import base_identity, load_base, load_tokenizer, write_base_record
+from training.loops.answers import AnswerTrainer, tokenized_rows
+from training.tuning import requirements
+from training.tuning.arguments import TuningArguments, TuningConfig
+from training.tuning.curve import draw
+
+RECIPE, RECORD, RESULT = "recipe.yaml", "training.json", "adapter"
+# Where a run writes, how it looks and how often: options that do not change the weights.
+NOT_OF_THE_RECIPE = {"overwrite", "output_dir", "logging_steps", "save_total_limit", "disable_tqdm", "report_to", "run_name"}
+
+
+def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None:
+    """Train and keep the best epoch. score, measure: see `AnswerTrainer`."""
+    needs = {key: getattr(options, key) for key in requirements.Needs.__dataclass_fields__}
+    requirements.check(requirements.Needs(**needs))
+    output = Path(config.output_dir)
+    checkpoint = _prepare_folder(output, options, config)
+    if (output / RESULT).exists():
+        print(f"{output / RESULT}: this recipe has been trained already, kept.", flush=True)
+        return
+    set_seed(config.seed)
+    folder = hub.resolve(options.dataset, [options.config_name], options.dataset_revision)
+    tokenizer = load_tokenizer(options.base, options.base_revision)
+    train, validation, answers = _rows(folder, tokenizer, options, config)
+    trainer = AnswerTrainer(
+        model=load_base(options.base, options.base_revision, options.dtype, options.quantization, for_training=True),
+        args=_without_preparation(config),
+        train_dataset=train,
+        eval_dataset=validation,
+        processing_class=tokenizer,
+        peft_config=None if options.full_finetuning else _lora(options),
+        callbacks=[EarlyStoppingCallback(options.early_stopping_patience)],
+        yes=answers.yes,
+        score=lambda model, prompts: score(model, prompts, answers),
+        measure=measure,
+    )
+    trainable = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
+    print(f"{len(train):,} training rows, {len(validation):,} validation samples, {trainable:,} trainable weights.", flush=True)
+    begin = time.perf_counter()
+    trainer.train(resume_from_checkpoint=checkpoint)
+    record = {
+        "trainable_weights": trainable,
+        "training_rows": len(train),
+        "training_tokens_per_epoch": sum(map(len, train["input_ids"])),
+        "seconds": round(time.perf_counter() - begin, 1),
+        "resumed": checkpoint is not None,
+        "best_validation_auc": trainer.state.best_metric,
+        "best_step": trainer.state.best_global_step,
+        "log": trainer.state.log_history,
+    }
+    if trainer.is_world_process_zero():
+        _save(trainer, tokenizer, output, base_identity(options.base, options.base_revision), record)
+    trainer.accelerator.wait_for_everyone()
+
+
+def _rows(folder: Path, tokenizer: PreTrainedTokenizerBase, options: TuningArguments, config: TuningConfig):
+    train = shots.first_shots(folder, options.config_name, options.num_shots)
+    validation = shots.seeded_rows(folder, options.config_name, "validation", options.num_validation, config.seed)
+    example = train["prompt"][0].as_py()
+    completions = encode_completions(tokenizer, example, pointwise.ANSWERS)
+
+    def tokenized(table):
+        prompts = encode_prompts(tokenizer, table["prompt"].to_pylist(), config.max_length)
+        return tokenized_rows(prompts, [completions[label] for label in table["label"].to_pylist()])
+
+    return tokenized(train), tokenized(validation), answer_tokens(tokenizer, example, pointwise.ANSWERS)
+
+
+def _lora(options: TuningArguments) -> LoraConfig:
+    return LoraConfig(
+        r=options.lora_r,
+        lora_alpha=options.lora_alpha,
+        lora_dropout=options.lora_dropout,
+        target_modules=list(options.lora_target_modules),
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+
+
+def _without_preparation(config: TuningConfig) -> TuningConfig:
+    """The rows are tokenized and within budget: TRL must neither tokenize nor cut them."""
+    config.max_length = None
+    config.dataset_kwargs = {"skip_prepare_dataset": True}
+    config.remove_unused_columns = False
+    config.shuffle_dataset = False
+    return config
+
+
+def _prepare_folder(output: Path, options: TuningArguments, config: TuningConfig) -> str | None:
+    """The checkpoint to go on from, if any. ValueError when the folder holds a run of another recipe."""
+    wanted = _recipe(options, config)
+    path = output / RECIPE
+    if path.exists():
+        existing = yaml.safe_load(path.read_text(encoding="utf-8"))
+        different = [key for key in wanted if existing.get(key) != wanted[key]]
+        if different and not options.overwrite:
+            key = different[0]
+            raise ValueError(
+                f"{output} holds a run of another recipe: its {key} is {existing.get(key)!r}, asked for is {wanted[key]!r}. "
+                f"Pass --overwrite true to start anew, or another --output_dir."
+            )
+        if different or options.overwrite:
+            shutil.rmtree(output)
+    output.mkdir(parents=True, exist_ok=True)
+    with store.replacing_file(path) as temporary:
+        temporary.write_text(yaml.safe_dump(wanted, sort_keys=False), encoding="utf-8")
+    checkpoint = get_last_checkpoint(str(output))
+    if checkpoint:
+        print(f"going on from {checkpoint}", flush=True)
+    return checkpoint
+
+
+def _recipe(options: TuningArguments, config: TuningConfig) -> dict:
+    """Every option of ours, and those of SFTConfig that differ from its defaults: what pins the weights."""
+    plain = TuningConfig(output_dir="unused")
+    changed = {
+        name: value
+        for name, value in vars(config).items()
+        if not name.startswith("_") and isinstance(value, (int, float, str, bool)) and value != getattr(plain, name, None)
+    }
+    paper = ("learning_rate", "weight_decay", "lr_scheduler_type", "num_train_epochs", "max_length", "seed")
+    values = {**asdict(options), **{name: getattr(config, name) for name in paper}, **changed}
+    return {
+        name: value.value if hasattr(value, "value") else value
+        for name, value in values.items()
+        if name not in NOT_OF_THE_RECIPE
+    }
+
+
+def _save(trainer: AnswerTrainer, tokenizer, output: Path, identity: dict, record: dict) -> None:
+    with store.replacing(output / RESULT) as temporary:
+        trainer.save_model(str(temporary))
+        tokenizer.save_pretrained(temporary)
+        (temporary / "training_args.bin").unlink(missing_ok=True)  # a pickle; the recipe says the same in text
+        write_base_record(temporary, identity)
+    with store.replacing_file(output / RECORD) as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    draw(record["log"], output / "training.png")
+    print(f"{output / RESULT}: validation AUC {record['best_validation_auc']:.4f} at step {record['best_step']}.", flush=True)
