@@ -24,22 +24,29 @@ class ReportArguments:
 
 def main() -> None:
     (arguments,) = cli.parse(ReportArguments, description=__doc__)
-    from dataset_builders.tables.store import replacing_file
-    from evaluation.results.figure import draw
-    from evaluation.results.machine_readable import as_dictionary
-    from evaluation.results.markdown import render
-    from evaluation.results.rows import compare
     from evaluation.scores.table import read_scores
 
     output = Path(arguments.output)
     if output.exists() and not output.is_dir():
         raise ValueError(f"--output {output} is a file. Give a folder.")
-    groups = compare([read_scores(Path(path)) for path in arguments.scores], arguments.resamples, arguments.seed)
-    report = render(groups, arguments.resamples, arguments.seed)
-    results = as_dictionary(groups, arguments.resamples, arguments.seed)
+    scores = [read_scores(Path(path)) for path in arguments.scores]
+    write_report(scores, output, arguments.resamples, arguments.seed)
+
+
+def write_report(scores: list, output: Path, resamples: int, seed: int) -> None:
+    """Print the comparison and write it into the folder `output`."""
+    from dataset_builders.tables.store import replacing_file
+    from evaluation.results.figure import draw  # after the scores were read: this takes seconds
+    from evaluation.results.machine_readable import as_dictionary
+    from evaluation.results.markdown import render
+    from evaluation.results.rows import compare
+
+    groups = compare(scores, resamples, seed)
+    report = render(groups, resamples, seed)
     with replacing_file(output / "report.md") as temporary:
         temporary.write_text(report, encoding="utf-8")
     with replacing_file(output / "results.json") as temporary:
+        results = as_dictionary(groups, resamples, seed)
         temporary.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     with replacing_file(output / "report.png") as temporary:
         draw(groups, temporary)

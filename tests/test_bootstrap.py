@@ -112,7 +112,7 @@ def test_resample_of_one_class_has_no_auc_and_is_left_out():
 
 
 def test_no_resample_with_both_classes_is_an_error():
-    with pytest.raises(ValueError, match="Each of 3 resamples holds one label only.*Score more samples"):
+    with pytest.raises(ValueError, match=r"Each of 3 resamples holds one label only.*Score more samples"):
         interval(0.5, np.full(3, np.nan))
 
 

@@ -26,7 +26,9 @@ WORKED_EXAMPLES = {  # scores, labels, value: those of the docstrings
     "log_loss": ([0.5, 0.75], [1, 0], (math.log(2) + math.log(4)) / 2),
     "accuracy": ([0.9, 0.5, 0.5, 0.2], [1, 1, 0, 0], 0.75),
 }
-samples = st.lists(st.tuples(st.sampled_from([0.0, 0.25, 0.3, 0.5, 0.7, 1.0]), st.integers(0, 1)), min_size=2, max_size=30)
+samples = st.lists(
+    st.tuples(st.sampled_from([0.0, 0.25, 0.3, 0.5, 0.7, 1.0]), st.integers(0, 1)), min_size=2, max_size=30
+)
 
 
 def test_every_metric_file_is_tested_here():
@@ -34,11 +36,11 @@ def test_every_metric_file_is_tested_here():
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_worked_example(name, tmp_path):
+def test_worked_example(name):
     scores, labels, expected = WORKED_EXAMPLES[name]
     metric, function = METRICS[name]
     assert function(scores, labels) == pytest.approx(expected, abs=1e-12)
-    found = metric(cache_dir=str(tmp_path)).compute(predictions=scores, references=labels)
+    found = metric(keep_in_memory=True).compute(predictions=scores, references=labels)
     assert found == {name: pytest.approx(expected, abs=1e-12)}
 
 
@@ -52,7 +54,11 @@ def test_load_by_path_offline(tmp_path):
     caches = {"HF_HOME": str(tmp_path / "home"), "HF_MODULES_CACHE": str(tmp_path / "modules"), "HF_HUB_OFFLINE": "1"}
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | caches
     done = subprocess.run(
-        [sys.executable, "-c", code, json.dumps(examples)], env=environment, cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, "-c", code, json.dumps(examples)],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
@@ -83,7 +89,7 @@ def test_auc_counts_ordered_pairs(pairs):
     no = [score for score, label in pairs if not label]
     scores, labels = zip(*pairs, strict=True)
     if not yes or not no:
-        with pytest.raises(ValueError, match="all .* labels are"):
+        with pytest.raises(ValueError, match=r"all .* labels are"):
             auc(scores, labels)
         return
     right = sum((y > n) + (y == n) / 2 for y in yes for n in no)
@@ -113,9 +119,9 @@ def test_auc_of_one_class_says_what_to_do():
         auc([0.1, 0.2, 0.3], [1, 1, 1])
 
 
-def test_auc_class_of_one_class_raises_too(tmp_path):
+def test_auc_class_of_one_class_raises_too():
     with pytest.raises(ValueError, match="all 2 labels are 0"):
-        AUC(cache_dir=str(tmp_path)).compute(predictions=[0.1, 0.2], references=[0, 0])
+        AUC(keep_in_memory=True).compute(predictions=[0.1, 0.2], references=[0, 0])
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -138,12 +144,12 @@ def test_bad_input_is_refused(name, scores, labels, message):
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_class_refuses_bad_input_too(name, tmp_path):
-    metric = METRICS[name][0](cache_dir=str(tmp_path))
+def test_class_refuses_bad_input_too(name):
+    metric = METRICS[name][0](keep_in_memory=True)
     with pytest.raises(ValueError, match="Mismatch in the number of predictions"):
         metric.compute(predictions=[0.1, 0.2, 0.3], references=[0, 1])
     with pytest.raises(ValueError, match="not numbers from 0 to 1"):
-        METRICS[name][0](cache_dir=str(tmp_path)).compute(predictions=[0.1, math.nan], references=[0, 1])
+        METRICS[name][0](keep_in_memory=True).compute(predictions=[0.1, math.nan], references=[0, 1])
 
 
 @pytest.mark.parametrize("name", METRICS)

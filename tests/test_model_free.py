@@ -124,7 +124,9 @@ def test_history_mean_without_behaviors_is_the_middle(folder, tmp_path):
 @pytest.mark.parametrize("scorer", [history_mean, item_mean])
 def test_sample_of_another_split_is_refused(folder, scorer):
     strangers = sample_ids_of(folder, "train")[:2]
-    with pytest.raises(ValueError, match=f"2 scored samples are not in the test split of .*samples: .*{strangers.min()}"):
+    with pytest.raises(
+        ValueError, match=f"2 scored samples are not in the test split of .*samples: .*{strangers.min()}"
+    ):
         scorer(folder, CONFIG, "test", strangers)
 
 

@@ -74,7 +74,9 @@ def test_command_writes_three_files_and_prints_the_table(made, done):
     assert lines[2:] == ["zero_shot", "rella", "history_mean", "item_mean"]
     assert "200 bootstrap resamples" in report
     assert "(seed 3)" in report
-    assert not [line for line in report.splitlines() if line.startswith("- ")], "nothing was left out, so nothing is noted"
+    assert not [line for line in report.splitlines() if line.startswith("- ")], (
+        "nothing was left out, so nothing is noted"
+    )
 
 
 def test_results_hold_every_number_and_record(made, done):
@@ -118,12 +120,12 @@ def test_figure_is_a_picture(made, done):
     assert pixels.std() > 0.01
 
 
-def test_command_is_reproducible(made, done):
-    files = ["zero_shot/scores.parquet", "rella/scores.parquet"]
-    again = run_report(made, "--scores", *files, "--output", "again", "--resamples", "200", "--seed", "3")
-    assert again.returncode == 0, again.stderr
-    for name in ("report.md", "results.json", "report.png"):
-        assert (made / "out" / name).read_bytes() == (made / "again" / name).read_bytes()
+def test_report_is_reproducible(made, done, tmp_path):
+    scores = [read_scores(made / system / "scores.parquet") for system in ("zero_shot", "rella")]
+    groups = compare(scores, 200, 3)
+    draw(groups, tmp_path / "report.png")
+    assert render(groups, 200, 3) == (made / "out/report.md").read_text()
+    assert (tmp_path / "report.png").read_bytes() == (made / "out/report.png").read_bytes()
 
 
 def test_command_ends_in_one_line_for_bad_input(made):
@@ -133,11 +135,17 @@ def test_command_ends_in_one_line_for_bad_input(made):
     assert not (made / "failed").exists()
 
 
-def test_rebuilt_dataset_is_noticed(made, tmp_path):
+def test_output_that_is_a_file_is_refused(made):
+    failed = run_report(made, "--scores", "rella/scores.parquet", "--output", "rella/scores.parquet")
+    assert failed.returncode == 2
+    assert "--output rella/scores.parquet is a file. Give a folder." in failed.stderr
+
+
+def test_rebuilt_dataset_is_noticed(made):
     scores = read_scores(made / "rella/scores.parquet")
     changed = 1 - scores.label
     stale = Scores(scores.path, scores.sample_id, changed, scores.score, scores.record)
-    with pytest.raises(ValueError, match="has other labels than .*samples, so that table was built anew"):
+    with pytest.raises(ValueError, match=r"has other labels than .*samples, so that table was built anew"):
         compare([stale], 50, 0)
 
 
@@ -182,7 +190,10 @@ def test_system_without_base_is_compared_with_the_only_zero_shot():
 @pytest.mark.parametrize(
     ("other", "why"),
     [
-        (some_scores("b", system="din", base=None), "no AUC difference for rella, din: no zero_shot scores were given."),
+        (
+            some_scores("b", system="din", base=None),
+            "no AUC difference for rella, din: no zero_shot scores were given.",
+        ),
         (
             some_scores("b", base="other"),
             "no AUC difference for rella: not exactly one zero_shot of the same base model was given.",
@@ -228,12 +239,14 @@ def test_repeated_names_end_in_the_path_where_the_folder_is_the_same():
 
 
 def test_different_samples_are_refused():
-    with pytest.raises(ValueError, match=r"different samples of demo test subr_k30: 60 and 50, of which 50 are the same"):
+    with pytest.raises(
+        ValueError, match=r"different samples of demo test subr_k30: 60 and 50, of which 50 are the same"
+    ):
         compare([some_scores("a"), some_scores("b", n=50)], 50, 0)
 
 
 def test_different_labels_are_refused():
-    with pytest.raises(ValueError, match="same samples .* with different labels"):
+    with pytest.raises(ValueError, match=r"same samples .* with different labels"):
         compare([some_scores("a"), some_scores("b", label=np.arange(60) % 2)], 50, 0)
 
 

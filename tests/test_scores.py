@@ -100,7 +100,7 @@ def test_record_must_be_complete(tmp_path, key):
 
 @pytest.mark.parametrize("value", [None, "", 3])
 def test_record_must_name_the_split(tmp_path, value):
-    with pytest.raises(ValueError, match="its record has split = .*, expected a text"):
+    with pytest.raises(ValueError, match=r"its record has split = .*, expected a text"):
         write_scores(tmp_path / "s.parquet", **columns(), record=RECORD | {"split": value})
 
 
@@ -114,7 +114,7 @@ def test_failed_write_keeps_the_file_that_was_there(tmp_path):
 
 
 def test_missing_file_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="There is no score file .*s.parquet"):
+    with pytest.raises(ValueError, match=r"There is no score file .*s\.parquet"):
         read_scores(tmp_path / "s.parquet")
 
 
@@ -156,7 +156,9 @@ def test_missing_column_is_named(tmp_path):
     table = columns()
     del table["label"]
     write_raw(tmp_path / "s.parquet", table, {"rella": json.dumps(RECORD)})
-    with pytest.raises(ValueError, match=r"has no column 'label'\. Got: sample_id, score; expected: sample_id, label, score"):
+    with pytest.raises(
+        ValueError, match=r"has no column 'label'\. Got: sample_id, score; expected: sample_id, label, score"
+    ):
         read_scores(tmp_path / "s.parquet")
 
 

@@ -19,20 +19,27 @@ from dataset_builders import cli
 
 @dataclass(frozen=True)
 class PretrainArguments:
-    dataset: str = field(metadata={"help": "Data set folder or Hub id, with the views recency and subr at this history length."})
+    dataset: str = field(
+        metadata={"help": "Data set folder or Hub id, with the views recency and subr at this history length."}
+    )
     history_length: int = field(metadata={"help": "K of the views that the rating diaries show."})
     output: str = field(metadata={"help": "Folder of the base model."})
-    diaries: int = field(default=20_000, metadata={"help": "Training samples written as diaries, of each of the two views."})
-    item_rounds: int = field(default=10, metadata={"help": "How many times the item documents are repeated, with new questions."})
+    diaries: int = field(
+        default=20_000, metadata={"help": "Training samples written as diaries, of each of the two views."}
+    )
+    item_rounds: int = field(
+        default=10, metadata={"help": "How many times the item documents are repeated, with new questions."}
+    )
     vocabulary: int = field(default=2_000, metadata={"help": "Size of the tokenizer's vocabulary."})
     hidden_size: int = field(default=128, metadata={"help": "Width of the model."})
     layers: int = field(default=4, metadata={"help": "Transformer layers."})
     heads: int = field(default=4, metadata={"help": "Attention heads a layer."})
     context: int = field(default=2048, metadata={"help": "Longest text the model is made for, in tokens."})
-    block_size: int = field(default=512, metadata={"help": "Documents are joined and cut into blocks of this many tokens."})
-    batch_size: int = field(default=16, metadata={"help": "Blocks per step."})
+    batch_size: int = field(default=32, metadata={"help": "Documents per step."})
     epochs: float = field(default=1.0, metadata={"help": "Passes over the text."})
-    learning_rate: float = field(default=2e-3, metadata={"help": "Peak learning rate of AdamW; linear warm-up, cosine decay."})
+    learning_rate: float = field(
+        default=2e-3, metadata={"help": "Peak learning rate of AdamW; linear warm-up, cosine decay."}
+    )
     seed: int = field(default=0, metadata={"help": "Seed of the text, the weights and the order."})
 
 

@@ -17,9 +17,9 @@ from dataset_builders.corpora import Corpus, ml1m
 from dataset_builders.tables.store import replacing
 
 SEED = 20230822
-USERS = 600
+USERS = 500
 MOVIES_PER_THEME = 30
-RATINGS_PER_USER = (30, 60)  # inclusive bounds of a uniform draw
+RATINGS_PER_USER = (40, 80)  # inclusive bounds of a uniform draw
 SECONDS_BETWEEN_RATINGS = 40.0
 FIRST_SECOND = 956_700_000
 
@@ -69,11 +69,11 @@ def _users(rng: np.random.Generator) -> list[str]:
 def _ratings(rng: np.random.Generator, theme_of_movie: np.ndarray) -> list[str]:
     movies, themes = len(theme_of_movie), len(THEMES)
     taste = rng.permuted(np.tile(np.repeat([-1.0, 1.0], [themes - themes // 2, themes // 2]), (USERS, 1)), axis=1)
-    quality = rng.normal(0, 0.3, movies)
+    quality = rng.normal(0, 0.6, movies)
     lines = []
     for user in range(USERS):
         rated = rng.choice(movies, rng.integers(RATINGS_PER_USER[0], RATINGS_PER_USER[1] + 1), replace=False)
-        stars = 3.1 + 1.5 * taste[user, theme_of_movie[rated]] + quality[rated] + rng.normal(0, 0.5, len(rated))
+        stars = 3.1 + 1.3 * taste[user, theme_of_movie[rated]] + quality[rated] + rng.normal(0, 0.5, len(rated))
         stars = np.clip(np.rint(stars), 1, 5).astype(int)
         joined = FIRST_SECOND + rng.integers(0, 90_000)
         seconds = joined + np.cumsum(rng.exponential(SECONDS_BETWEEN_RATINGS, len(rated))).astype(int)

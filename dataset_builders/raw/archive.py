@@ -1,7 +1,7 @@
 """Open a raw archive, zip or unpacked folder, without trusting it.
 
-Members are read into memory by their name, never extracted: a path that climbs out of the archive has nowhere to go,
-and a member that claims more bytes than any real one is refused before it is inflated.
+Members are read into memory by their name, never extracted. An archive with a path that climbs out of it, or a member that
+claims more bytes than any real one, is refused before anything is inflated.
 """
 
 from __future__ import annotations
@@ -99,7 +99,17 @@ def open_raw(path: Path, files: list[str], official: Archive | None) -> Iterator
             f"{path} ({size:,} bytes) is not a whole zip archive ({error}).{expected} It may be cut off: get it again."
         ) from error
     with archive:
+        _refuse_climbing_paths(path, archive)
         yield _Zip(path, archive, sha256, status)
+
+
+def _refuse_climbing_paths(path: Path, archive: zipfile.ZipFile) -> None:
+    for name in archive.namelist():
+        member = PurePosixPath(name.replace("\\", "/"))
+        if member.is_absolute() or ".." in member.parts:
+            raise ValueError(
+                f"{path} holds the path {name!r}, which leads out of the archive; no publisher packs such a file. Not read."
+            )
 
 
 def hash_file(path: Path, algorithm: str = "sha256") -> str:

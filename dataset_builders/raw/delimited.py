@@ -16,7 +16,8 @@ def decode(raw: RawFiles, name: str, encoding: str) -> str:
         # Every byte string is valid ISO-8859-1; multi-byte characters that are all valid UTF-8 are no accident.
         line = next(i for i, text in enumerate(data.split(b"\n"), 1) if not text.isascii())
         raise ValueError(
-            f"{name}, line {line}: the file is UTF-8, expected ISO-8859-1 as published. Use the official file, or convert it: iconv -f UTF-8 -t ISO-8859-1."
+            f"{name}, line {line}: the file is UTF-8, expected ISO-8859-1 as published. Use the official file, or convert it: "
+            f"iconv -f UTF-8 -t ISO-8859-1."
         )
     try:
         return data.decode(encoding)

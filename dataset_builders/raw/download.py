@@ -20,17 +20,26 @@ def download(archive: Archive, folder: Path, wait_seconds: float = 2.0) -> Path:
     """The path of the verified archive in `folder`; a file that is there already is verified instead of fetched.
 
     A broken transfer leaves `<name>.part`, from which the next attempt, or the next run, goes on. Raises ValueError
-    when the address cannot be reached or the bytes are not the official ones.
+    when the address cannot be reached or the bytes are not the official ones. Only what was downloaded here is removed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / archive.file_name
     if not target.exists():
         part = target.with_name(target.name + ".part")
         _fetch(archive, part, wait_seconds)
-        _verify(part, archive)
+        problem = _problem(part, archive)
+        if problem:
+            part.unlink()
+            raise ValueError(
+                f"{archive.file_name} from {archive.url}: {problem}. What came was removed; run again, or pass an archive you "
+                f"trust with --raw."
+            )
         part.replace(target)
-    else:
-        _verify(target, archive)
+    elif problem := _problem(target, archive):
+        raise ValueError(
+            f"{target} is not the official archive: {problem}. Remove it to download the official one, or use it all the same "
+            f"with --raw {target}."
+        )
     return target
 
 
@@ -77,16 +86,8 @@ def _fetch_rest(archive: Archive, part: Path) -> None:
             raise OSError(f"the connection closed after {part.stat().st_size:,} of {total:,} bytes")
 
 
-def _verify(path: Path, archive: Archive) -> None:
-    for algorithm, expected in (("sha256", archive.sha256), ("md5", archive.md5)):
-        if expected is None:
-            continue
-        got = hash_file(path, algorithm)
-        if got != expected:
-            size = path.stat().st_size
-            path.unlink()
-            raise ValueError(
-                f"{path.name} from {archive.url}: {algorithm} is {got}, expected {expected} ({size:,} bytes). "
-                f"The file was removed; run again, or pass an archive you trust with --raw."
-            )
-        return
+def _problem(path: Path, archive: Archive) -> str | None:
+    """How a file differs from the official archive: by the strongest checksum that is published."""
+    algorithm, expected = ("sha256", archive.sha256) if archive.sha256 else ("md5", archive.md5)
+    got = hash_file(path, algorithm)
+    return None if got == expected else f"{algorithm} is {got}, expected {expected} ({path.stat().st_size:,} bytes)"

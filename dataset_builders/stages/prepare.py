@@ -23,7 +23,8 @@ def prepare(where: FolderArguments, source: RawArguments) -> None:
     corpus = load_corpus(where.corpus)
     with open_raw(_raw_path(corpus, source), corpus.files, corpus.archive) as raw:
         made_from = _made_from(corpus, raw, source.seed)
-        if all([provenance.stands(where.folder, name, made_from, where.overwrite) for name in TABLES]):
+        standing = [name for name in TABLES if provenance.stands(where.folder, name, made_from, where.overwrite)]
+        if len(standing) == len(TABLES):
             return
         _say_status(corpus, raw)
         tables = corpus.read(raw)
@@ -56,8 +57,9 @@ def _made_from(corpus: Corpus, raw: RawFiles, seed: int) -> dict:
 def _say_status(corpus: Corpus, raw: RawFiles) -> None:
     if corpus.archive is None or raw.status == "official":
         return
+    official = corpus.archive.sha256 or f"MD5 {corpus.archive.md5}"
     what = {
-        "not official": f"is NOT the official {corpus.name} archive (SHA-256 {raw.sha256}, official {corpus.archive.sha256 or 'MD5 ' + corpus.archive.md5})",
+        "not official": f"is NOT the official {corpus.name} archive (SHA-256 {raw.sha256}, official {official})",
         "unverified": f"is an unpacked folder, which cannot be checked against the official {corpus.name} archive",
     }[raw.status]
     print(f"WARNING: {raw.path} {what}. It is used, and every table and card will say so.", file=sys.stderr, flush=True)

@@ -186,7 +186,7 @@ def write(
 ) -> None:
     """Write all splits of one table. `splits` gives for each its number of rows and its parts, in order."""
     schema = features.arrow_schema
-    counts = {split: rows for split, (rows, _) in splits.items()}
+    counts = {split: int(rows) for split, (rows, _) in splits.items()}
     record = {**made_from, "fingerprint": fingerprint(made_from), "rows": counts}
     schema = schema.with_metadata({**(schema.metadata or {}), PROVENANCE_KEY: json.dumps(record, sort_keys=True)})
     with replacing(folder / name) as temporary:

@@ -18,7 +18,7 @@ from evaluation.results.rows import MODEL_FREE, Group, Row
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "D", "^", "v")  # no common divisor with the colors: 30 systems before a pair comes again
 GREY = "#767676"  # systems that need no model step back
-MODEL_FREE_MARKERS = ("x", "+")
+MODEL_FREE_STYLES = ({"color": GREY, "marker": "x"}, {"color": GREY, "marker": "+", "linestyle": "--"})
 PANELS_PER_LINE = 3
 SAMPLES_PER_BIN, MOST_BINS = 20, 10
 DPI = 150
@@ -29,7 +29,7 @@ def draw(groups: list[Group], path: Path) -> None:
     styles = _styles(groups)
     lines = -(-len(groups) // PANELS_PER_LINE)
     columns = min(len(groups), PANELS_PER_LINE)
-    rows = sum(len(group.rows) for group in groups) + len(groups)  # a line of air after each group
+    rows = sum(len(group.rows) for group in groups) + len(groups)  # and a title for each group
     heights = [max(1.6, 0.27 * rows), *[3.0] * lines]
     figure = Figure(figsize=(max(7.0, 3.3 * columns), sum(heights) + 0.8), layout="constrained", dpi=DPI)
     grid = figure.add_gridspec(1 + lines, columns, height_ratios=heights)
@@ -54,28 +54,28 @@ def reliability(label: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def _styles(groups: list[Group]) -> dict[str, dict]:
-    """Color and marker of each system name, the same in every panel."""
+    """Color, marker and line of each system name, the same in every panel."""
     names = dict.fromkeys(row.name for group in groups for row in group.rows)
-    colors, markers, bare = cycle(COLORS), cycle(MARKERS), cycle(MODEL_FREE_MARKERS)
-    return {
-        name: {"color": GREY, "marker": next(bare)}
-        if name in MODEL_FREE
-        else {"color": next(colors), "marker": next(markers)}
-        for name in names
-    }
+    colors, markers = cycle(COLORS), cycle(MARKERS)
+    with_model = {name: {"color": next(colors), "marker": next(markers)} for name in names if name not in MODEL_FREE}
+    return with_model | dict(zip(MODEL_FREE, MODEL_FREE_STYLES, strict=True))
 
 
 def _draw_auc(axes: Axes, groups: list[Group], styles: dict[str, dict]) -> None:
-    y, ticks = 0.0, {}
+    y, names, titles = 0, [], []
     for group in groups:
+        titles.append(y)  # a line of its own above the rows
+        names.append(_title(group, groups))
         for row in group.rows:
-            _whisker(axes, row, y, styles[row.name])
-            ticks[y] = f"{row.name}   {_title(group, groups)}"
             y += 1
-        y += 0.8
-    axes.axvline(0.5, color=GREY, linewidth=0.8, linestyle=":")  # guessing
-    axes.set_yticks(list(ticks), ticks.values(), fontsize=8)
-    axes.set_ylim(y - 0.8 - 0.4, -0.6)  # the first row on top
+            _whisker(axes, row, y, styles[row.name])
+            names.append(row.name)
+        y += 1
+    axes.axvline(0.5, color=GREY, linewidth=0.8, linestyle=":")
+    axes.set_yticks(range(y), names, fontsize=8)
+    for title in titles:
+        axes.get_yticklabels()[title].set_fontweight("bold")
+    axes.set_ylim(y - 0.4, -0.6)  # the first row on top
     axes.set_xlabel("AUC with 95 % interval (dotted: guessing)")
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
@@ -85,7 +85,7 @@ def _draw_auc(axes: Axes, groups: list[Group], styles: dict[str, dict]) -> None:
 
 def _whisker(axes: Axes, row: Row, y: float, style: dict) -> None:
     axes.plot([row.auc.low, row.auc.high], [y, y], color=style["color"], linewidth=1.6, solid_capstyle="butt")
-    axes.plot(row.auc.value, y, linestyle="none", markersize=6, **style)
+    axes.plot(row.auc.value, y, markersize=6, markeredgewidth=1.6, **style)
 
 
 def _draw_reliability(axes: Axes, group: Group, title: str, styles: dict[str, dict]) -> None:
@@ -94,6 +94,7 @@ def _draw_reliability(axes: Axes, group: Group, title: str, styles: dict[str, di
         predicted, liked = reliability(group.label, row.scores.score)
         axes.plot(predicted, liked, linewidth=1.2, markersize=4, label=row.name, **styles[row.name])
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="mean score", aspect="equal")
+    axes.set(xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
     axes.set_title(title, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=6, frameon=False)

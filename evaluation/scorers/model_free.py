@@ -1,7 +1,7 @@
 """Two systems that need no model, the floor under every table: the mean of what is shown, and the mean of the item.
 
 `history_mean` answers "what does this user usually think?" from the behaviors the prompt shows, `item_mean` answers "what do
-users usually think of this item?" from the train split. A language model that reads the prompt should beat both.
+users usually think of this item?" from the train split. A tuned model should beat both.
 """
 
 from __future__ import annotations

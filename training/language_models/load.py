@@ -116,7 +116,9 @@ def load_adapter(model: torch.nn.Module, base: dict, adapter: str, revision: str
     try:
         tuned = PeftModel.from_pretrained(model, adapter, revision=revision, use_safetensors=True)
     except (RuntimeError, ValueError, OSError) as error:
-        raise ValueError(f"The adapter {adapter!r} does not fit its base model: {str(error).splitlines()[-1].strip()}") from error
+        raise ValueError(
+            f"The adapter {adapter!r} does not fit its base model: {str(error).splitlines()[-1].strip()}"
+        ) from error
     wanted = {key: tuple(value.shape) for key, value in get_peft_model_state_dict(tuned).items()}
     missing, foreign = sorted(wanted.keys() - held.keys()), sorted(held.keys() - wanted.keys())
     if missing or foreign:

@@ -62,7 +62,9 @@ class AnswerTrainer(SFTTrainer):
         """Score the validation prompts, each process its share, and report the same metrics as the test's."""
         rows = self.eval_dataset if eval_dataset is None else eval_dataset
         starts = [labels.index(next(t for t in labels if t != IGNORED)) for labels in rows["labels"]]
-        labels = np.array([ids[start] == self._yes for ids, start in zip(rows["input_ids"], starts, strict=True)], dtype=int)
+        labels = np.array(
+            [ids[start] == self._yes for ids, start in zip(rows["input_ids"], starts, strict=True)], dtype=int
+        )
         prompts = [ids[:start] for ids, start in zip(rows["input_ids"], starts, strict=True)]
         mine = np.arange(self.args.process_index, len(prompts), self.args.world_size)
         own = self._score(self.accelerator.unwrap_model(self.model), [prompts[i] for i in mine])

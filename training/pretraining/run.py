@@ -1,23 +1,33 @@
-"""Text → tokenizer → packed blocks → a causal language model, trained with transformers' Trainer."""
+"""Text → tokenizer → rows → a causal language model, trained with transformers' Trainer.
+
+The loss of a diary covers its numbers alone, above all the ratings: which movie a user watches next is a draw that no small
+model can learn, and its ten tokens a line would drown the one that tells something. Item documents are learned whole. Both
+kinds are mixed in every batch: apart, each unlearns what the other teaches.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
 from datasets import Dataset
-from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainingArguments, set_seed
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase, Trainer, TrainingArguments, set_seed
 
 from dataset_builders.stages.view import config_name, table_name
 from dataset_builders.tables import hub, store
+from training.loops.answers import IGNORED, collate
 from training.pretraining.text import diaries, item_documents
 from training.pretraining.tokenizer import train_tokenizer
 
 VIEWS = ("recency", "subr")
 INTERMEDIATE = 8 / 3  # width of Llama's feed-forward layers, in units of the hidden size
+TOKENIZER_DOCUMENTS = 20_000  # more text does not change a small vocabulary
+# A line's number, and its rating. The number is a free lesson in looking back a line, after which ratings come sooner.
+LEARNED = re.compile(r"^\d+(?=\. )|(?<=\()[\d.]+(?= stars?\)$)", re.MULTILINE)
 
 
 def pretrain(options, output: Path) -> None:
@@ -25,28 +35,29 @@ def pretrain(options, output: Path) -> None:
     tables = [table_name(config_name(view, options.history_length)) for view in VIEWS]
     folder = hub.resolve(options.dataset, ["users", "items", "interactions", "samples", *tables])
     rng = np.random.default_rng(options.seed)
-    documents = [d for _ in range(options.item_rounds) for d in item_documents(folder, rng)]
-    for view in VIEWS:
-        documents += diaries(folder, view, options.history_length, options.diaries, rng)
-    documents = [documents[i] for i in rng.permutation(len(documents))]
-    tokenizer = train_tokenizer(documents[: 50_000], options.vocabulary)
-    blocks = _blocks(tokenizer, documents, options.block_size)
+    about_items = [text for _ in range(options.item_rounds) for text in item_documents(folder, rng)]
+    about_users = [t for view in VIEWS for t in diaries(folder, view, options.history_length, options.diaries, rng)]
+    sample = [*about_items, *about_users]
+    tokenizer = train_tokenizer(
+        [sample[i] for i in rng.permutation(len(sample))[:TOKENIZER_DOCUMENTS]], options.vocabulary
+    )
+    rows = [*_rows_learned_whole(tokenizer, about_items), *_rows_learned_numbers(tokenizer, about_users)]
     set_seed(options.seed)
     model = LlamaForCausalLM(_config(options, tokenizer))
+    tokens = sum(len(row["input_ids"]) for row in rows)
     print(
-        f"{len(documents):,} documents, {blocks.size:,} tokens, vocabulary {len(tokenizer):,}; "
-        f"{model.num_parameters():,} parameters.",
+        f"{len(rows):,} documents, {tokens:,} tokens, vocabulary {len(tokenizer):,}; {model.num_parameters():,} weights.",
         flush=True,
     )
     with store.replacing(output) as temporary:
-        _train(model, blocks, options, temporary / "trainer")
+        _train(model, rows, options, temporary / "trainer")
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
         (temporary / "pretraining.json").write_text(json.dumps(asdict(options), indent=2) + "\n", encoding="utf-8")
     print(f"{output}: base model.", flush=True)
 
 
-def _config(options, tokenizer) -> LlamaConfig:
+def _config(options, tokenizer: PreTrainedTokenizerBase) -> LlamaConfig:
     return LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=options.hidden_size,
@@ -61,18 +72,25 @@ def _config(options, tokenizer) -> LlamaConfig:
     )
 
 
-def _blocks(tokenizer, documents: list[str], block_size: int) -> np.ndarray:
-    """(blocks, block_size) tokens: the documents end to end, each closed by the end token."""
-    encoded = tokenizer(documents)["input_ids"]
-    flat = np.fromiter((token for ids in encoded for token in (*ids, tokenizer.eos_token_id)), dtype=np.int32)
-    blocks = len(flat) // block_size
-    if blocks == 0:
-        raise ValueError(f"The text has {len(flat):,} tokens, less than one block of {block_size}: raise --diaries or --item_rounds.")
-    return flat[: blocks * block_size].reshape(blocks, block_size)
+def _rows_learned_whole(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[dict]:
+    ids = [[*row, tokenizer.eos_token_id] for row in tokenizer(texts)["input_ids"]]
+    return [{"input_ids": row, "labels": row} for row in ids]
 
 
-def _train(model: torch.nn.Module, blocks: np.ndarray, options, scratch: Path) -> None:
-    data = Dataset.from_dict({"input_ids": list(blocks), "labels": list(blocks)}).with_format("torch")
+def _rows_learned_numbers(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[dict]:
+    """Labels are IGNORED outside line numbers and ratings."""
+    encoded = tokenizer(texts, return_offsets_mapping=True)
+    rows = []
+    for text, ids, offsets in zip(texts, encoded["input_ids"], encoded["offset_mapping"], strict=True):
+        inside = np.zeros(len(text) + 1, dtype=bool)
+        for match in LEARNED.finditer(text):
+            inside[match.start() : match.end()] = True
+        learned = inside[[end - 1 for _, end in offsets]]
+        rows.append({"input_ids": ids, "labels": np.where(learned, ids, IGNORED).tolist()})
+    return rows
+
+
+def _train(model: torch.nn.Module, rows: list[dict], options, scratch: Path) -> None:
     on_gpu = torch.cuda.is_available()
     arguments = TrainingArguments(
         output_dir=str(scratch),
@@ -80,15 +98,16 @@ def _train(model: torch.nn.Module, blocks: np.ndarray, options, scratch: Path) -
         num_train_epochs=options.epochs,
         learning_rate=options.learning_rate,
         lr_scheduler_type="cosine",
-        warmup_steps=0.05,
+        warmup_steps=0.03,
         adam_beta2=0.98,
         weight_decay=0.01,
         save_strategy="no",
-        logging_steps=20,
+        logging_steps=50,
         report_to="none",
         use_cpu=not on_gpu,
         bf16=on_gpu,
+        remove_unused_columns=False,
         seed=options.seed,
         data_seed=options.seed,
     )
-    Trainer(model=model, args=arguments, train_dataset=data).train()
+    Trainer(model=model, args=arguments, train_dataset=Dataset.from_list(rows), data_collator=collate).train()

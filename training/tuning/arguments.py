@@ -13,17 +13,22 @@ class TuningArguments:
     base: str = field(metadata={"help": "Base model: Hub id or folder."})
     dataset: str = field(metadata={"help": "Data set: Hub id or folder, such as rella/ml1m."})
     config_name: str = field(
-        metadata={"help": "Prompts to train on: reit_k30 (mixed), recency_k30, subr_k30. Validation is its split of that name."}
+        metadata={
+            "help": "Prompts to train on: reit_k30 (mixed), recency_k30, subr_k30. Validation is its split of that name."
+        }
     )
     num_shots: int | None = field(
         default=None, metadata={"help": "N: train on the first N samples, which are 2N rows of `mixed`. Default: all."}
     )
     num_validation: int = field(
-        default=2000, metadata={"help": "Validation samples scored after each epoch, a seeded choice. The best epoch is kept."}
+        default=2000,
+        metadata={"help": "Validation samples scored after each epoch, a seeded choice. The best epoch is kept."},
     )
     base_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of the base model."})
     dataset_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of the data set."})
-    dtype: str = field(default="auto", metadata={"help": "float32, bfloat16, float16, or auto: bfloat16 on a GPU, else float32."})
+    dtype: str = field(
+        default="auto", metadata={"help": "float32, bfloat16, float16, or auto: bfloat16 on a GPU, else float32."}
+    )
     quantization: str = field(
         default="none", metadata={"help": "none, 8bit or 4bit base weights (bitsandbytes, on a GPU or a CPU)."}
     )
@@ -38,7 +43,8 @@ class TuningArguments:
         default=2, metadata={"help": "Stop after this many epochs without a better validation AUC."}
     )
     overwrite: bool = field(
-        default=False, metadata={"help": "Start anew where --output_dir holds a run of another recipe, instead of refusing."}
+        default=False,
+        metadata={"help": "Start anew where --output_dir holds a run of another recipe, instead of refusing."},
     )
 
 
@@ -55,12 +61,16 @@ class TuningConfig(SFTConfig):
     activation_checkpointing: bool = field(
         default=False, metadata={"help": "Recompute activations to save memory, a third slower."}
     )
-    bf16: bool | None = field(default=None, metadata={"help": "Train in bfloat16 autocast. Default: where there is a GPU."})
+    bf16: bool | None = field(
+        default=None, metadata={"help": "Train in bfloat16 autocast. Default: where there is a GPU."}
+    )
     use_cpu: bool = field(default=False, metadata={"help": "Train on the CPU, also where there is a GPU."})
     eval_strategy: str = field(default="epoch", metadata={"help": "When validation AUC is taken: epoch or steps."})
     save_strategy: str = field(default="epoch", metadata={"help": "When a checkpoint is written: as eval_strategy."})
     save_total_limit: int | None = field(default=2, metadata={"help": "Checkpoints kept beside the best one."})
-    load_best_model_at_end: bool = field(default=True, metadata={"help": "Keep the weights of the best validation AUC."})
+    load_best_model_at_end: bool = field(
+        default=True, metadata={"help": "Keep the weights of the best validation AUC."}
+    )
     metric_for_best_model: str = field(default="auc", metadata={"help": "Validation metric that chooses the epoch."})
     greater_is_better: bool | None = field(default=True, metadata={"help": "Whether more of that metric is better."})
     logging_steps: float = field(default=1, metadata={"help": "Log the loss every so many steps."})

@@ -36,7 +36,10 @@ def check(needs: Needs) -> None:
     problems = missing(needs)
     if problems:
         raise ValueError(
-            "this recipe cannot run here:\n" + "\n".join(f"  - {problem}" for problem in problems) + "\n" + _suggestion()
+            "this recipe cannot run here:\n"
+            + "\n".join(f"  - {problem}" for problem in problems)
+            + "\n"
+            + _suggestion()
         )
 
 

@@ -24,7 +24,15 @@ from training.tuning.curve import draw
 
 RECIPE, RECORD, RESULT = "recipe.yaml", "training.json", "adapter"
 # Where a run writes, how it looks and how often: options that do not change the weights.
-NOT_OF_THE_RECIPE = {"overwrite", "output_dir", "logging_steps", "save_total_limit", "disable_tqdm", "report_to", "run_name"}
+NOT_OF_THE_RECIPE = {
+    "overwrite",
+    "output_dir",
+    "logging_steps",
+    "save_total_limit",
+    "disable_tqdm",
+    "report_to",
+    "run_name",
+}
 
 
 def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None:
@@ -53,7 +61,10 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
         measure=measure,
     )
     trainable = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
-    print(f"{len(train):,} training rows, {len(validation):,} validation samples, {trainable:,} trainable weights.", flush=True)
+    print(
+        f"{len(train):,} training rows, {len(validation):,} validation samples, {trainable:,} trainable weights.",
+        flush=True,
+    )
     begin = time.perf_counter()
     trainer.train(resume_from_checkpoint=checkpoint)
     record = {
@@ -134,7 +145,9 @@ def _recipe(options: TuningArguments, config: TuningConfig) -> dict:
     changed = {
         name: value
         for name, value in vars(config).items()
-        if not name.startswith("_") and isinstance(value, (int, float, str, bool)) and value != getattr(plain, name, None)
+        if not name.startswith("_")
+        and isinstance(value, (int, float, str, bool))
+        and value != getattr(plain, name, None)
     }
     paper = ("learning_rate", "weight_decay", "lr_scheduler_type", "num_train_epochs", "max_length", "seed")
     values = {**asdict(options), **{name: getattr(config, name) for name in paper}, **changed}
@@ -154,4 +167,7 @@ def _save(trainer: AnswerTrainer, tokenizer, output: Path, identity: dict, recor
     with store.replacing_file(output / RECORD) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     draw(record["log"], output / "training.png")
-    print(f"{output / RESULT}: validation AUC {record['best_validation_auc']:.4f} at step {record['best_step']}.", flush=True)
+    print(
+        f"{output / RESULT}: validation AUC {record['best_validation_auc']:.4f} at step {record['best_step']}.",
+        flush=True,
+    )

@@ -1,0 +1,205 @@
+"""Tables on disk: written whole or not at all, named as the Hub names them, read back as they were."""
+
+import errno
+import json
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from datasets import Features, Value
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dataset_builders.tables import schema, store
+
+FEATURES = Features({"sample_id": Value("int64"), "text": Value("string")})
+MADE_FROM = {"corpus": "ml1m", "seed": 0}
+
+
+def rows(first: int, count: int) -> pa.Table:
+    ids = np.arange(first, first + count)
+    return pa.table({"sample_id": ids, "text": [f"text {i}" for i in ids]})
+
+
+def write(folder, name="samples", rows_per_shard=store.ROWS_PER_SHARD, **splits):
+    store.write(folder, name, FEATURES, splits, MADE_FROM, rows_per_shard)
+
+
+@pytest.fixture
+def written(tmp_path):
+    write(tmp_path, train=(10, [rows(0, 10)]), test=(3, [rows(10, 3)]), rows_per_shard=4)
+    return tmp_path
+
+
+def test_shards_are_named_as_on_the_hub(written):
+    assert sorted(path.name for path in (written / "samples").iterdir()) == [
+        "test-00000-of-00001.parquet",
+        "train-00000-of-00003.parquet",
+        "train-00001-of-00003.parquet",
+        "train-00002-of-00003.parquet",
+    ]
+    assert [pq.read_metadata(path).num_rows for path in store.shard_paths(written, "samples", "train")] == [4, 4, 2]
+
+
+@given(parts=st.lists(st.integers(0, 7), max_size=6), rows_per_shard=st.integers(1, 9))
+def test_what_is_read_is_what_was_written(tmp_path_factory, parts, rows_per_shard):
+    folder = tmp_path_factory.mktemp("store")
+    starts = np.cumsum([0, *parts])
+    write(folder, rows_per_shard=rows_per_shard, train=(sum(parts), [rows(*part) for part in zip(starts, parts)]))
+    expected = rows(0, sum(parts)).to_pydict()
+    assert store.read(folder, "samples").to_pydict() == expected
+    assert store.count_rows(folder, "samples") == sum(parts)
+    assert [i for batch in store.iterate(folder, "samples", "train", 3) for i in batch["sample_id"].to_pylist()] == expected["sample_id"]
+    assert len(store.shard_paths(folder, "samples", "train")) == max(1, -(-sum(parts) // rows_per_shard))
+
+
+def test_a_split_without_rows_is_a_split(tmp_path):
+    write(tmp_path, train=(0, []), test=(1, [rows(0, 1)]))
+    assert store.table_splits(tmp_path, "samples") == ["train", "test"]
+    assert store.read(tmp_path, "samples", "train").num_rows == 0
+
+
+def test_the_same_rows_are_the_same_bytes(tmp_path):
+    for folder in ("a", "b"):
+        write(tmp_path / folder, train=(10, [rows(0, 10)]))
+    write(tmp_path / "c", train=(10, [rows(1, 10)]))
+    a, b, c = (store.content_hash(tmp_path / folder, "samples") for folder in "abc")
+    assert a == b != c
+
+
+def test_only_the_columns_asked_for(written):
+    assert store.read(written, "samples", "test", ["text"]).column_names == ["text"]
+    with pytest.raises(ValueError, match=r"has no column 'colour'\. Got: sample_id, text"):
+        store.read(written, "samples", "test", ["text", "colour"])
+
+
+def test_features_travel_with_the_files(tmp_path):
+    label = [0, 1]
+    table = pa.table({"sample_id": label, "prompt": ["a", "b"], "completion": ["No.", "Yes."], "label": label})
+    store.write(tmp_path, "subr_k5", schema.PROMPTS, {"test": (2, [table])}, MADE_FROM)
+    stored = Features.from_arrow_schema(pq.read_schema(store.shard_paths(tmp_path, "subr_k5", "test")[0]))
+    assert stored == schema.PROMPTS
+    assert stored["label"].names == ["No", "Yes"]
+
+
+def test_every_file_says_what_it_was_made_from(written):
+    expected = {**MADE_FROM, "fingerprint": store.fingerprint(MADE_FROM), "rows": {"train": 10, "test": 3}}
+    assert store.provenance(written, "samples") == expected
+    for path in (written / "samples").iterdir():
+        assert json.loads(pq.read_schema(path).metadata[store.PROVENANCE_KEY]) == expected
+
+
+def test_a_table_that_is_not_there(written):
+    assert store.provenance(written, "views") is None
+    with pytest.raises(ValueError, match="holds no split 'train'. Got: nothing"):
+        store.read(written, "views")
+    with pytest.raises(ValueError, match="holds no split 'mixed'. Got: train, test"):
+        store.read(written, "samples", "mixed")
+
+
+def test_a_missing_shard_is_named(written):
+    (written / "samples" / "train-00001-of-00003.parquet").unlink()
+    for use in (store.read, store.provenance):
+        with pytest.raises(ValueError, match="shard 1 of 3 of split 'train' is missing. Remove .*samples and build it again"):
+            use(written, "samples")
+
+
+def test_a_missing_split_is_no_whole_table(written):
+    (written / "samples" / "test-00000-of-00001.parquet").unlink()
+    with pytest.raises(ValueError, match="holds 10 train rows, but 10 train, 3 test rows were written"):
+        store.provenance(written, "samples")
+
+
+def test_a_damaged_file_is_named(written):
+    path = written / "samples" / "train-00000-of-00003.parquet"
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(ValueError, match=rf"{re.escape(path.name)} is not a readable Parquet file.*Remove .*samples"):
+        store.provenance(written, "samples")
+
+
+def test_a_file_of_somebody_else_is_named(tmp_path):
+    (tmp_path / "samples").mkdir()
+    pq.write_table(rows(0, 3), tmp_path / "samples" / "train-00000-of-00001.parquet")
+    with pytest.raises(ValueError, match="does not say what it was made from"):
+        store.provenance(tmp_path, "samples")
+
+
+def test_other_folders_are_no_tables(written):
+    (written / ".cache").mkdir()
+    (written / "notes").mkdir()
+    (written / "notes" / "mine.parquet").write_bytes(b"")
+    (written / "README.md").write_text("")
+    assert store.table_names(written) == ["samples"]
+
+
+class Interruption(Exception):
+    pass
+
+
+def interrupted(error: BaseException):
+    yield rows(0, 5)
+    raise error
+
+
+FAILURES = [Interruption(), KeyboardInterrupt(), SystemExit(1), OSError(errno.EIO, "broken disk")]
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
+def test_an_interrupted_write_leaves_nothing(tmp_path, error):
+    with pytest.raises(type(error)):
+        write(tmp_path, train=(10, interrupted(error)), rows_per_shard=3)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
+def test_an_interrupted_rewrite_keeps_the_old_table(written, error):
+    before = store.content_hash(written, "samples")
+    with pytest.raises(type(error)):
+        write(written, train=(10, interrupted(error)))
+    assert [path.name for path in written.iterdir()] == ["samples"]
+    assert store.content_hash(written, "samples") == before
+
+
+def test_fewer_rows_than_announced_leave_nothing(tmp_path):
+    with pytest.raises(AssertionError, match="announced 10 rows, got 5"):
+        write(tmp_path, train=(10, [rows(0, 5)]))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
+    with pytest.raises(ValueError, match=r"The disk of .* is full. Nothing of samples was kept"):
+        write(tmp_path, train=(10, [rows(0, 10)]))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_leftovers_of_a_killed_run_are_cleared(tmp_path):
+    (tmp_path / ".samples.0123abcd.tmp").mkdir()
+    (tmp_path / ".samples_of_mine.0123abcd.tmp").mkdir()
+    write(tmp_path, train=(1, [rows(0, 1)]))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".samples_of_mine.0123abcd.tmp", "samples"]
+
+
+@pytest.mark.parametrize("error", [Interruption(), KeyboardInterrupt()], ids=["error", "ctrl-c"])
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, error):
+    target = tmp_path / "README.md"
+    with store.replacing_file(target) as temporary:
+        temporary.write_text("old")
+    with pytest.raises(type(error)), store.replacing_file(target) as temporary:
+        temporary.write_text("half of the n")
+        raise error
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
+    assert target.read_text() == "old"
+
+
+def test_a_full_disk_keeps_the_old_file(tmp_path):
+    target = tmp_path / "README.md"
+    target.write_text("old")
+    with pytest.raises(ValueError, match=r"is full. README\.md was not written"), store.replacing_file(target):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert target.read_text() == "old"
