@@ -108,7 +108,7 @@ def test_a_missing_shard_is_named(written):
 
 def test_a_missing_split_is_no_whole_table(written):
     (written / "samples" / "test-00000-of-00001.parquet").unlink()
-    with pytest.raises(ValueError, match="holds 10 train rows, but 10 train, 3 test rows were written"):
+    with pytest.raises(ValueError, match="holds 10 train rows, but 3 test, 10 train rows were written"):
         store.provenance(written, "samples")
 
 

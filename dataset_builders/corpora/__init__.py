@@ -78,6 +78,6 @@ def corpus_ids() -> list[str]:
 def load_corpus(corpus_id: str) -> Corpus:
     if corpus_id not in corpus_ids():
         raise ValueError(
-            f"There is no corpus {corpus_id!r}. Got: {', '.join(corpus_ids())} (dataset_builders/corpora/)."
+            f"There is no corpus {corpus_id!r}. There are: {', '.join(corpus_ids())} (dataset_builders/corpora/)."
         )
     return importlib.import_module(f"{__name__}.{corpus_id}").CORPUS

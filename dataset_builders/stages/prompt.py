@@ -25,7 +25,7 @@ ROWS_PER_PART = (
 
 
 def build_prompts(where: FolderArguments, view_options: ViewArguments, options: PromptArguments) -> None:
-    style = load_style(options.prompt_style)
+    style, words = load_style(options.prompt_style), load_corpus(where.corpus).words
     wanted = []
     for history_length in dict.fromkeys(view_options.history_length):  # one asked for twice is built once
         for view in VIEWS:
@@ -39,9 +39,7 @@ def build_prompts(where: FolderArguments, view_options: ViewArguments, options: 
     source = load_sources(where.folder)
 
     def build(config: str, history_length: int, made_from: dict) -> None:
-        fragments = style.fragments(
-            load_corpus(where.corpus).words, source.users, source.items, source.ratings, history_length
-        )
+        fragments = style.fragments(words, source.users, source.items, source.ratings, history_length)
         splits = {
             split: (
                 store.count_rows(where.folder, table_name(config), split),

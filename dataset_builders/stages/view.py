@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from dataset_builders.corpora import load_corpus
 from dataset_builders.stages.arguments import FolderArguments, ViewArguments
 from dataset_builders.tables import provenance, schema, store
 from dataset_builders.tables.keys import codes_of
@@ -28,6 +29,7 @@ def table_name(config: str) -> str:
 
 
 def build_views(where: FolderArguments, options: ViewArguments) -> None:
+    load_corpus(where.corpus)  # names the corpora there are
     _check(options)
     for history_length in options.history_length:
         for view in VIEWS:

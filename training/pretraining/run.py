@@ -41,12 +41,13 @@ def pretrain(options, output: Path) -> None:
     tokenizer = train_tokenizer(
         [sample[i] for i in rng.permutation(len(sample))[:TOKENIZER_DOCUMENTS]], options.vocabulary
     )
-    rows = [*_rows_learned_whole(tokenizer, about_items), *_rows_learned_numbers(tokenizer, about_users)]
+    diary_rows = _rows_learned_numbers(tokenizer, about_users)
+    rows = [*_rows_learned_whole(tokenizer, about_items, max(len(row["input_ids"]) for row in diary_rows)), *diary_rows]
     set_seed(options.seed)
     model = LlamaForCausalLM(_config(options, tokenizer))
     tokens = sum(len(row["input_ids"]) for row in rows)
     print(
-        f"{len(rows):,} documents, {tokens:,} tokens, vocabulary {len(tokenizer):,}; {model.num_parameters():,} weights.",
+        f"{len(about_items):,} item documents, {len(about_users):,} diaries, {tokens:,} tokens, vocabulary {len(tokenizer):,}; {model.num_parameters():,} weights.",
         flush=True,
     )
     with store.replacing(output) as temporary:
@@ -72,9 +73,11 @@ def _config(options, tokenizer: PreTrainedTokenizerBase) -> LlamaConfig:
     )
 
 
-def _rows_learned_whole(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[dict]:
-    ids = [[*row, tokenizer.eos_token_id] for row in tokenizer(texts)["input_ids"]]
-    return [{"input_ids": row, "labels": row} for row in ids]
+def _rows_learned_whole(tokenizer: PreTrainedTokenizerBase, texts: list[str], width: int) -> list[dict]:
+    """Short documents end to end, each closed by the end token, in rows of `width`: batches then hold little padding."""
+    flat = [token for ids in tokenizer(texts)["input_ids"] for token in (*ids, tokenizer.eos_token_id)]
+    rows = [flat[begin : begin + width] for begin in range(0, len(flat), width)]
+    return [{"input_ids": row, "labels": row} for row in rows]
 
 
 def _rows_learned_numbers(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[dict]:

@@ -1,0 +1,142 @@
+"""The rows of a report's results.json that belong to one adapter, beside what they must be compared with, and what follows from them.
+
+An adapter is known by the SHA-256 of its weights, so a folder that was renamed, copied or pulled from the Hub is still found. All that
+is said about better and worse is read off 95 % intervals:
+
+* zero-shot: the interval of the AUC difference, paired within each resample, must leave 0 out;
+* any other row: the two intervals of AUC must not touch, which asks for more than a paired difference would.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataset_builders.cards.metadata import view_of
+
+BETTER, WORSE, UNDECIDED = "better than", "worse than", "not told apart from"
+ROW_KEYS = ("name", "system", "base", "corpus", "split", "config_name", "n", "auc", "log_loss", "accuracy", "record")
+
+
+@dataclass(frozen=True)
+class Results:
+    resamples: int  # of the bootstrap behind every interval
+    comparisons: list[Comparison]  # in the order of the report, at least one
+
+
+@dataclass(frozen=True)
+class Verdict:
+    outcome: str  # BETTER, WORSE or UNDECIDED
+    against: dict  # the other row
+    difference: dict | None  # the paired AUC difference; None where the two intervals of AUC were compared
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The systems that scored the same samples as the adapter."""
+
+    corpus: str
+    split: str
+    config_name: str
+    own: dict  # the adapter's row
+    zero_shot: dict | None  # the row of the base model alone that the report compares it with
+    model_free: list[dict]
+    others: list[dict]  # whatever else was scored, other adapters above all
+    notes: list[str]  # the report's
+
+    @property
+    def rows(self) -> list[dict]:
+        return [self.own, *([self.zero_shot] if self.zero_shot else []), *self.model_free, *self.others]
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """Against zero-shot, then against the rows without a model."""
+        found = []
+        if self.zero_shot:
+            low, high = self.own["auc_difference"]["low"], self.own["auc_difference"]["high"]
+            found.append(Verdict(_outcome(low > 0, high < 0), self.zero_shot, self.own["auc_difference"]))
+        mine = self.own["auc"]
+        for row in self.model_free:
+            other = row["auc"]
+            outcome = _outcome(mine["low"] > other["high"], mine["high"] < other["low"])
+            found.append(Verdict(outcome, row, None))
+        return found
+
+    @property
+    def beats_all(self) -> bool:
+        """Better than zero-shot and than every row without a model, all of which are there."""
+        return bool(self.zero_shot and self.model_free) and all(v.outcome == BETTER for v in self.verdicts)
+
+
+def read_results(path: Path, sha256: str, adapter: Path) -> Results:
+    """One comparison for each corpus, split and config on which the adapter was scored; ValueError when there is none."""
+    results = _read(path)
+    groups: dict[tuple, list[dict]] = {}
+    for row in results["rows"]:
+        groups.setdefault((row["corpus"], row["split"], row["config_name"]), []).append(row)
+    found = [_comparison(rows, sha256, results["notes"]) for rows in groups.values()]
+    found = [comparison for comparison in found if comparison]
+    if not found:
+        scored = sorted({row["name"] for row in results["rows"]})
+        raise ValueError(
+            f"{path} has no row of the adapter {adapter} (SHA-256 of its weights {sha256[:16]}...). It has: "
+            f"{', '.join(scored) or 'nothing'}. Score the adapter with python evaluation/score.py --adapter, and make the report again."
+        )
+    return Results(results["resamples"], found)
+
+
+def main_comparison(comparisons: list[Comparison], corpus: str, config_name: str) -> Comparison:
+    """The one that the adapter was trained for: same corpus, the test split, and its own view (SUBR for one trained by ReiT)."""
+    view, history_length = view_of(config_name)
+    meant = f"subr_k{history_length}" if view == "reit" else config_name
+    return min(
+        comparisons, key=lambda c: (c.corpus != corpus, c.split != "test", c.config_name not in (meant, config_name))
+    )
+
+
+def _comparison(rows: list[dict], sha256: str, notes: list[dict]) -> Comparison | None:
+    own = next((row for row in rows if _hash_of(row) == sha256), None)
+    if own is None:
+        return None
+    zero_shot = next((row for row in rows if row is not own and row["name"] == own["reference"]), None)
+    model_free = [row for row in rows if row["base"] is None and row["score_file"] is None]
+    told = [row["name"] for row in [own, *([zero_shot] if zero_shot else []), *model_free]]
+    where = {key: own[key] for key in ("corpus", "split", "config_name")}
+    return Comparison(
+        **where,
+        own=own,
+        zero_shot=zero_shot,
+        model_free=model_free,
+        others=[row for row in rows if row["name"] not in told],
+        notes=[note["note"] for note in notes if all(note[key] == value for key, value in where.items())],
+    )
+
+
+def _hash_of(row: dict) -> str | None:
+    return (row["record"].get("adapter_identity") or {}).get("sha256")
+
+
+def _outcome(better: bool, worse: bool) -> str:
+    return BETTER if better else WORSE if worse else UNDECIDED
+
+
+def _read(path: Path) -> dict:
+    if not path.is_file():
+        raise ValueError(f"There are no results {path}. They are written by python evaluation/report.py.")
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON ({error}). Make the report again.") from error
+    whole = isinstance(results, dict) and {"rows", "notes", "resamples", "seed"} <= results.keys()
+    keys = (*ROW_KEYS, "reference", "auc_difference", "score_file")
+    missing = (
+        [key for row in results["rows"] for key in keys if key not in row]
+        if whole
+        else ["rows, notes, resamples or seed"]
+    )
+    if missing:
+        raise ValueError(
+            f"{path} lacks {missing[0]}: python evaluation/report.py did not write it. Make the report again."
+        )
+    return results

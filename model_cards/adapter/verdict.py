@@ -1,0 +1,42 @@
+"""What the intervals say, in a sentence: as ready to say that an adapter is worse as that it is better."""
+
+from __future__ import annotations
+
+from model_cards.adapter.metadata import DIGITS
+from model_cards.adapter.results import BETTER, UNDECIDED, WORSE, Comparison, Verdict
+
+
+def sentence(comparison: Comparison) -> str:
+    """Better than, not told apart from, worse than: every row the adapter must be compared with, with the numbers that say so."""
+    verdicts = comparison.verdicts
+    parts = []
+    for outcome in (BETTER, UNDECIDED, WORSE):
+        against = [_evidence(v) for v in verdicts if v.outcome == outcome]
+        if against:
+            parts.append(f"**{outcome}** {_listed(against)}")
+    said = [f"By AUC, {number(comparison.own['auc'])}, this adapter is {_listed(parts)}."] if parts else []
+    if not comparison.zero_shot:
+        said.append(
+            "There are no zero-shot scores of its base model to compare with, so it is not known whether tuning helped."
+        )
+    if not comparison.model_free:
+        said.append("There are no rows without a model to compare with.")
+    return " ".join(said)
+
+
+def number(interval: dict, sign: str = "") -> str:
+    """0.7012 [0.6911, 0.7103]"""
+    value, low, high = (f"{interval[key]:{sign}.{DIGITS}f}" for key in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
+
+
+def _evidence(verdict: Verdict) -> str:
+    name = f"`{verdict.against['name']}`"
+    if verdict.difference is None:
+        return f"{name} ({number(verdict.against['auc'])})"
+    return f"{name} (difference {number(verdict.difference, '+')})"
+
+
+def _listed(parts: list[str]) -> str:
+    *most, last = parts
+    return f"{', '.join(most)} and {last}" if most else last
