@@ -9,15 +9,19 @@ for _name in ("HF_DATASETS_CACHE", "HF_HUB_CACHE", "HF_TOKEN", "HF_ENDPOINT", "T
     os.environ.pop(_name, None)
 os.environ |= {"HF_HOME": _CACHES.name, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
 
-from pathlib import Path
+from pathlib import Path  # noqa: E402
 
-import pytest
+import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
-from dataset_builders.corpora import load_corpus
-from dataset_builders.stages.arguments import FolderArguments, RawArguments
-from dataset_builders.stages.prepare import prepare
+from dataset_builders.corpora import load_corpus  # noqa: E402
+from dataset_builders.stages.arguments import FolderArguments, RawArguments  # noqa: E402
+from dataset_builders.stages.prepare import prepare  # noqa: E402
 
 FIXTURES = Path(__file__).parent / "fixtures"
+
+settings.register_profile("any machine", deadline=None)  # a busy machine is no bug
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +52,7 @@ def tiny_tokenizer(raw_ml1m):
     for path in raw_ml1m.glob("*.dat"):
         for word, _ in pre_tokenizers.Whitespace().pre_tokenize_str(path.read_text(encoding="latin-1")):
             words.add(word)
-    words |= set("The title genre of the movie is .".split())
+    words |= {"The", "title", "genre", "of", "the", "movie", "is", "."}
     vocabulary = {word: i for i, word in enumerate(["[PAD]", "[UNK]", *sorted(words)])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()

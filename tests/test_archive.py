@@ -76,7 +76,7 @@ def test_nothing_at_the_path(tmp_path):
 def test_a_cut_off_zip(zipped, kept):
     data = zipped.read_bytes()
     zipped.write_bytes(data[: int(kept * len(data)) if isinstance(kept, float) else kept])
-    with pytest.raises(ValueError, match="is not a whole zip archive.*get it again"):
+    with pytest.raises(ValueError, match=r"is not a whole zip archive.*get it again"):
         read(zipped)
 
 
@@ -147,5 +147,5 @@ def test_an_encrypted_member(zipped):
     for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         data[data.index(signature) + offset] |= 1  # the flag that says: encrypted
     zipped.write_bytes(data)
-    with pytest.raises(ValueError, match="cannot be unpacked.*encrypted"):
+    with pytest.raises(ValueError, match=r"cannot be unpacked.*encrypted"):
         read(zipped)

@@ -44,7 +44,9 @@ def recipe(tmp_path):
 
 def test_defaults_and_the_command_line():
     assert parse("--base", "tiny") == (Model(base="tiny"), Training())
-    model, training = parse("--base", "tiny", "--rank", "4", "--packing", "true", "--target_modules", "k_proj", "o_proj")
+    model, training = parse(
+        "--base", "tiny", "--rank", "4", "--packing", "true", "--target_modules", "k_proj", "o_proj"
+    )
     assert model == Model(base="tiny", rank=4, target_modules=["k_proj", "o_proj"])
     assert training == Training(packing=True)
 
@@ -55,7 +57,9 @@ def test_a_recipe_gives_values_and_the_command_line_wins(recipe):
         Model(base="small", rank=16, target_modules=["q_proj"]),
         Training(learning_rate=1e-4, packing=True),
     )
-    model, training = parse("--rank", "2", "--config", path, "--packing", "false", "--target_modules", "v_proj", "k_proj")
+    model, training = parse(
+        "--rank", "2", "--config", path, "--packing", "false", "--target_modules", "v_proj", "k_proj"
+    )
     assert model == Model(base="small", rank=2, target_modules=["v_proj", "k_proj"])
     assert training.packing is False
 

@@ -166,6 +166,6 @@ def test_status_is_said_and_recorded(raw, where, capsys):
 def test_users_with_too_few_ratings_only(raw, where):
     few = [line for line in (raw / "ratings.dat").read_text().splitlines() if line.startswith(("6::", "10::"))]
     (raw / "ratings.dat").write_text("\n".join(few))
-    with pytest.raises(ValueError, match="No user has more than 5 ratings.*8 ratings by 2 users"):
+    with pytest.raises(ValueError, match=r"No user has more than 5 ratings.*8 ratings by 2 users"):
         prepare(where, RawArguments(raw=str(raw)))
     assert store.table_names(where.folder) == []

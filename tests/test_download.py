@@ -153,5 +153,5 @@ def test_a_file_of_the_user_is_refused_and_left_alone(server, tmp_path):
 
 def test_nobody_listens(tmp_path):
     archive = Archive("http://127.0.0.1:9/ml.zip", md5="0" * 32, sha256=None, size=None)
-    with pytest.raises(ValueError, match="could not be fetched.*Without a network"):
+    with pytest.raises(ValueError, match=r"could not be fetched.*Without a network"):
         download(archive, tmp_path, wait_seconds=0)

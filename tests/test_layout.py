@@ -78,8 +78,12 @@ def test_imports_point_one_way(path):
     importer = module_name(path)
     for name in imports_of(path):
         assert not is_command(name), f"{importer} imports the command {name}"
-        allowed = level(name) < level(importer) or (package(name) == package(importer) and level(name) == level(importer))
-        assert allowed, f"{importer} imports {name}: dataset_builders <- training, evaluation <- commands <- model_cards"
+        allowed = level(name) < level(importer) or (
+            package(name) == package(importer) and level(name) == level(importer)
+        )
+        assert allowed, (
+            f"{importer} imports {name}: dataset_builders <- training, evaluation <- commands <- model_cards"
+        )
 
 
 @pytest.mark.parametrize("path", MODULES, ids=module_name)

@@ -36,7 +36,9 @@ def write_genre_vectors(where: FolderArguments) -> None:
         "norm": np.ones(len(vectors), dtype=np.float32),
     }
     features = schema.item_vectors(vectors.shape[1])
-    store.write(where.folder, "item_vectors", features, {"train": (len(items), [pa.table(columns)])}, {"corpus": where.corpus})
+    store.write(
+        where.folder, "item_vectors", features, {"train": (len(items), [pa.table(columns)])}, {"corpus": where.corpus}
+    )
 
 
 def build(corpus: str, folder: Path, raw: Path, style: str = "pointwise") -> FolderArguments:

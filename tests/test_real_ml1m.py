@@ -33,7 +33,11 @@ def where(tmp_path_factory) -> FolderArguments:
 def test_counts_are_those_of_the_released_preparation(where):
     counts = corpus_statistics(where.folder)
     assert counts.interactions == 1_000_209
-    assert {split.name: split.samples for split in counts.splits} == {"train": 776_007, "validation": 97_000, "test": 97_002}
+    assert {split.name: split.samples for split in counts.splits} == {
+        "train": 776_007,
+        "validation": 97_000,
+        "test": 97_002,
+    }
     assert sum(split.samples for split in counts.splits) == 970_009 == counts.interactions - 5 * counts.users
     assert (counts.rated_items, counts.items) == (3_706, 3_883)
 

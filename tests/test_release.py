@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import yaml
 from datasets import ClassLabel, get_dataset_config_names, load_dataset
@@ -67,7 +68,11 @@ def test_it_says_what_it_made(built):
 
 def test_one_line_loads_it(parent):
     loaded = load_dataset("rella/ml1m", "subr_k5")
-    assert {split: len(rows) for split, rows in loaded.items()} == {"train": TRAIN, "validation": VALIDATION, "test": TEST}
+    assert {split: len(rows) for split, rows in loaded.items()} == {
+        "train": TRAIN,
+        "validation": VALIDATION,
+        "test": TEST,
+    }
     assert loaded["train"].features == schema.PROMPTS
     assert loaded["train"].features["label"] == ClassLabel(names=["No", "Yes"])
     for split in loaded:
@@ -92,7 +97,10 @@ def test_every_table_loads_with_the_features_it_was_written_with(parent):
 
 
 def test_without_a_name_it_is_subr_with_the_longest_history(parent):
-    assert load_dataset("rella/ml1m", split="test").to_list() == load_dataset("rella/ml1m", "subr_k5", split="test").to_list()
+    assert (
+        load_dataset("rella/ml1m", split="test").to_list()
+        == load_dataset("rella/ml1m", "subr_k5", split="test").to_list()
+    )
 
 
 def test_mixed_shows_every_sample_twice_in_turn(parent):
@@ -170,7 +178,9 @@ def test_heterogeneity_in_the_card_is_that_of_a_plain_loop(parent, card):
         means = []
         for history_length in (3, 5):
             rows = store.read(folder, f"view_{view}_k{history_length}", "test").to_pylist()
-            distinct = [len({genre[items[r["sample_id"] - position[r["sample_id"]] + p]] for p in r["positions"]}) for r in rows]
+            distinct = [
+                len({genre[items[r["sample_id"] - position[r["sample_id"]] + p]] for p in r["positions"]}) for r in rows
+            ]
             means.append(f"{sum(distinct) / len(distinct):.2f}")
         assert f"| {view} | {' | '.join(means)} |" in card
 
@@ -209,6 +219,27 @@ def test_a_rebuilt_folder_is_not_served_from_the_cache(where, raw_ml1m):
         for name in ("recency_k3", "samples"):
             loaded = load_dataset("rella/ml1m", name, split="train")
             assert loaded.to_list() == store.read(where.folder, name).to_pylist()
+
+
+def test_a_rebuilt_table_of_the_very_same_size_is_not_served_from_the_cache(where, raw_ml1m):
+    """`load_dataset` keys its cache by what the card says of sizes and by the hash in each description, not by the files."""
+    prepare(where, RawArguments(raw=str(raw_ml1m)))
+    users = store.read(where.folder, "users")
+    zip_codes = users["zip_code"].to_pylist()
+    made_from = {k: v for k, v in store.provenance(where.folder, "users").items() if k not in ("fingerprint", "rows")}
+    features = schema.text_table("user_id", users.column_names[1:])
+
+    def sizes_after_rewriting(first: str) -> str:
+        column = pa.array([first, *zip_codes[1:]])
+        table = users.set_column(users.column_names.index("zip_code"), "zip_code", column)
+        store.write(where.folder, "users", features, {"train": (len(users), [table])}, made_from)
+        write_card(where)
+        metadata = (where.folder / "README.md").read_text(encoding="utf-8").split("---\n")[1]
+        assert list(load_dataset("rella/ml1m", "users", split="train")["zip_code"]) == column.to_pylist()
+        return re.sub(r"content sha256: \w+", "", metadata)
+
+    sizes = [sizes_after_rewriting(first) for first in ("48067", "48068", "48069", "71359", "82460")]
+    assert len(set(sizes)) < len(sizes), "no two of these tables have the same size, so nothing was shown"
 
 
 def test_the_same_tables_give_the_same_card_anywhere(where, raw_ml1m, tmp_path):
@@ -262,7 +293,9 @@ def test_tables_of_two_builds_are_refused(where, raw_ml1m, tmp_path):
     with store.replacing(where.folder / "samples") as temporary:
         for path in (other.folder / "samples").iterdir():
             (temporary / path.name).write_bytes(path.read_bytes())
-    with pytest.raises(ValueError, match=r"samples and .*interactions were made from different inputs.*--overwrite true"):
+    with pytest.raises(
+        ValueError, match=r"samples and .*interactions were made from different inputs.*--overwrite true"
+    ):
         write_card(where)
 
 

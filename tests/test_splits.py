@@ -43,8 +43,8 @@ def test_the_order_depends_on_the_seed_alone():
 
 
 def test_train_precedes_validation_precedes_test(prepared):
-    interactions = store.read(prepared.folder, "interactions").to_pandas()
-    time = {s: interactions.timestamp[store.read(prepared.folder, "samples", s)["sample_id"].to_numpy()] for s in store.SPLITS}
+    timestamp = store.read(prepared.folder, "interactions")["timestamp"].to_numpy()
+    time = {s: timestamp[store.read(prepared.folder, "samples", s)["sample_id"].to_numpy()] for s in store.SPLITS}
     assert time["train"].max() <= time["validation"].min()
     assert time["validation"].max() <= time["test"].min()
 
@@ -58,8 +58,8 @@ def test_a_sample_id_is_the_row_of_its_target(prepared, column):
 
 
 def test_label_is_a_rating_above_three(prepared):
-    interactions = store.read(prepared.folder, "interactions")
-    assert [rating > 3 for rating in interactions["rating"].to_pylist()] == [bool(b) for b in interactions["label"].to_pylist()]
+    rows = store.read(prepared.folder, "interactions").to_pylist()
+    assert [row["label"] for row in rows] == [int(row["rating"] > 3) for row in rows]
 
 
 def test_another_seed_gives_the_same_samples_in_another_order(prepared, raw_ml1m, tmp_path):

@@ -55,7 +55,7 @@ some_histories = st.lists(st.lists(st.integers(0, 7), min_size=2, max_size=14), 
 
 
 @pytest.mark.parametrize("similarity", subr.SIMILARITIES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(histories=some_histories, history_length=st.integers(1, 6), seed=st.integers(0, 99))
 def test_subr_is_brute_force_on_random_vectors(similarity, histories, history_length, seed):
     vectors = np.random.default_rng(seed).normal(size=(8, 5)).astype(np.float32)
@@ -64,7 +64,7 @@ def test_subr_is_brute_force_on_random_vectors(similarity, histories, history_le
 
 
 EXACT = {  # small whole numbers, whose products and sums no rounding touches: many items are equally close
-    "cosine": np.array([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, 1, 1, -1], [2, 0, 0, 0], [0, 2, 0, 0], [0, 0, -2, 0], [1, 1, 1, 1]]) / 2,
+    "cosine": np.array([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, 1, 1, -1], [2, 0, 0, 0], [0, 2, 0, 0], [0, 0, -2, 0], [1, 1, 1, 1]]) / 2,  # noqa: E501
     "inner_product": np.array([[1, 2], [2, 1], [0, 0], [-1, -2], [4, 2], [2, 4], [1, 2], [3, 3]]),
     "l2": np.array([[0, 0], [1, 0], [0, 1], [-1, 0], [0, -1], [1, 1], [-1, -1], [0, 0]]),
     "l1": np.array([[0, 0], [2, 0], [1, 1], [0, 2], [-1, 1], [2, 2], [0, -2], [0, 0]]),
@@ -72,7 +72,7 @@ EXACT = {  # small whole numbers, whose products and sums no rounding touches: m
 
 
 @pytest.mark.parametrize("similarity", subr.SIMILARITIES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(histories=some_histories, history_length=st.integers(1, 6))
 def test_equally_close_behaviors_go_to_the_more_recent(similarity, histories, history_length):
     check_subr(histories, EXACT[similarity], history_length, similarity)
@@ -100,7 +100,7 @@ def test_recency_is_the_end_of_the_history(position, history_length):
     assert rows_of(chosen) == [list(range(p))[-history_length:] for p in position]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=5), st.integers(0, 9))
 def test_recency_is_subr_where_the_whole_history_is_shown(lengths, seed):
     rng = np.random.default_rng(seed)

@@ -91,7 +91,7 @@ def card_metadata(folder: Path, corpus: Corpus, found: list[Config], samples: in
         **(
             {"license_name": f"{corpus.id}-terms", "license_details": corpus.terms} if corpus.licence == "other" else {}
         ),
-        "pretty_name": f"{corpus.name} for ReLLa",
+        "pretty_name": pretty_name(corpus),
         "language": ["en"],
         "size_categories": [next((name for bound, name in SIZES.items() if samples < bound), "100M<n<1B")],
         "task_categories": ["text-classification", "text-generation"],
@@ -108,6 +108,10 @@ def card_metadata(folder: Path, corpus: Corpus, found: list[Config], samples: in
         "dataset_info": [{"config_name": config.name, **_info(folder, config)} for config in found],
     }
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def pretty_name(corpus: Corpus) -> str:
+    return corpus.name if "ReLLa" in corpus.name else f"{corpus.name} for ReLLa"
 
 
 def columns(folder: Path, name: str) -> dict[str, str]:

@@ -36,6 +36,7 @@ def render(folder: Path, corpus: Corpus, names: list[str]) -> str:
     environment.filters |= {"percent": "{:.1%}".format, "count": "{:,}".format, "fence": fence, "cell": cell}
     return environment.get_template(TEMPLATE).render(
         metadata=metadata.card_metadata(folder, corpus, configs, samples),
+        pretty_name=metadata.pretty_name(corpus),
         corpus=corpus,
         samples=samples,
         counts=counts,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,14 +38,14 @@ def build_prompts(where: FolderArguments, view_options: ViewArguments, options: 
                     wanted.append((config, history_length, made_from))
     if not wanted:
         return
-    source = load_sources(where.folder)
+    source, stopped = load_sources(where.folder), threading.Event()
 
     def build(config: str, history_length: int, made_from: dict) -> None:
         fragments = style.fragments(words, source.users, source.items, source.ratings, history_length)
         splits = {
             split: (
                 store.count_rows(where.folder, table_name(config), split),
-                _parts(where.folder, config, split, history_length, source, style, fragments),
+                _until(stopped, _parts(where.folder, config, split, history_length, source, style, fragments)),
             )
             for split in store.table_splits(where.folder, table_name(config))
         }
@@ -61,9 +63,17 @@ def build_prompts(where: FolderArguments, view_options: ViewArguments, options: 
         try:
             for future in builds:
                 future.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)  # Ctrl-C ends the builds under way, and begins no other
+        except BaseException:  # Ctrl-C too: end what is under way, begin nothing else
+            stopped.set()
+            pool.shutdown(cancel_futures=True)
             raise
+
+
+def _until(stopped: threading.Event, parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    for part in parts:
+        if stopped.is_set():
+            raise CancelledError
+        yield part
 
 
 def load_style(name: str):

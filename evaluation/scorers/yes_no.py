@@ -19,6 +19,9 @@ from dataset_builders.text.tokens import Answers
 
 TOKENS_PER_BATCH = 8192  # keeps a 7-billion-parameter model on a GPU busy, and a small one on a laptop inside its cache
 
+WELL_FILLED = 8  # a batch with an eighth of that many tokens need not take in prompts of other lengths
+SIMILAR = 0.75  # of the longest prompt of the batch
+
 
 def p_yes(
     model: torch.nn.Module,
@@ -34,7 +37,10 @@ def p_yes(
     was_training = model.training
     model.eval()
     try:
-        with torch.inference_mode(), tqdm(total=len(prompts), unit="prompt", desc="scoring", disable=not progress) as bar:
+        with (
+            torch.inference_mode(),
+            tqdm(total=len(prompts), unit="prompt", desc="scoring", disable=not progress) as bar,
+        ):
             for rows in batches_of_like_length([len(p) for p in prompts], tokens_per_batch):
                 input_ids, last = pad_right([prompts[row] for row in rows])
                 logits = last_logits(model, input_ids.to(device), last)  # (B, V)
@@ -58,13 +64,22 @@ def last_logits(model: torch.nn.Module, input_ids: torch.Tensor, last: torch.Ten
 
 
 def batches_of_like_length(lengths: Sequence[int], tokens_per_batch: int) -> Iterator[np.ndarray]:
-    """Row numbers in batches of at most `tokens_per_batch` padded tokens, the longest first, so that memory fails early or never."""
+    """Row numbers in batches of at most `tokens_per_batch` padded tokens, the longest first, so that memory fails early or never.
+
+    A batch that is well filled also ends where the prompts get a quarter shorter than its longest: padding costs more than
+    one more call.
+    """
     order = np.argsort(-np.asarray(lengths), kind="stable")
+    sorted_lengths = np.asarray(lengths)[order]
     begin = 0
     while begin < len(order):
-        rows = max(1, tokens_per_batch // max(1, lengths[order[begin]]))
-        yield order[begin : begin + rows]
-        begin += rows
+        longest = max(1, int(sorted_lengths[begin]))
+        end = begin + max(1, tokens_per_batch // longest)
+        filled = begin + max(1, tokens_per_batch // WELL_FILLED // longest)
+        similar = begin + int(np.searchsorted(-sorted_lengths[begin:], -SIMILAR * longest, side="right"))
+        end = min(end, max(filled, similar), len(order))
+        yield order[begin:end]
+        begin = end
 
 
 def pad_right(prompts: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:

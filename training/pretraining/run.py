@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from datasets import Dataset
+from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase, Trainer, TrainingArguments, set_seed
 
 from dataset_builders.stages.view import config_name, table_name
@@ -113,4 +114,16 @@ def _train(model: torch.nn.Module, rows: list[dict], options, scratch: Path) -> 
         seed=options.seed,
         data_seed=options.seed,
     )
-    Trainer(model=model, args=arguments, train_dataset=Dataset.from_list(rows), data_collator=collate).train()
+    _NumberTrainer(model=model, args=arguments, train_dataset=Dataset.from_list(rows), data_collator=collate).train()
+
+
+class _NumberTrainer(Trainer):
+    """Trainer that takes logits only where a label bears loss: one position in six of a diary."""
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        labels = inputs["labels"][:, 1:]  # (B, T - 1)
+        bears_loss = labels != IGNORED
+        hidden = model.model(input_ids=inputs["input_ids"], use_cache=False).last_hidden_state[:, :-1]  # (B, T - 1, D)
+        logits = model.lm_head(hidden[bears_loss])  # (labels, V)
+        total = cross_entropy(logits.float(), labels[bears_loss], reduction="sum")
+        return total / (bears_loss.sum() if num_items_in_batch is None else num_items_in_batch)

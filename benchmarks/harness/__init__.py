@@ -1,0 +1,1 @@
+"""What the benchmarks share: interleaved timing, the machine in words, Markdown results."""
