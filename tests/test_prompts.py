@@ -191,3 +191,21 @@ def test_a_user_without_a_profile_is_the_user(words):
 def test_a_style_that_is_not_there(prepared):
     with pytest.raises(ValueError, match="no prompt style 'sonnet'"):
         build_prompts(prepared, ViewArguments(), PromptArguments(prompt_style="sonnet"))
+
+
+def test_ctrl_c_ends_the_builds_under_way(prepared, monkeypatch):
+    def endless(*_):
+        while True:
+            yield schema.PROMPTS.arrow_schema.empty_table()
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    options = ViewArguments(view=["recency"], history_length=[1, 2, 3, 4])
+    build_views(prepared, options)
+    before = sorted(path.name for path in prepared.folder.iterdir())
+    monkeypatch.setattr("dataset_builders.stages.prompt._parts", endless)
+    monkeypatch.setattr("dataset_builders.stages.prompt.wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        build_prompts(prepared, options, PromptArguments())
+    assert sorted(path.name for path in prepared.folder.iterdir()) == before

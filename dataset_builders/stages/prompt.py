@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Iterable, Iterator
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,10 +59,12 @@ def build_prompts(where: FolderArguments, view_options: ViewArguments, options: 
 
     # Composing and compressing both run outside the interpreter's lock, so two configs at a time fill two cores.
     with ThreadPoolExecutor(2) as pool:
-        builds = [pool.submit(build, *config) for config in wanted]
+        pending = {pool.submit(build, *config) for config in wanted}
         try:
-            for future in builds:
-                future.result()
+            while pending:
+                done, pending = wait(pending, timeout=0.2)  # in short turns: Ctrl-C is seen between two of them
+                for future in done:
+                    future.result()
         except BaseException:  # Ctrl-C too: end what is under way, begin nothing else
             stopped.set()
             pool.shutdown(cancel_futures=True)

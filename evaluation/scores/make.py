@@ -63,7 +63,7 @@ def _record(options, folder: Path, base: dict, adapter: dict | None) -> dict:
     return {
         **pinned,
         "system": options.system or _system_name(options.adapter),
-        "dataset_folder": str(folder.resolve()),
+        "dataset_folder": str(folder),
         "fingerprint": store.fingerprint(pinned),
     }
 

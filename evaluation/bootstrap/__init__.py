@@ -1,0 +1,1 @@
+"""Intervals: paired percentile bootstrap over the samples."""

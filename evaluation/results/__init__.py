@@ -1,0 +1,1 @@
+"""From score files to a report: the rows, and the same as Markdown, JSON and figure."""

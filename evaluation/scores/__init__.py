@@ -1,0 +1,1 @@
+"""The score files: how they are made, written and read."""
