@@ -27,10 +27,12 @@ HISTORY_LENGTH = 30
 SAMPLES = 20_000
 COMMAND = [sys.executable, str(Path(__file__).parent.parent / "dataset_builders" / "release.py")]
 # The child reports its own peak memory behind its output.
-MEASURED = (
-    "import resource, runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__'); "
-    + ("print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)")
-)
+MEASURED = """
+import resource, runpy, sys
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,9 @@ def main() -> None:
     markdown.write(
         "full_release",
         "The whole release of MovieLens-1M",
-        f"`release.py --corpus ml1m --history_length 30` with the item vectors given, as a whole process: {rows:,} prompts in three configs, "
-        f"median of {options.runs} builds (range). Below it, composing {SAMPLES:,} SUBR prompts against a loop over samples that formats and "
-        "joins strings, interleaved; both give the same texts.",
+        f"`release.py --corpus ml1m --history_length 30` with the item vectors given, as a whole process: {rows:,} prompts in "
+        f"three configs, median of {options.runs} builds (range). Below it, composing {SAMPLES:,} SUBR prompts against a loop over samples "
+        "that formats and joins strings, interleaved; both give the same texts.",
         [
             ("whole release", build, f"{rows / build.median:,.0f} prompts/s", f"{max(peaks) / 1e9:.2f} GB"),
             ("composing, this project", loop["composed"], f"{SAMPLES / loop['composed'].median:,.0f} prompts/s", ""),

@@ -136,7 +136,8 @@ def report(options: Arguments, rows: Dataset, times: dict, losses: dict, dtype: 
     markdown.write(
         "training" if default else f"training_{options.shape}_{kind.replace(' ', '')}",
         "Training against SFTTrainer's defaults",
-        f"LoRA (r = 8 on q_proj and v_proj) on a Llama of shape {options.shape} ({model.num_parameters() / 1e6:.1f} million weights, {kind}); "
+        f"LoRA (r = 8 on q_proj and v_proj) on a Llama of shape {options.shape} ({model.num_parameters() / 1e6:.1f} million "
+        f"weights, {kind}); "
         f"{len(rows)} rows of {min(lengths)} to {max(lengths)} tokens, {options.steps} steps of {SAMPLES_PER_STEP} rows; median of "
         f"{options.runs} interleaved runs (range).",
         [

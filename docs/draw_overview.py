@@ -47,7 +47,7 @@ def main() -> None:
         5.75,
         1.35,
         "She has watched these movies ...\n0. Lunar Rocket (5 stars)\n1. Stellar Planet (4 stars)\n2. Cosmic Starship (5 stars)\n"
-        "Will she like the movie\n\"Martian Astronaut\"?\nAnswer with Yes or No ...",
+        'Will she like the movie\n"Martian Astronaut"?\nAnswer with Yes or No ...',
         fontsize=9,
         family="monospace",
         va="center",
@@ -57,13 +57,17 @@ def main() -> None:
     arrow(axes, (8.5, 1.3), (9.1, 1.3))
     axes.text(9.15, 1.55, "language model", fontsize=11, va="center", color=INK)
     axes.text(9.15, 1.05, "P(Yes) = softmax of the\ntwo logits Yes, No", fontsize=10, va="center", color=INK)
-    axes.text(9.15, 0.35, "ReiT tunes it on both views\nof every training sample", fontsize=9, va="center", color="#666666")
+    axes.text(
+        9.15, 0.35, "ReiT tunes it on both views\nof every training sample", fontsize=9, va="center", color="#666666"
+    )
     figure.savefig(Path(__file__).with_name("overview.png"), dpi=140)
 
 
 def card(axes, x: float, y: float, title: str, theme: str, below: str, width: float = 0.85, edge: str = "none") -> None:
     axes.add_patch(
-        FancyBboxPatch((x, y), width, 0.75, boxstyle="round,pad=0.02", facecolor=THEMES[theme], edgecolor=edge, linewidth=2)
+        FancyBboxPatch(
+            (x, y), width, 0.75, boxstyle="round,pad=0.02", facecolor=THEMES[theme], edgecolor=edge, linewidth=2
+        )
     )
     axes.text(x + width / 2, y + 0.38, title.replace(" ", "\n"), fontsize=8.5, color="white", ha="center", va="center")
     axes.text(x + width / 2, y - 0.13, below, fontsize=8, color=INK, ha="center", va="center", family="DejaVu Sans")

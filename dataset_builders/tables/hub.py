@@ -26,7 +26,7 @@ def resolve(dataset: str, tables: list[str], revision: str | None = None) -> Pat
 
 def _download(dataset: str, tables: list[str], revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
         found = snapshot_download(

@@ -29,10 +29,14 @@ def in_template(tokenizer: PreTrainedTokenizerBase, prompt: str) -> str:
     return tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
 
 
-def encode_prompts(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str], max_length: int | None) -> list[list[int]]:
+def encode_prompts(
+    tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str], max_length: int | None
+) -> list[list[int]]:
     """Token ids of each prompt. ValueError when any is longer than `max_length` tokens: nothing is cut or dropped."""
     # A chat template writes its own special tokens.
-    ids = tokenizer([in_template(tokenizer, p) for p in prompts], add_special_tokens=not tokenizer.chat_template)["input_ids"]
+    ids = tokenizer([in_template(tokenizer, p) for p in prompts], add_special_tokens=not tokenizer.chat_template)[
+        "input_ids"
+    ]
     ids = [_without_end(tokenizer, row) for row in ids]
     if max_length is not None:
         too_long = sum(len(row) > max_length for row in ids)
@@ -49,7 +53,9 @@ def encode_completions(tokenizer: PreTrainedTokenizerBase, prompt: str, completi
     alone = encode_prompts(tokenizer, [prompt], None)[0]
     encoded = []
     for completion in completions:
-        together = tokenizer(in_template(tokenizer, prompt) + completion, add_special_tokens=not tokenizer.chat_template)
+        together = tokenizer(
+            in_template(tokenizer, prompt) + completion, add_special_tokens=not tokenizer.chat_template
+        )
         together = _without_end(tokenizer, together["input_ids"])
         if together[: len(alone)] != alone or len(together) == len(alone):
             raise ValueError(

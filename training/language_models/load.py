@@ -151,8 +151,8 @@ def _adapter_file(adapter: str, name: str, revision: str | None, required: bool 
         path = cached_file(adapter, name, revision=revision or "main", _raise_exceptions_for_missing_entries=required)
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"The adapter {adapter!r} has no {name}, or cannot be reached ({str(error).strip().splitlines()[0]}). An adapter is a folder or "
-            "Hub id with adapter_config.json and adapter_model.safetensors; pickled weights (.bin) are not read."
+            f"The adapter {adapter!r} has no {name}, or cannot be reached ({str(error).strip().splitlines()[0]}). An adapter is a "
+            "folder or Hub id with adapter_config.json and adapter_model.safetensors; pickled weights (.bin) are not read."
         ) from error
     return path
 

@@ -48,7 +48,8 @@ def pretrain(options, output: Path) -> None:
     model = LlamaForCausalLM(_config(options, tokenizer))
     tokens = sum(len(row["input_ids"]) for row in rows)
     print(
-        f"{len(about_items):,} item documents, {len(about_users):,} diaries, {tokens:,} tokens, vocabulary {len(tokenizer):,}; {model.num_parameters():,} weights.",
+        f"{len(about_items):,} item documents, {len(about_users):,} diaries, {tokens:,} tokens, vocabulary {len(tokenizer):,}; "
+        f"{model.num_parameters():,} weights.",
         flush=True,
     )
     with store.replacing(output) as temporary:

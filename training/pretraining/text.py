@@ -18,11 +18,11 @@ import numpy as np
 import polars as pl
 
 from dataset_builders.corpora import load_corpus
+from dataset_builders.prompts import pointwise
 from dataset_builders.stages.prompt import load_sources, shown_positions
 from dataset_builders.stages.view import config_name, table_name
 from dataset_builders.tables import store
 from dataset_builders.text.compose import concatenate
-from dataset_builders.prompts import pointwise
 
 
 def item_documents(folder: Path, rng: np.random.Generator) -> list[str]:
