@@ -5,6 +5,7 @@ Two rows that need no model, the mean of the ratings shown and the mean of the i
 examples:
   python evaluation/report.py --scores runs/demo/*/scores_*_test.parquet --output runs/demo/report
   python evaluation/report.py --scores a.parquet b.parquet --output report --resamples 2000 --seed 1
+  python evaluation/report.py --table heterogeneity --dataset rella/ml1m --output results/ml1m_data
 """
 
 import json
@@ -16,8 +17,14 @@ from dataset_builders import cli
 
 @dataclass
 class ReportArguments:
-    scores: list[str] = field(metadata={"help": "Score files, each written by python evaluation/score.py."})
-    output: str = field(metadata={"help": "Folder for report.md, results.json and report.png."})
+    output: str = field(metadata={"help": "Folder for report.md, results.json and report.png, or for the table."})
+    scores: list[str] = field(
+        default_factory=list, metadata={"help": "Score files, each written by python evaluation/score.py."}
+    )
+    table: str | None = field(
+        default=None, metadata={"help": "Instead of scores, a table on the data beside the paper's: heterogeneity."}
+    )
+    dataset: str | None = field(default=None, metadata={"help": "The data set folder that --table is about."})
     resamples: int = field(default=1000, metadata={"help": "Bootstrap resamples behind each interval."})
     seed: int = field(default=0, metadata={"help": "Seed of the resamples."})
 
@@ -29,6 +36,13 @@ def main() -> None:
     output = Path(arguments.output)
     if output.exists() and not output.is_dir():
         raise ValueError(f"--output {output} is a file. Give a folder.")
+    if arguments.table is not None:
+        from evaluation.results.data_tables import write_table
+
+        write_table(arguments.table, arguments.dataset, output)
+        return
+    if not arguments.scores:
+        raise ValueError("there is nothing to report on. Give score files with --scores, or --table and --dataset.")
     scores = [read_scores(Path(path)) for path in arguments.scores]
     write_report(scores, output, arguments.resamples, arguments.seed)
 

@@ -8,7 +8,18 @@ _CACHES = tempfile.TemporaryDirectory(prefix="rella-tests-")
 for _name in ("HF_DATASETS_CACHE", "HF_HUB_CACHE", "HF_TOKEN", "HF_ENDPOINT", "TRANSFORMERS_CACHE"):
     os.environ.pop(_name, None)
 os.environ |= {"HF_HOME": _CACHES.name, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # the threads of a tiny model wait for each other longer than they compute
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # the same numbers on every machine
 
+import contextlib  # noqa: E402
+import json  # noqa: E402
+import runpy  # noqa: E402
+import subprocess  # noqa: E402
+import sys  # noqa: E402
+from collections.abc import Callable  # noqa: E402
+from dataclasses import dataclass  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402
@@ -19,6 +30,7 @@ from dataset_builders.stages.arguments import FolderArguments, RawArguments  # n
 from dataset_builders.stages.prepare import prepare  # noqa: E402
 
 FIXTURES = Path(__file__).parent / "fixtures"
+REPOSITORY = Path(__file__).parents[1]
 
 settings.register_profile("any machine", deadline=None)  # a busy machine is no bug
 settings.load_profile("any machine")
@@ -83,3 +95,51 @@ def tiny_encoder(tiny_tokenizer, tmp_path_factory) -> Path:
 @pytest.fixture
 def words():
     return load_corpus("ml1m").words
+
+
+@pytest.fixture(scope="session")
+def command() -> Callable[..., int]:
+    """Run a command in this process, which saves importing the libraries once more, and give its exit code."""
+
+    def run(path: str, *arguments) -> int:
+        before = sys.argv
+        sys.argv = [path, *map(str, arguments)]
+        try:
+            runpy.run_path(str(REPOSITORY / path), run_name="__main__")
+        except SystemExit as end:
+            return end.code
+        finally:
+            sys.argv = before
+        return 0
+
+    return run
+
+
+@dataclass(frozen=True)
+class Smoke:
+    """What the three smoke recipes made: runs/smoke/{data,base,rella}."""
+
+    folder: Path  # in which they were run
+    said: str  # by the last of them
+
+    @property
+    def run(self) -> Path:
+        return self.folder / "runs/smoke/rella"
+
+    @property
+    def training(self) -> dict:
+        return json.loads((self.run / "training.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def smoke(command, tmp_path_factory) -> Smoke:
+    """Data set, base model and adapter of the smoke recipes; the adapter as a user trains it, in a process of its own."""
+    folder = tmp_path_factory.mktemp("smoke")
+    recipes = REPOSITORY / "training/recipes/smoke"
+    with contextlib.chdir(folder):
+        assert command("dataset_builders/release.py", "--config", recipes / "data.yaml") == 0
+        assert command("training/pretrain.py", "--config", recipes / "base.yaml") == 0
+    tune = [sys.executable, str(REPOSITORY / "training/sft.py"), "--config", str(recipes / "rella.yaml")]
+    done = subprocess.run(tune, cwd=folder, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return Smoke(folder, done.stdout)

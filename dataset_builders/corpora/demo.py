@@ -1,9 +1,9 @@
 """A small corpus that the project generates itself, in MovieLens-1M's raw format: the default that needs no download.
 
 Every title is two words of one theme ("Haunted Crypt", "Lunar Rocket"), so what a title means is in its words. Every user has a
-hidden taste, a like or dislike of each theme that never shows in the profile. A rating follows the taste for the movie's theme, plus a
-little for the movie itself and some noise. So the ratings of earlier movies *of the same theme* predict the label, the
-profile and the latest movies say little, and finding those movies by the meaning of their titles is what SUBR does.
+hidden taste, a like or dislike of each theme that never shows in the profile. A rating follows the taste for the movie's theme,
+how well movies of that first word are made, and some noise. So the ratings of earlier movies *of the same theme* predict the
+label, the profile and the latest movies say little, and finding those movies by the meaning of their titles is what SUBR does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from dataset_builders.tables.store import replacing
 
 SEED = 20230822
 USERS = 500
-MOVIES_PER_THEME = 30
 RATINGS_PER_USER = (40, 80)  # inclusive bounds of a uniform draw
 SECONDS_BETWEEN_RATINGS = 40.0
 FIRST_SECOND = 956_700_000
@@ -62,24 +61,26 @@ def generate(folder: Path) -> Path:
     """Write users.dat, movies.dat and ratings.dat into `folder`/demo, the same bytes on every machine."""
     target = folder / "demo"
     rng = np.random.default_rng(SEED)
-    movies, theme_of_movie = _movies(rng)
+    movies, theme, first_word = _movies(rng)
     with replacing(target) as temporary:
         (temporary / "movies.dat").write_text("".join(movies), encoding="latin-1")
         (temporary / "users.dat").write_text("".join(_users(rng)), encoding="latin-1")
-        (temporary / "ratings.dat").write_text("".join(_ratings(rng, theme_of_movie)), encoding="latin-1")
+        (temporary / "ratings.dat").write_text("".join(_ratings(rng, theme, first_word)), encoding="latin-1")
     return target
 
 
-def _movies(rng: np.random.Generator) -> tuple[list[str], np.ndarray]:
-    """Lines of movies.dat, and the theme of each movie. Movie ids have gaps, as the real ones do."""
-    titled = []
-    for theme, (genre, first_words, second_words) in enumerate(THEMES.values()):
-        titles = [f"{first} {second}" for first in first_words.split() for second in second_words.split()]
-        for title in rng.permutation(titles)[:MOVIES_PER_THEME]:
-            titled.append((title, genre, theme))
-    order = rng.permutation(len(titled))
-    lines = [f"{2 * i + 1}::{titled[j][0]}::{titled[j][1]}\n" for i, j in enumerate(order)]
-    return lines, np.array([titled[j][2] for j in order])
+def _movies(rng: np.random.Generator) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Lines of movies.dat, and the theme and the first word of each movie, as codes. Movie ids have gaps, as the real ones do."""
+    titled = [
+        (f"{first} {second}", genre, theme, first)
+        for theme, (genre, first_words, second_words) in enumerate(THEMES.values())
+        for first in first_words.split()
+        for second in second_words.split()
+    ]
+    titled = [titled[i] for i in rng.permutation(len(titled))]
+    lines = [f"{2 * i + 1}::{title}::{genre}\n" for i, (title, genre, _, _) in enumerate(titled)]
+    _, first_word = np.unique([first for *_, first in titled], return_inverse=True)
+    return lines, np.array([theme for *_, theme, _ in titled]), first_word
 
 
 def _users(rng: np.random.Generator) -> list[str]:
@@ -90,14 +91,14 @@ def _users(rng: np.random.Generator) -> list[str]:
     ]
 
 
-def _ratings(rng: np.random.Generator, theme_of_movie: np.ndarray) -> list[str]:
-    movies, themes = len(theme_of_movie), len(THEMES)
+def _ratings(rng: np.random.Generator, theme: np.ndarray, first_word: np.ndarray) -> list[str]:
+    movies, themes = len(theme), len(THEMES)
     taste = rng.permuted(np.tile(np.repeat([-1.0, 1.0], [themes - themes // 2, themes // 2]), (USERS, 1)), axis=1)
-    quality = rng.normal(0, 0.6, movies)
+    quality = rng.normal(0, 0.8, first_word.max() + 1)[first_word]
     lines = []
     for user in range(USERS):
         rated = rng.choice(movies, rng.integers(RATINGS_PER_USER[0], RATINGS_PER_USER[1] + 1), replace=False)
-        stars = 3.1 + 1.3 * taste[user, theme_of_movie[rated]] + quality[rated] + rng.normal(0, 0.5, len(rated))
+        stars = 3.1 + 1.2 * taste[user, theme[rated]] + quality[rated] + rng.normal(0, 0.5, len(rated))
         stars = np.clip(np.rint(stars), 1, 5).astype(int)
         joined = FIRST_SECOND + rng.integers(0, 90_000)
         seconds = joined + np.cumsum(rng.exponential(SECONDS_BETWEEN_RATINGS, len(rated))).astype(int)
@@ -109,7 +110,7 @@ CORPUS: Corpus = replace(
     ml1m.CORPUS,
     id="demo",
     name="ReLLa demo",
-    summary=f"Invented ratings of {MOVIES_PER_THEME * len(THEMES)} invented movies by {USERS} invented users, generated from seed {SEED}.",
+    summary=f"Invented ratings of invented movies by {USERS} invented users, generated from seed {SEED}.",
     licence="apache-2.0",
     terms="Generated by this project; free to use under the Apache License 2.0.",
     citation="",

@@ -44,11 +44,22 @@ def load_base(
     if on_gpu:
         options["device_map"] = {"": torch.cuda.current_device()}
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            base, revision=revision or "main", dtype=chosen, use_safetensors=True, trust_remote_code=False, **options
+        model, found = AutoModelForCausalLM.from_pretrained(
+            base,
+            revision=revision or "main",
+            dtype=chosen,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            **options,
         )
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ValueError(_cannot_load("base model", base, error)) from error
+    if found["missing_keys"]:
+        raise ValueError(
+            f"The base model {base!r} does not load whole: {len(found['missing_keys'])} weights are missing, such as "
+            f"{min(found['missing_keys'])}; they would be drawn at random. Its files are damaged, or it is no causal language model."
+        )
     if for_training and quantization == "4bit":
         _keep_trainable_on_cpu(model)
     return model

@@ -55,8 +55,9 @@ class AnswerTrainer(SFTTrainer):
         total = cross_entropy(logits[bears_loss].float(), targets[bears_loss], reduction="sum")
         if num_items_in_batch is None:
             return total / bears_loss.sum()
-        # The count is over all processes, whose gradients are averaged afterwards.
-        return total / num_items_in_batch * self.accelerator.num_processes
+        # The gradients of all processes are averaged afterwards.
+        counted = self.accelerator.num_processes if self.args.average_tokens_across_devices else 1
+        return total / num_items_in_batch * counted
 
     def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix="eval") -> dict[str, float]:
         """Score the validation prompts, each process its share, and report the same metrics as the test's."""

@@ -73,6 +73,9 @@ class TuningConfig(SFTConfig):
     )
     metric_for_best_model: str = field(default="auc", metadata={"help": "Validation metric that chooses the epoch."})
     greater_is_better: bool | None = field(default=True, metadata={"help": "Whether more of that metric is better."})
+    restore_callback_states_from_checkpoint: bool = field(
+        default=True, metadata={"help": "Whether an interrupted run goes on counting the epochs without a better AUC."}
+    )
     logging_steps: float = field(default=1, metadata={"help": "Log the loss every so many steps."})
 
     def __post_init__(self):

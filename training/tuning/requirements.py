@@ -74,6 +74,8 @@ def count_weights(base: str, revision: str | None = None) -> int:
 
 
 def memory_wanted(weights: int, needs: Needs) -> float:
+    if needs.quantization not in BYTES_PER_WEIGHT:
+        raise ValueError(f"--quantization is {needs.quantization!r}; expected one of {', '.join(BYTES_PER_WEIGHT)}.")
     per_weight = BYTES_PER_WEIGHT[needs.quantization]
     if per_weight is None:
         wide = needs.dtype == "float32" or (needs.dtype == "auto" and not torch.cuda.is_available())

@@ -9,9 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import yaml
+from accelerate import PartialState
 from peft import LoraConfig
 from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, set_seed
-from transformers.trainer_utils import get_last_checkpoint
+from transformers.trainer import TRAINER_STATE_NAME
 
 from dataset_builders.prompts import pointwise
 from dataset_builders.tables import hub, shots, store
@@ -22,7 +23,7 @@ from training.tuning import requirements
 from training.tuning.arguments import TuningArguments, TuningConfig
 from training.tuning.curve import draw
 
-RECIPE, RECORD, RESULT = "recipe.yaml", "training.json", "adapter"
+RECIPE, INPUTS, RECORD, RESULT = "recipe.yaml", "inputs.json", "training.json", "adapter"
 # Where a run writes, how it looks and how often: options that do not change the weights.
 NOT_OF_THE_RECIPE = {
     "overwrite",
@@ -39,13 +40,19 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
     """Train and keep the best epoch. score, measure: see `AnswerTrainer`."""
     needs = {key: getattr(options, key) for key in requirements.Needs.__dataclass_fields__}
     requirements.check(requirements.Needs(**needs))
+    _require_validation(config)
     output = Path(config.output_dir)
-    checkpoint = _prepare_folder(output, options, config)
-    if (output / RESULT).exists():
+    folder = hub.resolve(options.dataset, [options.config_name], options.dataset_revision)
+    identity = base_identity(options.base, options.base_revision)
+    recipe = _recipe(options, config)
+    inputs = {
+        "base model": identity["revision"],
+        "prompts": store.provenance(folder, options.config_name)["fingerprint"],
+    }
+    if not options.overwrite and _is_finished(output, recipe, inputs):
         print(f"{output / RESULT}: this recipe has been trained already, kept.", flush=True)
         return
     set_seed(config.seed)
-    folder = hub.resolve(options.dataset, [options.config_name], options.dataset_revision)
     tokenizer = load_tokenizer(options.base, options.base_revision)
     train, validation, answers = _rows(folder, tokenizer, options, config)
     trainer = AnswerTrainer(
@@ -65,6 +72,7 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
         f"{len(train):,} training rows, {len(validation):,} validation samples, {trainable:,} trainable weights.",
         flush=True,
     )
+    checkpoint = _open_folder(output, recipe, inputs, options.overwrite)
     begin = time.perf_counter()
     trainer.train(resume_from_checkpoint=checkpoint)
     record = {
@@ -73,13 +81,21 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
         "training_tokens_per_epoch": sum(map(len, train["input_ids"])),
         "seconds": round(time.perf_counter() - begin, 1),
         "resumed": checkpoint is not None,
-        "best_validation_auc": trainer.state.best_metric,
+        "best_validation_auc": _auc_at(trainer.state.best_global_step, trainer.state.log_history),
         "best_step": trainer.state.best_global_step,
         "log": trainer.state.log_history,
     }
     if trainer.is_world_process_zero():
-        _save(trainer, tokenizer, output, base_identity(options.base, options.base_revision), record)
+        _save(trainer, tokenizer, output, identity, record)
     trainer.accelerator.wait_for_everyone()
+
+
+def _require_validation(config: TuningConfig) -> None:
+    if config.eval_strategy == "no" or not config.load_best_model_at_end:
+        raise ValueError(
+            f"A run keeps the weights of its best validation AUC. Got --eval_strategy {config.eval_strategy.value} and "
+            f"--load_best_model_at_end {str(config.load_best_model_at_end).lower()}; it needs epoch or steps, and true."
+        )
 
 
 def _rows(folder: Path, tokenizer: PreTrainedTokenizerBase, options: TuningArguments, config: TuningConfig):
@@ -112,31 +128,73 @@ def _without_preparation(config: TuningConfig) -> TuningConfig:
     config.dataset_kwargs = {"skip_prepare_dataset": True}
     config.remove_unused_columns = False
     config.shuffle_dataset = False
+    config._n_gpu = (
+        1  # one process, one GPU: Trainer would split a batch over all it sees, positions of the answers included
+    )
     return config
 
 
-def _prepare_folder(output: Path, options: TuningArguments, config: TuningConfig) -> str | None:
-    """The checkpoint to go on from, if any. ValueError when the folder holds a run of another recipe."""
-    wanted = _recipe(options, config)
-    path = output / RECIPE
-    if path.exists():
-        existing = yaml.safe_load(path.read_text(encoding="utf-8"))
-        different = [key for key in wanted if existing.get(key) != wanted[key]]
-        if different and not options.overwrite:
-            key = different[0]
+def _is_finished(output: Path, recipe: dict, inputs: dict) -> bool:
+    """Whether the folder holds the result of this very run. ValueError when it holds another run, or the beginning of one."""
+    finished = (output / RESULT).exists()
+    if not finished and _last_checkpoint(output) is None:
+        return False
+    wanted = {**recipe, **inputs}
+    existing = dict(inputs)
+    if (output / INPUTS).exists():
+        existing = json.loads((output / INPUTS).read_text(encoding="utf-8"))
+    if (output / RECIPE).exists():
+        existing |= yaml.safe_load((output / RECIPE).read_text(encoding="utf-8"))
+    for key in {**wanted, **existing}:
+        got, asked = (values.get(key, "the default") for values in (existing, wanted))
+        if got != asked:
             raise ValueError(
-                f"{output} holds a run of another recipe: its {key} is {existing.get(key)!r}, asked for is {wanted[key]!r}. "
+                f"{output} holds a run of another recipe or on other inputs: its {key} is {got!r}, asked for is {asked!r}. "
                 f"Pass --overwrite true to start anew, or another --output_dir."
             )
-        if different or options.overwrite:
+    return finished
+
+
+def _open_folder(output: Path, recipe: dict, inputs: dict, overwrite: bool) -> str | None:
+    """Make the run folder ready, by the first of several processes, and give the checkpoint to go on from, if any."""
+    state = PartialState()
+    if state.is_main_process:
+        if overwrite and (output / RECIPE).exists():  # and so a run folder
             shutil.rmtree(output)
-    output.mkdir(parents=True, exist_ok=True)
-    with store.replacing_file(path) as temporary:
-        temporary.write_text(yaml.safe_dump(wanted, sort_keys=False), encoding="utf-8")
-    checkpoint = get_last_checkpoint(str(output))
-    if checkpoint:
+        output.mkdir(parents=True, exist_ok=True)
+        with store.replacing_file(output / RECIPE) as temporary:
+            temporary.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
+        with store.replacing_file(output / INPUTS) as temporary:
+            temporary.write_text(json.dumps(inputs, indent=2) + "\n", encoding="utf-8")
+    state.wait_for_everyone()
+    checkpoint = _last_checkpoint(output)
+    if checkpoint is not None:
         print(f"going on from {checkpoint}", flush=True)
     return checkpoint
+
+
+def _last_checkpoint(output: Path) -> str | None:
+    """The newest whole checkpoint. One that was being written when its run was killed lacks the trainer's state, its last file."""
+
+    def is_whole(checkpoint: Path) -> bool:
+        try:
+            json.loads((checkpoint / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        return True
+
+    whole = [path for path in output.glob("checkpoint-*") if is_whole(path)]
+    return str(max(whole, key=lambda path: int(path.name.rpartition("-")[2]))) if whole else None
+
+
+def _auc_at(step: int | None, log: list[dict]) -> float:
+    found = [entry["eval_auc"] for entry in log if entry["step"] == step and "eval_auc" in entry]
+    if not found:
+        raise ValueError(
+            "The run ended before its first validation, so there is no best epoch to keep. Lower --eval_steps and --save_steps, or "
+            "take --eval_strategy epoch and --save_strategy epoch."
+        )
+    return found[0]
 
 
 def _recipe(options: TuningArguments, config: TuningConfig) -> dict:
@@ -146,7 +204,7 @@ def _recipe(options: TuningArguments, config: TuningConfig) -> dict:
         name: value
         for name, value in vars(config).items()
         if not name.startswith("_")
-        and isinstance(value, (int, float, str, bool))
+        and isinstance(value, (int, float, str, bool, list, dict))
         and value != getattr(plain, name, None)
     }
     paper = ("learning_rate", "weight_decay", "lr_scheduler_type", "num_train_epochs", "max_length", "seed")
@@ -159,14 +217,16 @@ def _recipe(options: TuningArguments, config: TuningConfig) -> dict:
 
 
 def _save(trainer: AnswerTrainer, tokenizer, output: Path, identity: dict, record: dict) -> None:
+    """Write record and curve, and then the result, which says that the run is finished."""
+    with store.replacing_file(output / RECORD) as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    draw(record["log"], output / "training.png")
     with store.replacing(output / RESULT) as temporary:
         trainer.save_model(str(temporary))
         tokenizer.save_pretrained(temporary)
         (temporary / "training_args.bin").unlink(missing_ok=True)  # a pickle; the recipe says the same in text
+        (temporary / "README.md").unlink(missing_ok=True)  # PEFT's empty form; model_cards/render.py writes the card
         write_base_record(temporary, identity)
-    with store.replacing_file(output / RECORD) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    draw(record["log"], output / "training.png")
     print(
         f"{output / RESULT}: validation AUC {record['best_validation_auc']:.4f} at step {record['best_step']}.",
         flush=True,
