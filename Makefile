@@ -1,6 +1,7 @@
 # `make demo` shows the whole of ReLLa on a laptop; `make test` passes the tests. Either sets everything up first.
 PYTHON ?= python3
 VENV   ?= .venv
+RAW    ?= ml-1m.zip
 PY     := $(VENV)/bin/python
 READY  := $(VENV)/.installed
 
@@ -11,7 +12,7 @@ help:
 	@echo "make test       the tests (offline, under 10 minutes)"
 	@echo "make test-slow  the slow tests and the ones on real data"
 	@echo "make lint       ruff"
-	@echo "make bench      the benchmarks, each writing benchmarks/results/<name>.md"
+	@echo "make bench      the benchmarks, each writing benchmarks/results/<name>.md; RAW=ml-1m.zip, after building rella/ml1m"
 	@echo "make clean      remove what the commands made, except $(VENV)"
 
 $(READY): pyproject.toml
@@ -33,7 +34,10 @@ lint: $(READY)
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 
 bench: $(READY)
-	for b in benchmarks/*.py; do $(PY) $$b || exit 1; done
+	$(PY) benchmarks/scoring.py
+	$(PY) benchmarks/training.py
+	$(PY) benchmarks/full_release.py --raw $(RAW)
+	$(PY) benchmarks/subr.py --dataset rella/ml1m
 
 clean:
 	rm -rf rella runs raw .pytest_cache .ruff_cache .hypothesis

@@ -4,7 +4,7 @@ The base model alone is the zero-shot system; with --adapter it is that adapter.
 Hub ids. An adapter that does not load whole, or was trained on another base, is an error.
 
 examples:
-  python evaluation/score.py --base runs/demo/base --dataset rella/demo --config_name subr_k10 --output runs/demo/zero_shot.parquet
+  python evaluation/score.py --base runs/demo/base --dataset rella/demo --config_name subr_k5
   python evaluation/score.py --base lmsys/vicuna-13b-v1.5 --adapter rella/ml1m-rella-vicuna-13b --dataset rella/ml1m \\
       --config_name subr_k30 --split test --limit 10000 --output runs/ml1m/rella_subr_k30.parquet
 """
@@ -21,9 +21,14 @@ class ScoreArguments:
     base: str = field(metadata={"help": "Base model: Hub id or folder."})
     dataset: str = field(metadata={"help": "Data set: Hub id or folder, such as rella/ml1m."})
     config_name: str = field(metadata={"help": "Prompts to score: subr_k30, recency_k30, ..."})
-    output: str = field(metadata={"help": "The score file (Parquet) to write."})
     adapter: str | None = field(
         default=None, metadata={"help": "Adapter: Hub id or folder. Default: none, which is zero-shot."}
+    )
+    output: str | None = field(
+        default=None,
+        metadata={
+            "help": "The score file (Parquet). Default: runs/<corpus>/scores/<system>_<config_name>_<split>.parquet"
+        },
     )
     system: str | None = field(
         default=None,

@@ -515,7 +515,8 @@ def test_fewer_shots_are_the_first_rows_of_the_mixed_split(tune, smoke, tmp_path
 @pytest.mark.slow
 def test_two_processes_take_the_same_steps(smoke, tmp_path):
     """Half the accumulation on twice the processes is the same recipe: without dropout, the same losses and the same adapter."""
-    options = [
+    launch = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--rdzv_backend", "c10d", "--rdzv_endpoint"]
+    recipe = [
         "--config",
         str(RECIPES / "smoke/rella.yaml"),
         "--lora_dropout",
@@ -523,28 +524,9 @@ def test_two_processes_take_the_same_steps(smoke, tmp_path):
         "--per_device_train_batch_size",
         "4",
     ]
-    one = [
-        sys.executable,
-        str(SFT),
-        *options,
-        "--gradient_accumulation_steps",
-        "4",
-        "--output_dir",
-        str(tmp_path / "one"),
-    ]
-    launch = [
-        sys.executable,
-        "-m",
-        "accelerate.commands.launch",
-        "--cpu",
-        "--num_processes",
-        "2",
-        "--num_machines",
-        "1",
-    ]
-    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", str(SFT), *options]
-    two = [*launch, "--gradient_accumulation_steps", "2", "--output_dir", str(tmp_path / "two")]
-    for line in (one, two):
+    for name, accumulated, launcher in (("one", 4, []), ("two", 2, [*launch, "localhost:0"])):
+        options = ["--gradient_accumulation_steps", str(accumulated), "--output_dir", str(tmp_path / name)]
+        line = [sys.executable, *launcher, str(SFT), *recipe, *options]
         done = subprocess.run(line, cwd=smoke.folder, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
     for key, tolerance in (("loss", 1e-4), ("grad_norm", 1e-3), ("eval_auc", 1e-2)):

@@ -21,15 +21,17 @@ NOT_OF_THE_SCORES = ("output", "overwrite", "tokens_per_batch", "system")
 
 def make_scores(options) -> None:
     """Write the score file of `options` (see evaluation/score.py), unless it stands there from the very same inputs."""
+    if options.split not in store.SPLITS:
+        raise ValueError(f"--split is {options.split!r}; expected one of {', '.join(store.SPLITS)}.")
     tables = [options.config_name, table_name(options.config_name), "samples", "interactions"]
     folder = hub.resolve(options.dataset, tables, options.dataset_revision)
     base = base_identity(options.base, options.base_revision)
     adapter = adapter_identity(options.adapter, options.adapter_revision) if options.adapter else None
     record = _record(options, folder, base, adapter)
-    output = Path(options.output)
+    output = Path(options.output) if options.output else _default_output(record)
     if output.exists() and not options.overwrite:
         existing = read_scores(output).record
-        if existing["fingerprint"] == record["fingerprint"]:
+        if all(existing[key] == record[key] for key in ("fingerprint", "system")):
             print(f"{output}: unchanged inputs, kept.", flush=True)
             return
         raise ValueError(f"{output} holds scores made from something else. Pass --overwrite true, or another --output.")
@@ -66,6 +68,11 @@ def _record(options, folder: Path, base: dict, adapter: dict | None) -> dict:
         "dataset_folder": str(folder),
         "fingerprint": store.fingerprint(pinned),
     }
+
+
+def _default_output(record: dict) -> Path:
+    name = f"{record['system']}_{record['config_name']}_{record['split']}.parquet"
+    return Path("runs") / record["corpus"] / "scores" / name
 
 
 def _system_name(adapter: str | None) -> str:

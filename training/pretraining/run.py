@@ -11,6 +11,7 @@ import json
 import re
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -52,8 +53,8 @@ def pretrain(options, output: Path) -> None:
         f"{model.num_parameters():,} weights.",
         flush=True,
     )
-    with store.replacing(output) as temporary:
-        _train(model, rows, options, temporary / "trainer")
+    with store.replacing(output) as temporary, TemporaryDirectory() as scratch:
+        _train(model, rows, options, scratch)
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
         (temporary / "pretraining.json").write_text(json.dumps(asdict(options), indent=2) + "\n", encoding="utf-8")
@@ -95,10 +96,10 @@ def _rows_learned_numbers(tokenizer: PreTrainedTokenizerBase, texts: list[str]) 
     return rows
 
 
-def _train(model: torch.nn.Module, rows: list[dict], options, scratch: Path) -> None:
+def _train(model: torch.nn.Module, rows: list[dict], options, scratch: str) -> None:
     on_gpu = torch.cuda.is_available()
     arguments = TrainingArguments(
-        output_dir=str(scratch),
+        output_dir=scratch,
         per_device_train_batch_size=options.batch_size,
         num_train_epochs=options.epochs,
         learning_rate=options.learning_rate,
@@ -115,6 +116,7 @@ def _train(model: torch.nn.Module, rows: list[dict], options, scratch: Path) -> 
         seed=options.seed,
         data_seed=options.seed,
     )
+    arguments._n_gpu = 1  # Trainer would otherwise split a batch over all GPUs it sees, and hide the parts of the model
     _NumberTrainer(model=model, args=arguments, train_dataset=Dataset.from_list(rows), data_collator=collate).train()
 
 
