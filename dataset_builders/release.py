@@ -27,9 +27,11 @@ def main() -> None:
     from dataset_builders.stages.card import write_card
     from dataset_builders.stages.embed import embed
     from dataset_builders.stages.prepare import prepare
-    from dataset_builders.stages.prompt import build_prompts
-    from dataset_builders.stages.view import build_views
+    from dataset_builders.stages.prompt import build_prompts, load_style
+    from dataset_builders.stages.view import build_views, check_views
 
+    check_views(views)  # what is wrong with a late stage is said before the early ones take their time
+    load_style(prompts.prompt_style)
     prepare(where, source)
     if "subr" in views.view or "reit" in views.view:
         embed(where, encoder)

@@ -3,13 +3,13 @@
 Two rows that need no model, the mean of the ratings shown and the mean of the item, are added to every config and split.
 
 examples:
-  python evaluation/report.py --scores runs/demo/*/scores_*_test.parquet --output runs/demo/report
+  python evaluation/report.py --scores runs/demo/scores/*.parquet --output runs/demo/report
   python evaluation/report.py --scores a.parquet b.parquet --output report --resamples 2000 --seed 1
   python evaluation/report.py --table heterogeneity --dataset rella/ml1m --output results/ml1m_data
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dataset_builders import cli
@@ -24,7 +24,12 @@ class ReportArguments:
     table: str | None = field(
         default=None, metadata={"help": "Instead of scores, a table on the data beside the paper's: heterogeneity."}
     )
-    dataset: str | None = field(default=None, metadata={"help": "The data set folder that --table is about."})
+    dataset: str | None = field(
+        default=None,
+        metadata={
+            "help": "The data set folder that --table is about. With --scores: where the data set lies now, if it was moved."
+        },
+    )
     resamples: int = field(default=1000, metadata={"help": "Bootstrap resamples behind each interval."})
     seed: int = field(default=0, metadata={"help": "Seed of the resamples."})
 
@@ -44,6 +49,8 @@ def main() -> None:
     if not arguments.scores:
         raise ValueError("there is nothing to report on. Give score files with --scores, or --table and --dataset.")
     scores = [read_scores(Path(path)) for path in arguments.scores]
+    if arguments.dataset is not None:
+        scores = [replace(s, record={**s.record, "dataset_folder": arguments.dataset}) for s in scores]
     write_report(scores, output, arguments.resamples, arguments.seed)
 
 

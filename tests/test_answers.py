@@ -262,8 +262,8 @@ def test_golden_losses_of_the_smoke_run(smoke):
     losses = [entry["loss"] for entry in smoke.training["log"] if "loss" in entry][:20]
     assert len(losses) == 20
     if not GOLDEN.exists():
-        GOLDEN.write_text(json.dumps([round(loss, 4) for loss in losses], indent=2) + "\n", encoding="utf-8")
+        GOLDEN.write_text(json.dumps([round(loss, 6) for loss in losses], indent=2) + "\n", encoding="utf-8")
         pytest.fail(f"{GOLDEN.name} was written anew: read it and run again")
     golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
-    assert losses == pytest.approx(golden, abs=2e-3)
+    assert losses == pytest.approx(golden, abs=3e-4)
     assert golden[0] - golden[-1] > 0.05, "a curve that does not fall would agree with no training at all"

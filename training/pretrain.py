@@ -40,6 +40,7 @@ class PretrainArguments:
     learning_rate: float = field(
         default=2e-3, metadata={"help": "Peak learning rate of AdamW; linear warm-up, cosine decay."}
     )
+    overwrite: bool = field(default=False, metadata={"help": "Replace a base model that was made from other inputs."})
     seed: int = field(default=0, metadata={"help": "Seed of the text, the weights and the order."})
 
 

@@ -48,11 +48,14 @@ def parse(*dataclass_types: type, description: str, arguments: list[str] | None 
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call a command: bad input ends in one clear line and exit code 2, Ctrl-C in exit code 130."""
+    """Call a command: bad input, or a disk or memory that does not do, ends in one clear line and exit code 2, Ctrl-C in exit code 130."""
     try:
         main()
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(USAGE_ERROR)
+    except (OSError, MemoryError) as error:
+        print(f"error: {type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(USAGE_ERROR)
     except KeyboardInterrupt:
         print(

@@ -173,12 +173,5 @@ CORPUS = Corpus(
             ours="the movies of movies.dat",
             why="PCA would be fitted to vectors of empty text too",
         ),
-        Divergence(
-            what="label",
-            paper="rating > 3",
-            released="rating > 3",
-            ours="rating > 3",
-            why="no divergence; on BookCrossing the paper and its code differ",
-        ),
     ),
 )

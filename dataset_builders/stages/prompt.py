@@ -79,7 +79,7 @@ def _until(stopped: threading.Event, parts: Iterable[pa.Table]) -> Iterator[pa.T
 
 
 def load_style(name: str):
-    if not (Path(styles.__path__[0]) / f"{name}.py").is_file():
+    if name.startswith("_") or not (Path(styles.__path__[0]) / f"{name}.py").is_file():
         raise ValueError(f"There is no prompt style {name!r} in dataset_builders/prompts/.")
     return importlib.import_module(f"{styles.__name__}.{name}")
 

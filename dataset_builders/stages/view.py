@@ -30,14 +30,15 @@ def table_name(config: str) -> str:
 
 def build_views(where: FolderArguments, options: ViewArguments) -> None:
     load_corpus(where.corpus)  # names the corpora there are
-    _check(options)
+    check_views(options)
     for history_length in options.history_length:
         for view in VIEWS:
             if view in options.view:
                 _build(where, view, history_length, options.similarity)
 
 
-def _check(options: ViewArguments) -> None:
+def check_views(options: ViewArguments) -> None:
+    """ValueError for an unknown view or similarity, or a history length that shows nothing."""
     for view in options.view:
         if view not in VIEWS:
             raise ValueError(f"There is no view {view!r}. Expected one of {', '.join(VIEWS)}.")

@@ -56,6 +56,16 @@ def outdated(folder: Path) -> dict[str, str]:
     return {name: source for name in records if (source := replaced_input(name))}
 
 
+def require_current(folder: Path, name: str) -> None:
+    """ValueError when the table was made from an input that has been replaced since."""
+    source = outdated(folder).get(name)
+    if source:
+        raise ValueError(
+            f"{folder / name} is outdated: {source}, which it was made from, has been replaced since. Build it again "
+            "(python dataset_builders/release.py ... --overwrite true)."
+        )
+
+
 def _difference(existing: Mapping, wanted: Mapping) -> str:
     for key, value in wanted.items():
         if existing.get(key) != value:

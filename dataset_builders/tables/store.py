@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import re
 import shutil
 import uuid
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import Features
@@ -100,9 +102,11 @@ def _open(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path, memory_map=True)
     except (pa.ArrowInvalid, OSError) as error:
-        raise ValueError(
-            f"{path} is not a readable Parquet file ({error}). Remove {path.parent} and build it again."
-        ) from error
+        raise ValueError(_damaged(path, error)) from error
+
+
+def _damaged(path: Path, error: Exception) -> str:
+    return f"{path} is not a readable Parquet file ({error}). Remove {path.parent} and build it again."
 
 
 def count_rows(folder: Path, name: str, split: str = SINGLE_SPLIT) -> int:
@@ -119,7 +123,10 @@ def read(folder: Path, name: str, split: str = SINGLE_SPLIT, columns: list[str] 
             raise ValueError(
                 f"{path} has no column {sorted(missing)[0]!r}. Got: {', '.join(file.schema_arrow.names)}. Build it again."
             )
-        parts.append(file.read(columns=columns))
+        try:
+            parts.append(file.read(columns=columns))
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(_damaged(path, error)) from error
     return pa.concat_tables(parts)
 
 
@@ -128,7 +135,14 @@ def iterate(
 ) -> Iterator[pa.RecordBatch]:
     """One split in batches of at most `rows` rows, in order, in bounded memory."""
     for path in shard_paths(folder, name, split):
-        yield from _open(path).iter_batches(batch_size=rows, columns=columns)
+        try:
+            yield from _open(path).iter_batches(batch_size=rows, columns=columns)
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(_damaged(path, error)) from error
+
+
+def _is_alive(pid: str) -> bool:
+    return pid.isdigit() and psutil.pid_exists(int(pid))
 
 
 @contextmanager
@@ -136,8 +150,11 @@ def replacing(target: Path) -> Iterator[Path]:
     """A temporary folder that becomes `target` when the block ends well, and vanishes when it does not."""
     target.parent.mkdir(parents=True, exist_ok=True)
     for leftover in target.parent.glob(f".{target.name}.*.tmp"):
-        shutil.rmtree(leftover, ignore_errors=True)  # of a run that was killed outright
-    temporary = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.tmp"
+        if not _is_alive(
+            leftover.name.removeprefix(f".{target.name}.").split("-")[0]
+        ):  # of a run that was killed outright
+            shutil.rmtree(leftover, ignore_errors=True)
+    temporary = target.parent / f".{target.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp"
     temporary.mkdir()
     try:
         yield temporary

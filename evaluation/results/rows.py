@@ -79,6 +79,7 @@ def _refuse_repeated(files: list[Scores]) -> None:
 
 def _compare_group(files: list[Scores], resamples: int, seed: int) -> Group:
     _check_same_samples(files)
+    _check_same_prompts(files)
     corpus, split, config_name = _group_of(files[0])
     label = files[0].label
     if label.min() == label.max():
@@ -98,6 +99,17 @@ def _compare_group(files: list[Scores], resamples: int, seed: int) -> Group:
     if lacking:
         notes.append(f"no AUC difference for {', '.join(lacking)}: {_why_no_reference(files)}.")
     return Group(corpus, config_name, split, rows, notes)
+
+
+def _check_same_prompts(files: list[Scores]) -> None:
+    """Systems that read different prompts under one name cannot be compared, nor can `history_mean` stand for both."""
+    first = files[0]
+    for scores in files[1:]:
+        if scores.record.get("prompts_fingerprint") != first.record.get("prompts_fingerprint"):
+            raise ValueError(
+                f"{scores.path} and {first.path} scored different prompts, both named {first.record['config_name']}: the data set was "
+                "rebuilt in between. Score again what is older."
+            )
 
 
 def _rows(systems: list[Scores], references: list[int | None], drawn: Resampled) -> list[Row]:

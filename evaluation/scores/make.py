@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dataset_builders.prompts import pointwise
 from dataset_builders.stages.view import table_name
-from dataset_builders.tables import hub, shots, store
+from dataset_builders.tables import hub, provenance, shots, store
 from dataset_builders.text.tokens import answer_tokens, encode_prompts
 from evaluation.scorers.yes_no import p_yes
 from evaluation.scores.table import read_scores, write_scores
@@ -25,6 +25,7 @@ def make_scores(options) -> None:
         raise ValueError(f"--split is {options.split!r}; expected one of {', '.join(store.SPLITS)}.")
     tables = [options.config_name, table_name(options.config_name), "samples", "interactions"]
     folder = hub.resolve(options.dataset, tables, options.dataset_revision)
+    provenance.require_current(folder, options.config_name)
     base = base_identity(options.base, options.base_revision)
     adapter = adapter_identity(options.adapter, options.adapter_revision) if options.adapter else None
     record = _record(options, folder, base, adapter)
@@ -34,7 +35,9 @@ def make_scores(options) -> None:
         if all(existing[key] == record[key] for key in ("fingerprint", "system")):
             print(f"{output}: unchanged inputs, kept.", flush=True)
             return
-        raise ValueError(f"{output} holds scores made from something else. Pass --overwrite true, or another --output.")
+        raise ValueError(
+            f"{output} holds scores made from something else ({_difference(existing, record)}). Pass --overwrite true, or another --output."
+        )
     rows = shots.seeded_rows(folder, options.config_name, options.split, options.limit, options.seed)
     tokenizer = load_tokenizer(options.base, options.base_revision)
     prompts = encode_prompts(tokenizer, rows["prompt"].to_pylist(), options.max_length)
@@ -52,11 +55,11 @@ def make_scores(options) -> None:
 
 def _record(options, folder: Path, base: dict, adapter: dict | None) -> dict:
     """Everything that pins the scores, and a fingerprint of it."""
-    provenance = store.provenance(folder, options.config_name)
+    prompts = store.provenance(folder, options.config_name)
     pinned = {
         **{key: value for key, value in asdict(options).items() if key not in NOT_OF_THE_SCORES},
-        "corpus": provenance["corpus"],
-        "prompts_fingerprint": provenance["fingerprint"],
+        "corpus": prompts["corpus"],
+        "prompts_fingerprint": prompts["fingerprint"],
         "base": base["name"],
         "base_identity": base,
         "adapter_identity": adapter,
@@ -68,6 +71,11 @@ def _record(options, folder: Path, base: dict, adapter: dict | None) -> dict:
         "dataset_folder": str(folder),
         "fingerprint": store.fingerprint(pinned),
     }
+
+
+def _difference(existing: dict, wanted: dict) -> str:
+    key = next((key for key in wanted if existing.get(key) != wanted[key]), "fingerprint")
+    return f"its {key} is {existing.get(key)!r}, asked for is {wanted.get(key)!r}"
 
 
 def _default_output(record: dict) -> Path:

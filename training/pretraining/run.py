@@ -20,12 +20,13 @@ from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase, Trainer, TrainingArguments, set_seed
 
 from dataset_builders.stages.view import config_name, table_name
-from dataset_builders.tables import hub, store
+from dataset_builders.tables import hub, provenance, store
 from training.loops.answers import IGNORED, collate
 from training.pretraining.text import diaries, item_documents
 from training.pretraining.tokenizer import train_tokenizer
 
 VIEWS = ("recency", "subr")
+RECORD = "pretraining.json"  # stands in the folder: what the base model was made from
 INTERMEDIATE = 8 / 3  # width of Llama's feed-forward layers, in units of the hidden size
 TOKENIZER_DOCUMENTS = 20_000  # more text does not change a small vocabulary
 # A line's number, and its rating. The number is a free lesson in looking back a line, after which ratings come sooner.
@@ -33,9 +34,17 @@ LEARNED = re.compile(r"^\d+(?=\. )|(?<=\()[\d.]+(?= stars?\)$)", re.MULTILINE)
 
 
 def pretrain(options, output: Path) -> None:
-    """Train and save a base model into `output`; a folder that holds one already is replaced when the new one is whole."""
-    tables = [table_name(config_name(view, options.history_length)) for view in VIEWS]
-    folder = hub.resolve(options.dataset, ["users", "items", "interactions", "samples", *tables])
+    """Train and save a base model into `output`, unless it stands there from the very same options and data."""
+    tables = ["users", "items", "interactions", "samples"]
+    tables += [table_name(config_name(view, options.history_length)) for view in VIEWS]
+    folder = hub.resolve(options.dataset, tables)
+    made_from = {
+        **{key: value for key, value in asdict(options).items() if key not in ("output", "overwrite")},
+        "inputs": provenance.input_fingerprints(folder, tables),
+    }
+    if _stands(output, made_from, options.overwrite):
+        print(f"{output}: unchanged inputs, kept.", flush=True)
+        return
     rng = np.random.default_rng(options.seed)
     about_items = [text for _ in range(options.item_rounds) for text in item_documents(folder, rng)]
     about_users = [t for view in VIEWS for t in diaries(folder, view, options.history_length, options.diaries, rng)]
@@ -57,8 +66,28 @@ def pretrain(options, output: Path) -> None:
         _train(model, rows, options, scratch)
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
-        (temporary / "pretraining.json").write_text(json.dumps(asdict(options), indent=2) + "\n", encoding="utf-8")
+        (temporary / RECORD).write_text(json.dumps(made_from, indent=2) + "\n", encoding="utf-8")
     print(f"{output}: base model.", flush=True)
+
+
+def _stands(output: Path, made_from: dict, overwrite: bool) -> bool:
+    """Whether the same base model is there. ValueError when something else is."""
+    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+        return False
+    if not (output / RECORD).is_file():
+        raise ValueError(
+            f"{output} exists and is no base model of this command (it has no {RECORD}). Give another --output."
+        )
+    existing = json.loads((output / RECORD).read_text(encoding="utf-8"))
+    if existing == made_from:
+        return True
+    if not overwrite:
+        key = next(key for key in {**made_from, **existing} if existing.get(key) != made_from.get(key))
+        raise ValueError(
+            f"{output} holds a base model made from other inputs: its {key} is {existing.get(key)!r}, asked for is "
+            f"{made_from.get(key)!r}. Pass --overwrite true to replace it, or another --output."
+        )
+    return False
 
 
 def _config(options, tokenizer: PreTrainedTokenizerBase) -> LlamaConfig:

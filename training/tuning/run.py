@@ -15,7 +15,7 @@ from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, set_see
 from transformers.trainer import TRAINER_STATE_NAME
 
 from dataset_builders.prompts import pointwise
-from dataset_builders.tables import hub, shots, store
+from dataset_builders.tables import hub, provenance, shots, store
 from dataset_builders.text.tokens import answer_tokens, encode_completions, encode_prompts
 from training.language_models.load import base_identity, load_base, load_tokenizer, write_base_record
 from training.loops.answers import AnswerTrainer, tokenized_rows
@@ -43,6 +43,7 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
     _require_validation(config)
     output = Path(config.output_dir)
     folder = hub.resolve(options.dataset, [options.config_name], options.dataset_revision)
+    provenance.require_current(folder, options.config_name)
     identity = base_identity(options.base, options.base_revision)
     recipe = _recipe(options, config)
     inputs = {
@@ -212,7 +213,7 @@ def _recipe(options: TuningArguments, config: TuningConfig) -> dict:
     return {
         name: value.value if hasattr(value, "value") else value
         for name, value in values.items()
-        if name not in NOT_OF_THE_RECIPE
+        if name not in NOT_OF_THE_RECIPE and not name.startswith(("hub_", "push_to_hub"))  # a token is no recipe
     }
 
 

@@ -9,7 +9,7 @@ export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 run() { printf '\n\033[1m$ %s\033[0m\n' "$*"; "$@"; }
 
 run python dataset_builders/release.py --config $recipes/data.yaml
-[ -f runs/demo/base/model.safetensors ] || run python training/pretrain.py --config $recipes/base.yaml
+run python training/pretrain.py --config $recipes/base.yaml
 run python training/sft.py --config $recipes/rella.yaml
 for config in recency_k5 subr_k5; do
   run python evaluation/score.py --base runs/demo/base --dataset rella/demo --config_name $config \

@@ -11,7 +11,7 @@ raw=(${1:+--raw "$1"})
 run() { printf '\n$ %s\n' "$*"; "$@"; }
 
 run python "$here/dataset_builders/release.py" --corpus ml1m "${raw[@]}" --history_length 30
-[ -f runs/ml1m/small_base/model.safetensors ] || run python "$here/training/pretrain.py" --config "$recipes/small_base.yaml"
+run python "$here/training/pretrain.py" --config "$recipes/small_base.yaml"
 run python "$here/training/sft.py" --config "$recipes/small_rella.yaml"
 run python "$here/training/sft.py" --config "$recipes/small_recency_only.yaml"
 for config in recency_k30 subr_k30; do
