@@ -236,25 +236,24 @@ def test_epochs_and_seeds_give_other_orders():
     assert tuple(LikeLengthSampler(lengths, 8, 0)) == order(0, 0)
 
 
-def test_training_takes_the_samplers_steps_epoch_by_epoch(tmp_path, rows, tokenizer):
-    """What reaches the loss, seen from inside the trainer."""
+def test_training_takes_the_samplers_steps_epoch_by_epoch(tmp_path, tokenizer):
+    """What reaches the loss, seen from inside the trainer: the samples of each step, its longest in its first micro-batch."""
     seen = []
 
     class Watched(AnswerTrainer):
         def compute_loss(self, model, inputs, **options):
-            seen.append(sorted(tuple(ids) for ids in inputs["labels"].tolist()))
+            seen.extend(next(token for token in labels if token >= 10) - 10 for labels in inputs["labels"].tolist())
             return super().compute_loss(model, inputs, **options)
 
-    tagged = tokenized_rows([[9] * 4] * ROWS, [[10 + i, END] for i in range(ROWS)])
+    lengths = [7, 3, 9, 5, 2, 8, 4, 6]
+    tagged = tokenized_rows([[9] * length for length in lengths], [[10 + row, END] for row in range(ROWS)])
     trainer_of(Watched, tmp_path, tagged, tokenizer, gradient_accumulation_steps=2, num_train_epochs=2, seed=3).train()
-    steps = [
-        {labels[-2] - 10 for batch in seen[begin : begin + 2] for labels in batch} for begin in range(0, len(seen), 2)
-    ]
     expected = []
     for epoch in range(2):
         order = np.random.default_rng([3, epoch]).permutation(ROWS).tolist()
-        expected += [set(order[:4]), set(order[4:])]
-    assert steps == expected
+        for step in (order[:4], order[4:]):
+            expected += sorted(step, key=lambda row: -lengths[row])
+    assert seen == expected
 
 
 def test_golden_losses_of_the_smoke_run(smoke):
