@@ -251,24 +251,60 @@ def test_the_base_model_is_the_same_every_time(smoke, command, monkeypatch, tmp_
     assert Path("runs/smoke/base/tokenizer.json").read_bytes() == (tmp_path / "again/tokenizer.json").read_bytes()
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, RuntimeError])
-def test_a_base_model_is_replaced_whole_or_not_at_all(smoke, command, monkeypatch, tmp_path, stop):
+@pytest.fixture
+def base_copy(smoke, monkeypatch, tmp_path) -> Path:
+    """The base model of the smoke recipe, for a test to spoil; the current folder is that of the smoke run."""
     monkeypatch.chdir(smoke.folder)
-    output = shutil.copytree("runs/smoke/base", tmp_path / "base")
-    before = {path.name: path.read_bytes() for path in output.iterdir()}
+    return Path(shutil.copytree("runs/smoke/base", tmp_path / "base"))
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, RuntimeError])
+def test_a_base_model_is_replaced_whole_or_not_at_all(command, base_copy, monkeypatch, stop):
+    before = bytes_of(base_copy)
 
     def train(model, rows, options, scratch):
         raise stop
 
+    anew = options_of(output=base_copy, seed=1, overwrite="true")
     with monkeypatch.context() as patched:
         patched.setattr("training.pretraining.run._train", train)
         if stop is KeyboardInterrupt:
-            assert command("training/pretrain.py", *options_of(output=output)) == 130
+            assert command("training/pretrain.py", *anew) == 130
         else:
             with pytest.raises(stop):
-                command("training/pretrain.py", *options_of(output=output))
-    assert {path.name: path.read_bytes() for path in output.iterdir()} == before
-    assert list(tmp_path.iterdir()) == [output]
+                command("training/pretrain.py", *anew)
+    assert bytes_of(base_copy) == before
+    assert list(base_copy.parent.iterdir()) == [base_copy]
+
+
+def test_an_unchanged_base_model_is_kept(command, base_copy, capsys):
+    before = {path: path.stat().st_mtime_ns for path in base_copy.iterdir()}
+    for overwrite in ("false", "true"):
+        assert command("training/pretrain.py", *options_of(output=base_copy, overwrite=overwrite)) == 0
+        assert f"{base_copy}: unchanged inputs, kept." in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in base_copy.iterdir()} == before
+
+
+def test_a_base_model_made_from_other_inputs_is_refused(command, base_copy, folder, capsys):
+    before = bytes_of(base_copy)
+    assert command("training/pretrain.py", *options_of(output=base_copy, seed=1)) == 2
+    assert "made from other inputs: its seed is 0, asked for is 1. Pass --overwrite true" in capsys.readouterr().err
+    other_data = options_of(output=base_copy, dataset=folder, history_length=HISTORY_LENGTH)
+    assert command("training/pretrain.py", *other_data) == 2
+    assert "its dataset is 'runs/smoke/data', asked for is" in capsys.readouterr().err
+    assert bytes_of(base_copy) == before
+
+
+def test_a_folder_that_holds_something_else_is_spared(command, base_copy, capsys):
+    (base_copy / "pretraining.json").unlink()
+    before = bytes_of(base_copy)
+    assert command("training/pretrain.py", *options_of(output=base_copy, overwrite="true")) == 2
+    assert "exists and is no base model of this command" in capsys.readouterr().err
+    assert bytes_of(base_copy) == before
 
 
 def test_training_learns_what_bears_loss_and_nothing_else(tmp_path):

@@ -130,26 +130,24 @@ def test_a_second_run_is_kept(scored, score, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("option", "value", "difference"),
     [
-        ["--adapter", ADAPTER],
-        ["--seed", 1],
-        ["--limit", 61],
-        ["--split", "validation"],
-        ["--dtype", "bfloat16"],
-        ["--quantization", "8bit"],
-        ["--system", "another"],
+        ("adapter", ADAPTER, f"its adapter is None, asked for is '{ADAPTER}'"),
+        ("seed", 1, "its seed is 0, asked for is 1"),
+        ("limit", 61, "its limit is 60, asked for is 61"),
+        ("split", "validation", "its split is 'test', asked for is 'validation'"),
+        ("dtype", "bfloat16", "its dtype is 'auto', asked for is 'bfloat16'"),
+        ("quantization", "8bit", "its quantization is 'none', asked for is '8bit'"),
+        ("system", "another", "its system is 'zero_shot', asked for is 'another'"),
     ],
-    ids=lambda options: options[0],
 )
-def test_scores_of_something_else_are_refused(scored, score, tmp_path, capsys, options):
+def test_scores_of_something_else_are_refused(scored, score, tmp_path, capsys, option, value, difference):
     output = tmp_path / "zero_shot.parquet"
     output.write_bytes((scored / "zero_shot.parquet").read_bytes())
     before = output.read_bytes()
-    assert score("zero_shot", *options) == 2
-    assert (
-        "holds scores made from something else. Pass --overwrite true, or another --output." in capsys.readouterr().err
-    )
+    assert score("zero_shot", f"--{option}", value) == 2
+    said = f"holds scores made from something else ({difference}). Pass --overwrite true, or another --output."
+    assert said in capsys.readouterr().err
     assert output.read_bytes() == before
 
 

@@ -222,6 +222,21 @@ def test_the_same_recipe_on_other_inputs_is_refused(command, smoke, monkeypatch,
     assert f"its {what} is '" in capsys.readouterr().err
 
 
+def test_prompts_older_than_their_samples_are_neither_trained_on_nor_scored(
+    command, smoke, monkeypatch, tmp_path, capsys
+):
+    shutil.copytree(smoke.folder, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    data = ["--corpus", "demo", "--output", "runs/smoke/data", "--seed", "1", "--overwrite", "true"]
+    assert command("dataset_builders/prepare.py", *data) == 0
+    scoring = ["--base", "runs/smoke/base", "--dataset", "runs/smoke/data", "--config_name", "reit_k5"]
+    tuning = ["--config", RECIPES / "smoke/rella.yaml", "--output_dir", "new"]
+    for line in (["training/sft.py", *tuning], ["evaluation/score.py", *scoring, "--output", "new/scores.parquet"]):
+        assert command(*line) == 2
+        assert "runs/smoke/data/reit_k5 is outdated: " in capsys.readouterr().err
+    assert not Path("new").exists()
+
+
 def test_overwrite_starts_anew(tune, run_copy, smoke):
     (run_copy / "leftover").write_text("of the older run")
     assert tune("--lora_r", "4", "--overwrite", "true", output=run_copy) == 0
