@@ -35,7 +35,7 @@ lint: $(READY)
 
 bench: $(READY)
 	$(PY) benchmarks/scoring.py
-	$(PY) benchmarks/training.py
+	$(PY) benchmarks/tuning.py
 	$(PY) benchmarks/full_release.py --raw $(RAW)
 	$(PY) benchmarks/subr.py --dataset rella/ml1m
 

@@ -3,8 +3,8 @@
 Same model, LoRA, rows, steps and samples in each step, so the loss curves must agree; what differs is how a step is computed.
 
 examples:
-  python benchmarks/training.py
-  python benchmarks/training.py --shape 7b --dtype bfloat16 --quantized true     # with a GPU
+  python benchmarks/tuning.py
+  python benchmarks/tuning.py --shape 7b --dtype bfloat16 --quantized true     # with a GPU
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def report(options: Arguments, rows: Dataset, times: dict, losses: dict, dtype: 
     kind = "8 bit" if options.quantized else options.dtype
     default = (options.shape, options.dtype, options.quantized) == ("25m", "float32", False)
     markdown.write(
-        "training" if default else f"training_{options.shape}_{kind.replace(' ', '')}",
+        "tuning" if default else f"tuning_{options.shape}_{kind.replace(' ', '')}",
         "Training against SFTTrainer's defaults",
         f"LoRA (r = 8 on q_proj and v_proj) on a Llama of shape {options.shape} ({model.num_parameters() / 1e6:.1f} million "
         f"weights, {kind}); "
