@@ -49,7 +49,7 @@ def main() -> None:
     difference = np.abs(p_yes(model, prompts, ANSWERS)[:COMPARED] - plain(model, compared)).max()
     ratio = timing.median_ratio(times["peer"], times["ours"])
     lengths = [len(p) for p in prompts]
-    share = shapes.flops_forward(model, lengths) / times["ours"].median / timing.matrix_product_rate(dtype, device)
+    share = timing.share_of_card(shapes.flops_forward(model, lengths), times["ours"].median, dtype)
     name = (
         "scoring"
         if (options.shape, options.dtype, options.quantized) == ("25m", "float32", False)
@@ -72,8 +72,7 @@ def main() -> None:
         ],
         ("", "time", "prompts/s", "times as fast"),
         f"{ratio:.2f} times as fast (aim: at least 3). Largest difference of P(Yes) to a plain full-logits forward pass: {difference:.1e} "
-        f"(aim in float32: at most 1e-5). The arithmetic that must be done, over the time, is {share:.0%} of this machine's rate for a "
-        "large matrix product of the same type.",
+        f"(aim in float32: at most 1e-5).{share}",
     )
 
 

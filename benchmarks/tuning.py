@@ -79,7 +79,7 @@ def main() -> None:
             if turn:
                 seconds[name].append(taken)
     times = {name: timing.Timing(values) for name, values in seconds.items()}
-    report(options, rows, times, losses, dtype, device)
+    report(options, rows, times, losses, dtype)
 
 
 def mixed_set(count: int) -> Dataset:
@@ -124,13 +124,13 @@ def make_trainer(name: str, model, rows: Dataset, scratch: str, bf16: bool) -> S
     )
 
 
-def report(options: Arguments, rows: Dataset, times: dict, losses: dict, dtype: torch.dtype, device: str) -> None:
+def report(options: Arguments, rows: Dataset, times: dict, losses: dict, dtype: torch.dtype) -> None:
     lengths = [len(ids) for ids in rows["input_ids"]]
     tokens, ratio = sum(lengths), timing.median_ratio(times["peer"], times["ours"])
     difference = max(abs(a - b) for a, b in zip(losses["peer"], losses["ours"], strict=True))
     model = shapes.llama(options.shape, torch.float32, "meta")
     # Forward, and the same again backward to the activations: the frozen weights get no gradient.
-    share = 2 * shapes.flops_forward(model, lengths) / times["ours"].median / timing.matrix_product_rate(dtype, device)
+    share = timing.share_of_card(2 * shapes.flops_forward(model, lengths), times["ours"].median, dtype)
     kind = "8 bit" if options.quantized else options.dtype
     default = (options.shape, options.dtype, options.quantized) == ("25m", "float32", False)
     markdown.write(
@@ -157,8 +157,7 @@ def report(options: Arguments, rows: Dataset, times: dict, losses: dict, dtype: 
             ),
         ],
         ("", "time", "tokens/s", "times as fast", "losses"),
-        f"{ratio:.2f} times as fast (aim: at least 1.5); the loss curves differ by at most {difference:.1e}. The arithmetic that must be "
-        f"done, over the time, is {share:.0%} of this machine's rate for a large matrix product of the same type.",
+        f"{ratio:.2f} times as fast (aim: at least 1.5); the loss curves differ by at most {difference:.1e}.{share}",
     )
 
 

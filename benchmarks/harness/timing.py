@@ -55,3 +55,11 @@ def matrix_product_rate(dtype: torch.dtype, device: str, size: int | None = None
     a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     timing = interleaved({"product": lambda: a @ b}, runs=7)["product"]
     return 2 * size**3 / min(timing.seconds)
+
+
+def share_of_card(flops: float, seconds: float, dtype: torch.dtype) -> str:
+    """A sentence on how much of the card's matrix-product rate was used; empty on a CPU, whose rate swings from minute to minute."""
+    if not torch.cuda.is_available():
+        return ""
+    share = flops / seconds / matrix_product_rate(dtype, "cuda")
+    return f" The arithmetic that must be done, over the time, is {share:.0%} of the rate of a large matrix product on this card."
