@@ -49,10 +49,9 @@ def peak_memory_gb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
-def matrix_product_rate(dtype: torch.dtype, device: str, size: int | None = None) -> float:
-    """Floating-point operations per second of a large square matrix product: what the machine gives at best."""
-    size = size or (8192 if device == "cuda" else 2048)
-    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+def matrix_product_rate(dtype: torch.dtype, size: int = 8192) -> float:
+    """Floating-point operations per second of a large square matrix product on the GPU: what it gives at best."""
+    a, b = (torch.randn(size, size, device="cuda").to(dtype) for _ in range(2))
     timing = interleaved({"product": lambda: a @ b}, runs=7)["product"]
     return 2 * size**3 / min(timing.seconds)
 
@@ -61,5 +60,5 @@ def share_of_card(flops: float, seconds: float, dtype: torch.dtype) -> str:
     """A sentence on how much of the card's matrix-product rate was used; empty on a CPU, whose rate swings from minute to minute."""
     if not torch.cuda.is_available():
         return ""
-    share = flops / seconds / matrix_product_rate(dtype, "cuda")
+    share = flops / seconds / matrix_product_rate(dtype)
     return f" The arithmetic that must be done, over the time, is {share:.0%} of the rate of a large matrix product on this card."
