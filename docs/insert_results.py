@@ -1,6 +1,6 @@
 """Fill the marked places of README.md and REPRODUCING.md with the tables that commands wrote.
 
-A place is `<!-- results/demo/report.md -->` ... `<!-- end -->`: it takes the Markdown table of that file. So no number in a document
+A place is `<!-- docs/results/demo/report.md -->` ... `<!-- end -->`: it takes the Markdown table of that file. So no number in a document
 is typed by hand; a test holds the documents against the files.
 
 example: python docs/insert_results.py

@@ -5,7 +5,7 @@ Two rows that need no model, the mean of the ratings shown and the mean of the i
 examples:
   python evaluation/report.py --scores runs/demo/scores/*.parquet --output runs/demo/report
   python evaluation/report.py --scores a.parquet b.parquet --output report --resamples 2000 --seed 1
-  python evaluation/report.py --table heterogeneity --dataset rella/ml1m --output results/ml1m_data
+  python evaluation/report.py --table heterogeneity --dataset rella/ml1m --output docs/results/ml1m_data
 """
 
 import json

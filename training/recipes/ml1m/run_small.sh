@@ -22,6 +22,6 @@ for config in recency_k30 subr_k30; do
       --output runs/ml1m/scores/${system}_$config.parquet
   done
 done
-run python "$here/evaluation/report.py" --scores runs/ml1m/scores/*.parquet --output "$here/results/ml1m_small"
-run python "$here/model_cards/render.py" --run runs/ml1m/small_rella --results "$here/results/ml1m_small/results.json" \
+run python "$here/evaluation/report.py" --scores runs/ml1m/scores/*.parquet --output "$here/docs/results/ml1m_small"
+run python "$here/model_cards/render.py" --run runs/ml1m/small_rella --results "$here/docs/results/ml1m_small/results.json" \
   --output runs/ml1m/small_rella/adapter/README.md
