@@ -146,7 +146,8 @@ def test_a_data_set_that_is_nowhere_is_said_how_to_build(dataset):
         hub.resolve(dataset, ["subr_k5"])
 
 
-def test_a_hub_data_set_is_downloaded_by_table(folder, monkeypatch):
+def test_a_hub_data_set_is_downloaded_by_table(folder, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # where no folder has that name
     asked = {}
     monkeypatch.setattr(
         "huggingface_hub.snapshot_download", lambda name, **options: asked.update(options, name=name) or folder
