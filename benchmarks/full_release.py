@@ -92,7 +92,7 @@ def compare_with_loop(folder: Path) -> dict[str, timing.Timing]:
     corpus, source = load_corpus("ml1m"), load_sources(folder)
     batch = next(store.iterate(folder, "view_subr_k30", "test", SAMPLES))
     sample_id = batch["sample_id"].to_numpy()
-    positions, shown = shown_positions(batch["positions"], HISTORY_LENGTH)
+    positions, shown = shown_positions(batch["positions"])
     rows = (sample_id - source.position[sample_id])[:, None] + positions
     known = pointwise.fragments(corpus.words, source.users, source.items, source.ratings, HISTORY_LENGTH)
 

@@ -6,15 +6,23 @@ examples:
 """
 
 from dataset_builders import cli
-from dataset_builders.stages.arguments import FolderArguments, PromptArguments, ViewArguments
+from dataset_builders.stages.arguments import (
+    EngineArguments,
+    FolderArguments,
+    PromptArguments,
+    RowArguments,
+    ViewArguments,
+)
 
 
 def main() -> None:
-    where, views, prompts = cli.parse(FolderArguments, ViewArguments, PromptArguments, description=__doc__)
+    where, views, prompts, rows, engine = cli.parse(
+        FolderArguments, ViewArguments, PromptArguments, RowArguments, EngineArguments, description=__doc__
+    )
     from dataset_builders.stages.card import write_card
     from dataset_builders.stages.prompt import build_prompts
 
-    build_prompts(where, views, prompts)
+    build_prompts(where, views, prompts, rows, engine)
     write_card(where)
 
 

@@ -8,22 +8,34 @@ examples:
   python dataset_builders/release.py --corpus ml1m                                  # downloads the official archive
   python dataset_builders/release.py --corpus ml1m --raw ml-1m.zip --history_length 5 10 15 20 25 30
   python dataset_builders/release.py --corpus ml1m --encoder lmsys/vicuna-13b-v1.5  # the paper's item vectors
+  python dataset_builders/release.py --corpus bookcrossing --raw BX-CSV-Dump.zip --history_length 60
+  python dataset_builders/release.py --corpus ml25m --train_rows all --test_rows all --validation_rows all
 """
 
 from dataset_builders import cli
 from dataset_builders.stages.arguments import (
     EncoderArguments,
+    EngineArguments,
     FolderArguments,
     PromptArguments,
     RawArguments,
+    RowArguments,
     ViewArguments,
 )
 
 
 def main() -> None:
-    where, source, encoder, views, prompts = cli.parse(
-        FolderArguments, RawArguments, EncoderArguments, ViewArguments, PromptArguments, description=__doc__
+    where, source, encoder, views, prompts, rows, engine = cli.parse(
+        FolderArguments,
+        RawArguments,
+        EncoderArguments,
+        ViewArguments,
+        PromptArguments,
+        RowArguments,
+        EngineArguments,
+        description=__doc__,
     )
+    from dataset_builders.corpora import load_corpus
     from dataset_builders.stages.card import write_card
     from dataset_builders.stages.embed import embed
     from dataset_builders.stages.prepare import prepare
@@ -32,11 +44,12 @@ def main() -> None:
 
     check_views(views)  # what is wrong with a late stage is said before the early ones take their time
     load_style(prompts.prompt_style)
+    rows.choose(load_corpus(where.corpus))
     prepare(where, source)
     if "subr" in views.view or "reit" in views.view:
         embed(where, encoder)
-    build_views(where, views)
-    build_prompts(where, views, prompts)
+    build_views(where, views, rows, engine)
+    build_prompts(where, views, prompts, rows, engine)
     write_card(where)
 
 

@@ -6,18 +6,21 @@ examples:
   python dataset_builders/view.py --corpus ml1m --history_length 5 10 15 20 25 30
   python dataset_builders/view.py --corpus ml1m --view recency --history_length 60
   python dataset_builders/view.py --corpus ml1m --similarity l2 --overwrite true
+  python dataset_builders/view.py --corpus ml25m --train_rows all --test_rows all --validation_rows all
 """
 
 from dataset_builders import cli
-from dataset_builders.stages.arguments import FolderArguments, ViewArguments
+from dataset_builders.stages.arguments import EngineArguments, FolderArguments, RowArguments, ViewArguments
 
 
 def main() -> None:
-    where, views = cli.parse(FolderArguments, ViewArguments, description=__doc__)
+    where, views, rows, engine = cli.parse(
+        FolderArguments, ViewArguments, RowArguments, EngineArguments, description=__doc__
+    )
     from dataset_builders.stages.card import write_card
     from dataset_builders.stages.view import build_views
 
-    build_views(where, views)
+    build_views(where, views, rows, engine)
     write_card(where)
 
 

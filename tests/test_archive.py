@@ -149,3 +149,20 @@ def test_an_encrypted_member(zipped):
     zipped.write_bytes(data)
     with pytest.raises(ValueError, match=r"cannot be unpacked.*encrypted"):
         read(zipped)
+
+
+def test_a_member_that_unpacks_to_hundreds_of_times_its_size_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+        out.writestr("users.dat", b"0" * 3_000_000)
+    assert len(read(path)) == 3_000_000  # small enough to do no harm
+    monkeypatch.setattr(archive, "LARGEST_UNCHECKED", 1_000_000)
+    with pytest.raises(ValueError, match=r"users\.dat claims to unpack from [\d,]+ to 3,000,000 bytes"):
+        read(path)
+
+
+def test_blocks_are_the_bytes(zipped, monkeypatch):
+    monkeypatch.setattr(archive, "BLOCK", 4)
+    with open_raw(zipped, NAMES, None) as raw:
+        assert list(raw.blocks("movies.dat")) == [b"movi", b"es\n"]
+        assert raw.read("movies.dat") == b"movies\n"

@@ -1,5 +1,6 @@
 """Delimited text into typed columns, against Python's own `split`, and what is said of lines that do not fit."""
 
+from io import BytesIO
 from pathlib import Path
 
 import polars as pl
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dataset_builders.raw import archive, delimited
 from dataset_builders.raw.archive import RawFiles
 from dataset_builders.raw.delimited import decode, read_delimited, require
 
@@ -18,12 +20,12 @@ class InMemory(RawFiles):
         super().__init__(Path("nowhere"), "", "unverified")
         self.data = data
 
-    def read(self, name: str) -> bytes:
-        return self.data
+    def _open(self, name: str) -> BytesIO:
+        return BytesIO(self.data)
 
 
-def table_of(text: str, encoding: str = "latin-1") -> pl.DataFrame:
-    return read_delimited(InMemory(text.encode(encoding)), "x.dat", "::", COLUMNS, encoding)
+def table_of(text: str, encoding: str = "latin-1", header: list[str] | None = None) -> pl.DataFrame:
+    return read_delimited(InMemory(text.encode(encoding)), "x.dat", "::", COLUMNS, encoding, header)
 
 
 letters = st.characters(min_codepoint=32, max_codepoint=126, exclude_characters=":")
@@ -32,11 +34,47 @@ lines = st.lists(
 )
 
 
-@given(lines, st.sampled_from(["\n", "\r\n"]), st.booleans())
-def test_reads_what_splitting_each_line_gives(rows, newline, ends_with_newline):
-    text = newline.join(f"{i}::{name}::{score / 4}" for i, name, score in rows) + newline * ends_with_newline
-    read = table_of(text).select("line", *COLUMNS).rows()
-    assert read == [(line, i, name, score / 4) for line, (i, name, score) in enumerate(rows, 1)]
+@given(lines, st.sampled_from(["\n", "\r\n"]), st.booleans(), st.booleans(), st.sampled_from([1, 7, 100, 10**6]))
+def test_reads_what_splitting_each_line_gives(rows, newline, ends_with_newline, with_header, block):
+    header = ["Id", "Name", "Score"] if with_header else None
+    wanted = [f"{i}::{name}::{score / 4}" for i, name, score in rows]
+    text = newline.join(["::".join(header), *wanted] if header else wanted) + newline * ends_with_newline
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(archive, "BLOCK", block)
+        read = table_of(text, header=header).select("line", *COLUMNS).rows()
+    assert read == [(line, i, name, score / 4) for line, (i, name, score) in enumerate(rows, 1 + with_header)]
+
+
+@given(lines, st.integers(0, 19), st.sampled_from([1, 7, 100]))
+def test_the_line_is_right_in_whatever_block_it_stands(rows, wrong, block):
+    text = [f"{i}::{name}::{score}" for i, name, score in rows]
+    wrong %= len(text)
+    text[wrong] = "x" + text[wrong]
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(ValueError, match=rf"x\.dat, line {wrong + 1}: id is 'x"):
+        patch.setattr(archive, "BLOCK", block)
+        table_of("\n".join(text))
+
+
+@given(st.lists(st.text(st.characters(max_codepoint=255)), max_size=8), st.sampled_from([1, 2, 3, 100]))
+def test_decoding_in_blocks_is_decoding_at_once(texts, block):
+    text = "\n".join(["x", *texts])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(archive, "BLOCK", block)
+        assert decode(InMemory(text.encode()), "x.dat", "utf-8") == text
+
+
+def test_another_header_is_named():
+    with pytest.raises(ValueError, match=r"x\.dat, line 1: the header is \['id', 'title'\], expected \['Id'"):
+        table_of("id::title\n", header=["Id", "Name", "Score"])
+    with pytest.raises(ValueError, match=r"x\.dat has no rows"):
+        table_of("Id::Name::Score\n", header=["Id", "Name", "Score"])
+
+
+def test_what_has_no_lines_is_refused_early(monkeypatch):
+    monkeypatch.setattr(archive, "BLOCK", 1000)
+    monkeypatch.setattr(delimited, "LONGEST_LINE", 2000)
+    with pytest.raises(ValueError, match=r"x\.dat, line 2: no end within 2,000 bytes"):
+        table_of("1::a::1\n" + "0" * 9000)
 
 
 def test_letters_of_latin_1_are_read():
@@ -46,7 +84,7 @@ def test_letters_of_latin_1_are_read():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("1::a::1\n2::b\n3::c\n", r"x\.dat, line 2: 2 fields, expected 3 \(id, name, score\).*2 such lines in all"),
+        ("1::a::1\n2::b\n3::c\n", r"x\.dat, line 2: 2 fields, expected 3 \(id, name, score\) separated by '::'. Got: '2::b'"),
         ("1::a::1\n1::a::1::1\n", "x.dat, line 2: 4 fields"),
         ("1::a::1\n\n2::a::1\n", "x.dat, line 2: 1 fields"),
         ("1::a::1\nx::a::1\n", "x.dat, line 2: id is 'x', expected a number"),

@@ -46,10 +46,10 @@ def write_dataset(folder: Path, seed: int = 0) -> None:
         for split, found in rows.items()
     }
     made_from = {"corpus": "ml1m"}
-    whole = {"train": (n, [pa.table(table)])}
+    whole = {"train": pa.table(table)}
     store.write(folder, "interactions", schema.INTERACTIONS, whole, made_from)
     for name, features, splits in (("samples", schema.SAMPLES, samples), (f"view_{CONFIG}", schema.VIEWS, views)):
-        store.write(folder, name, features, {s: (len(part), [part]) for s, part in splits.items()}, made_from)
+        store.write(folder, name, features, splits, made_from)
 
 
 def some_positions(rng: np.random.Generator, before: int) -> list[int]:
@@ -114,7 +114,7 @@ def test_history_mean_without_behaviors_is_the_middle(folder, tmp_path):
     for name in ("samples", "interactions"):
         (tmp_path / name).symlink_to(folder / name)
     view = pa.table({"sample_id": sample_ids, "positions": pa.array([[], [0]], pa.list_(pa.int32()))})
-    store.write(tmp_path, f"view_{CONFIG}", schema.VIEWS, {"test": (2, [view])}, {"corpus": "ml1m"})
+    store.write(tmp_path, f"view_{CONFIG}", schema.VIEWS, {"test": view}, {"corpus": "ml1m"})
     _, scores = history_mean(tmp_path, CONFIG, "test", sample_ids)
     sample = next(row for row in rows_of(folder, "samples", "test") if row["sample_id"] == sample_ids[1])
     first = rows_of(folder, "interactions")[sample["sample_id"] - sample["position"]]

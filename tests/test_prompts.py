@@ -37,7 +37,7 @@ def write_genre_vectors(where: FolderArguments) -> None:
     }
     features = schema.item_vectors(vectors.shape[1])
     store.write(
-        where.folder, "item_vectors", features, {"train": (len(items), [pa.table(columns)])}, {"corpus": where.corpus}
+        where.folder, "item_vectors", features, {"train": pa.table(columns)}, {"corpus": where.corpus}
     )
 
 
@@ -193,19 +193,14 @@ def test_a_style_that_is_not_there(prepared):
         build_prompts(prepared, ViewArguments(), PromptArguments(prompt_style="sonnet"))
 
 
-def test_ctrl_c_ends_the_builds_under_way(prepared, monkeypatch):
-    def endless(*_):
-        while True:
-            yield schema.PROMPTS.arrow_schema.empty_table()
-
+def test_ctrl_c_leaves_what_was_there(prepared, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     options = ViewArguments(view=["recency"], history_length=[1, 2, 3, 4])
     build_views(prepared, options)
     before = sorted(path.name for path in prepared.folder.iterdir())
-    monkeypatch.setattr("dataset_builders.stages.prompt._parts", endless)
-    monkeypatch.setattr("dataset_builders.stages.prompt.wait", interrupted)
+    monkeypatch.setattr("dataset_builders.engines.local.wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
         build_prompts(prepared, options, PromptArguments())
     assert sorted(path.name for path in prepared.folder.iterdir()) == before

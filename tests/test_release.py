@@ -59,7 +59,7 @@ def metadata(card) -> dict:
 
 def test_it_says_what_it_made(built):
     _, run = built
-    assert "117 interactions, 69 samples, 55 train, 6 validation, 8 test" in run.stdout
+    assert "10 users, 22 items, 117 interactions, 69 samples, 55 train, 6 validation, 8 test" in run.stdout
     for name in PROMPTS:
         assert f"rella/ml1m/{name}: " in run.stdout
     assert "rella/ml1m/README.md: 17 configs." in run.stdout
@@ -232,7 +232,7 @@ def test_a_rebuilt_table_of_the_very_same_size_is_not_served_from_the_cache(wher
     def sizes_after_rewriting(first: str) -> str:
         column = pa.array([first, *zip_codes[1:]])
         table = users.set_column(users.column_names.index("zip_code"), "zip_code", column)
-        store.write(where.folder, "users", features, {"train": (len(users), [table])}, made_from)
+        store.write(where.folder, "users", features, {"train": table}, made_from)
         write_card(where)
         metadata = (where.folder / "README.md").read_text(encoding="utf-8").split("---\n")[1]
         assert list(load_dataset("rella/ml1m", "users", split="train")["zip_code"]) == column.to_pylist()

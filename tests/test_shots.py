@@ -20,6 +20,12 @@ def prompts(sample_ids, view: str) -> pa.Table:
     return pa.table({"sample_id": sample_ids, "prompt": text, "completion": completion, "label": label})
 
 
+def write(folder, name: str, splits: dict) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "ROWS_PER_SHARD", 7)
+        store.write(folder, name, schema.PROMPTS, splits, {"corpus": "demo"})
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A data set of prompts whose samples stand in no order, in files of seven rows."""
@@ -27,11 +33,10 @@ def folder(tmp_path_factory):
     ids = np.random.default_rng(0).permutation(1000)
     train, test = ids[:TRAIN].tolist(), ids[100 : 100 + TEST].tolist()
     for view in ("recency", "subr"):
-        splits = {split: (len(ids), [prompts(ids, view)]) for split, ids in (("train", train), ("test", test))}
-        store.write(folder, f"{view}_k5", schema.PROMPTS, splits, {"corpus": "demo"}, rows_per_shard=7)
+        splits = {split: prompts(ids, view) for split, ids in (("train", train), ("test", test))}
+        write(folder, f"{view}_k5", splits)
     pairs = [row for i in train for view in ("recency", "subr") for row in prompts([i], view).to_pylist()]
-    splits = {"mixed": (2 * TRAIN, [pa.Table.from_pylist(pairs)]), "test": (TEST, [prompts(test, "subr")])}
-    store.write(folder, "reit_k5", schema.PROMPTS, splits, {"corpus": "demo"}, rows_per_shard=7)
+    write(folder, "reit_k5", {"mixed": pa.Table.from_pylist(pairs), "test": prompts(test, "subr")})
     return folder
 
 

@@ -24,12 +24,14 @@ def rows(first: int, count: int) -> pa.Table:
 
 
 def write(folder, name="samples", rows_per_shard=store.ROWS_PER_SHARD, **splits):
-    store.write(folder, name, FEATURES, splits, MADE_FROM, rows_per_shard)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "ROWS_PER_SHARD", rows_per_shard)
+        store.write(folder, name, FEATURES, splits, MADE_FROM)
 
 
 @pytest.fixture
 def written(tmp_path):
-    write(tmp_path, train=(10, [rows(0, 10)]), test=(3, [rows(10, 3)]), rows_per_shard=4)
+    write(tmp_path, train=rows(0, 10), test=rows(10, 3), rows_per_shard=4)
     return tmp_path
 
 
@@ -43,33 +45,34 @@ def test_shards_are_named_as_on_the_hub(written):
     assert [pq.read_metadata(path).num_rows for path in store.shard_paths(written, "samples", "train")] == [4, 4, 2]
 
 
-@given(parts=st.lists(st.integers(0, 7), max_size=6), rows_per_shard=st.integers(1, 9))
-def test_what_is_read_is_what_was_written(tmp_path_factory, parts, rows_per_shard):
+@given(total=st.integers(0, 40), rows_per_shard=st.integers(1, 9), group=st.integers(1, 5), data=st.data())
+def test_what_is_read_is_what_was_written(tmp_path_factory, total, rows_per_shard, group, data):
     folder = tmp_path_factory.mktemp("store")
-    starts = np.cumsum([0, *parts])
-    write(
-        folder,
-        rows_per_shard=rows_per_shard,
-        train=(sum(parts), [rows(*part) for part in zip(starts, parts, strict=False)]),
-    )
-    expected = rows(0, sum(parts)).to_pydict()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "ROWS_PER_GROUP", group)
+        write(folder, rows_per_shard=rows_per_shard, train=rows(0, total))
+    expected = rows(0, total).to_pydict()
     assert store.read(folder, "samples").to_pydict() == expected
-    assert store.count_rows(folder, "samples") == sum(parts)
+    assert store.count_rows(folder, "samples") == total
+    begin = data.draw(st.integers(0, total))
+    end = data.draw(st.integers(begin, total))
+    assert store.read_rows(folder, "samples", begin, end).to_pydict() == rows(begin, end - begin).to_pydict()
+    assert store.read_rows(folder, "samples", begin, end, columns=["text"]).column_names == ["text"]
     batches = list(store.iterate(folder, "samples", "train", 3))
     assert [i for batch in batches for i in batch["sample_id"].to_pylist()] == expected["sample_id"]
-    assert len(store.shard_paths(folder, "samples", "train")) == max(1, -(-sum(parts) // rows_per_shard))
+    assert len(store.shard_paths(folder, "samples", "train")) == max(1, -(-total // rows_per_shard))
 
 
 def test_a_split_without_rows_is_a_split(tmp_path):
-    write(tmp_path, train=(0, []), test=(1, [rows(0, 1)]))
+    write(tmp_path, train=rows(0, 0), test=rows(0, 1))
     assert store.table_splits(tmp_path, "samples") == ["train", "test"]
     assert store.read(tmp_path, "samples", "train").num_rows == 0
 
 
 def test_the_same_rows_are_the_same_bytes(tmp_path):
     for folder in ("a", "b"):
-        write(tmp_path / folder, train=(10, [rows(0, 10)]))
-    write(tmp_path / "c", train=(10, [rows(1, 10)]))
+        write(tmp_path / folder, train=rows(0, 10))
+    write(tmp_path / "c", train=rows(1, 10))
     a, b, c = (store.content_hash(tmp_path / folder, "samples") for folder in "abc")
     assert a == b != c
 
@@ -83,7 +86,7 @@ def test_only_the_columns_asked_for(written):
 def test_features_travel_with_the_files(tmp_path):
     label = [0, 1]
     table = pa.table({"sample_id": label, "prompt": ["a", "b"], "completion": ["No.", "Yes."], "label": label})
-    store.write(tmp_path, "subr_k5", schema.PROMPTS, {"test": (2, [table])}, MADE_FROM)
+    store.write(tmp_path, "subr_k5", schema.PROMPTS, {"test": table}, MADE_FROM)
     stored = Features.from_arrow_schema(pq.read_schema(store.shard_paths(tmp_path, "subr_k5", "test")[0]))
     assert stored == schema.PROMPTS
     assert stored["label"].names == ["No", "Yes"]
@@ -146,8 +149,18 @@ class Interruption(Exception):
 
 
 def interrupted(error: BaseException):
-    yield rows(0, 5)
+    yield rows(0, 3)
     raise error
+
+
+def write_in_parts(folder, parts, rows_announced: int = 10) -> None:
+    """The first shard from `parts`, then the others."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "ROWS_PER_SHARD", 4)
+        with store.writing(folder, "samples", FEATURES, {"train": rows_announced}, MADE_FROM) as writer:
+            writer.write(writer.shards[0], parts)
+            for shard in writer.shards[1:]:
+                writer.write(shard, [rows(shard.begin, shard.end - shard.begin)])
 
 
 FAILURES = [Interruption(), KeyboardInterrupt(), SystemExit(1), OSError(errno.EIO, "broken disk")]
@@ -156,7 +169,7 @@ FAILURES = [Interruption(), KeyboardInterrupt(), SystemExit(1), OSError(errno.EI
 @pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
 def test_an_interrupted_write_leaves_nothing(tmp_path, error):
     with pytest.raises(type(error)):
-        write(tmp_path, train=(10, interrupted(error)), rows_per_shard=3)
+        write_in_parts(tmp_path, interrupted(error))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -164,15 +177,45 @@ def test_an_interrupted_write_leaves_nothing(tmp_path, error):
 def test_an_interrupted_rewrite_keeps_the_old_table(written, error):
     before = store.content_hash(written, "samples")
     with pytest.raises(type(error)):
-        write(written, train=(10, interrupted(error)))
+        write_in_parts(written, interrupted(error))
     assert [path.name for path in written.iterdir()] == ["samples"]
     assert store.content_hash(written, "samples") == before
 
 
 def test_fewer_rows_than_announced_leave_nothing(tmp_path):
-    with pytest.raises(AssertionError, match="announced 10 rows, got 5"):
-        write(tmp_path, train=(10, [rows(0, 5)]))
+    with pytest.raises(AssertionError, match=r"train-00000-of-00003\.parquet: 4 rows, got 3"):
+        write_in_parts(tmp_path, [rows(0, 3)])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_shard_that_nobody_wrote_leaves_nothing(tmp_path):
+    with (
+        pytest.raises(AssertionError, match=r"train-00000-of-00001\.parquet was not written"),
+        store.writing(tmp_path, "samples", FEATURES, {"train": 3}, MADE_FROM),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [None, Interruption(), KeyboardInterrupt()], ids=["done", "error", "ctrl-c"])
+def test_scratch_vanishes(tmp_path, error):
+    def use():
+        with store.scratch(tmp_path, "view") as folder:
+            (folder / "part.npy").write_bytes(b"1")
+            if error:
+                raise error
+
+    if error:
+        with pytest.raises(type(error)):
+            use()
+    else:
+        use()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_parts_in_any_size_are_one_shard(tmp_path):
+    write_in_parts(tmp_path, [rows(0, 1), rows(1, 0), rows(1, 3)])
+    assert store.read(tmp_path, "samples").to_pydict() == rows(0, 10).to_pydict()
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
@@ -181,14 +224,14 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
     with pytest.raises(ValueError, match=r"The disk of .* is full. Nothing of samples was kept"):
-        write(tmp_path, train=(10, [rows(0, 10)]))
+        write(tmp_path, train=rows(0, 10))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_leftovers_of_a_killed_run_are_cleared(tmp_path):
     (tmp_path / ".samples.0123abcd.tmp").mkdir()
     (tmp_path / ".samples_of_mine.0123abcd.tmp").mkdir()
-    write(tmp_path, train=(1, [rows(0, 1)]))
+    write(tmp_path, train=rows(0, 1))
     assert sorted(path.name for path in tmp_path.iterdir()) == [".samples_of_mine.0123abcd.tmp", "samples"]
 
 

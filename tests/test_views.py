@@ -88,7 +88,6 @@ def test_a_movie_seen_twice_is_two_behaviors():
 @pytest.mark.parametrize("similarity", subr.SIMILARITIES)
 def test_long_histories_are_answered_in_blocks(similarity, monkeypatch):
     monkeypatch.setattr(subr, "TARGETS_PER_BLOCK", 16)
-    monkeypatch.setattr(subr, "USERS_PER_TASK", 1)
     rng = np.random.default_rng(0)
     check_subr([rng.integers(0, 8, n).tolist() for n in (90, 2, 33)], EXACT[similarity], 7, similarity)
 
@@ -132,7 +131,7 @@ def write_vectors(where, without: int | None = None) -> dict[int, np.ndarray]:
         {"item_id": item_id, "vector": pa.FixedSizeListArray.from_arrays(vectors.ravel(), 6), "norm": norms}
     )
     made_from = {"corpus": "ml1m", "inputs": {}}
-    store.write(where.folder, "item_vectors", schema.item_vectors(6), {"train": (len(item_id), [table])}, made_from)
+    store.write(where.folder, "item_vectors", schema.item_vectors(6), {"train": table}, made_from)
     return dict(zip(item_id.tolist(), given.astype(np.float64), strict=True))
 
 
@@ -188,15 +187,20 @@ def test_no_view_shows_the_target_or_the_future(prepared):
                 assert len(shown) == min(history_length, position[row["sample_id"]])
 
 
-def test_parts_do_not_change_a_view(prepared, tmp_path, monkeypatch):
+@pytest.mark.parametrize("samples_per_block", [1, 8, 20])
+@pytest.mark.parametrize("rows_per_shard", [5, 14])
+def test_blocks_and_shards_do_not_change_a_view(prepared, tmp_path, monkeypatch, samples_per_block, rows_per_shard):
     write_vectors(prepared)
     in_parts = dataclasses.replace(prepared, output=str(shutil.copytree(prepared.folder, tmp_path / "in-parts")))
     build_views(prepared, ViewArguments(history_length=[3]))
-    monkeypatch.setattr("dataset_builders.stages.view.ROWS_PER_PART", 8)
+    monkeypatch.setattr("dataset_builders.stages.view.SAMPLES_PER_BLOCK", samples_per_block)
+    monkeypatch.setattr(store, "ROWS_PER_SHARD", rows_per_shard)
     build_views(in_parts, ViewArguments(history_length=[3]))
+    assert len(store.shard_paths(in_parts.folder, "view_reit_k3", "mixed")) == -(-110 // rows_per_shard)
     for name in store.table_names(prepared.folder):
         for split in store.table_splits(prepared.folder, name):
             assert store.read(prepared.folder, name, split).equals(store.read(in_parts.folder, name, split))
+    assert not list(in_parts.folder.glob(".*"))
 
 
 def test_an_item_without_a_vector_is_named(prepared):

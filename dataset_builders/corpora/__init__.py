@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -19,12 +19,17 @@ from dataset_builders.raw.archive import Archive, RawFiles
 
 @dataclass(frozen=True)
 class RawTables:
-    """What a corpus reads: `users` (user_id, text fields), `items` (item_id, text fields) and
-    `interactions` (user_id, item_id, rating, timestamp), checked against each other, in any order."""
+    """What a corpus reads, checked against each other, in any order.
+
+    `users`: user_id Int32, text fields; `items`: item_id Int32, text fields; `interactions`: user_id, item_id, rating Float32,
+    timestamp Int64 (all null where the corpus knows no time). A corpus whose published ids are no numbers numbers its items and
+    keeps the published id as a text field.
+    """
 
     users: pl.DataFrame
     items: pl.DataFrame
     interactions: pl.DataFrame
+    dropped: dict[str, int] = field(default_factory=dict)  # reason, in words -> rows of the raw files that it left out
 
 
 @dataclass(frozen=True)
@@ -62,12 +67,16 @@ class Corpus:
     generate: Callable[[Path], Path] | None  # writes the raw files into a folder
     files: list[str]
     read: Callable[[RawFiles], RawTables]
+    protocol: str  # which interactions are samples, and of which split: a file in dataset_builders/protocols/
     label_threshold: float  # label = rating > threshold
     minimum_history: int
     rating_range: tuple[float, float]
     group_field: str  # the item field whose distinct values among the shown behaviors measure heterogeneity
+    features: tuple[str, ...]  # the columns of users and items that the paper counts as feature fields (table 1)
+    unrated_items_count: bool  # whether the paper counts items that nobody rated
     words: Words
-    expected_rows: dict[str, int]  # of the official archive; empty where none is known
+    expected_rows: dict[str, int]  # of the official archive, by table or split; empty where none is known
+    published_rows: dict[str, int] = field(default_factory=dict)  # split -> rows of views and prompts; not in it: all
     divergences: tuple[Divergence, ...] = ()  # of this corpus alone; those of every corpus stand in the card's template
 
 

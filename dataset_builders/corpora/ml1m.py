@@ -10,7 +10,7 @@ import polars as pl
 
 from dataset_builders.corpora import Corpus, Divergence, RawTables, Words
 from dataset_builders.raw.archive import Archive, RawFiles
-from dataset_builders.raw.delimited import read_delimited, require
+from dataset_builders.raw.delimited import read_delimited, require, require_distinct_pairs
 
 # The bounds of the last groups as ReLLa prints them ("50-55", "above 56"), so that prompts agree with the paper's.
 AGES = {1: "under 18", 18: "18-24", 25: "25-34", 35: "35-44", 45: "45-49", 50: "50-55", 56: "above 56"}
@@ -83,11 +83,8 @@ def read(raw: RawFiles) -> RawTables:
         "ratings.dat",
         "movie {item_id} is not in movies.dat",
     )
-    require(
-        ratings.select(pl.struct("user_id", "item_id").is_first_distinct()).to_series(),
-        ratings,
-        "ratings.dat",
-        "user {user_id} has rated movie {item_id} already",
+    require_distinct_pairs(
+        ratings, "user_id", "item_id", "ratings.dat", "user {user_id} has rated movie {item_id} already"
     )
     return RawTables(
         users=users.select(
@@ -146,10 +143,13 @@ CORPUS = Corpus(
     generate=None,
     files=["users.dat", "movies.dat", "ratings.dat"],
     read=read,
+    protocol="by_time",
     label_threshold=3,
     minimum_history=5,
     rating_range=(1, 5),
     group_field="genre",
+    features=("user_id", "gender", "age", "occupation", "zip_code", "item_id", "title", "genre"),
+    unrated_items_count=False,
     words=WORDS,
     expected_rows={
         "interactions": 1_000_209,

@@ -1,7 +1,7 @@
 """Open a raw archive, zip or unpacked folder, without trusting it.
 
-Members are read into memory by their name, never extracted. An archive with a path that climbs out of it, or a member that
-claims more bytes than any real one, is refused before anything is inflated.
+Members are read by their name, in blocks, never extracted. An archive with a path that climbs out of it, or a member that claims
+more bytes than any real one or unpacks to hundreds of times its size, is refused before anything is inflated.
 """
 
 from __future__ import annotations
@@ -14,8 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 LARGEST_MEMBER = 4 * 1024**3  # bytes; the largest real one, ratings.csv of MovieLens-25M, has 0.7 GB
+LARGEST_UNCHECKED = 64 * 1024**2  # bytes; a member below does no harm, however small it is packed
+LARGEST_RATIO = 100  # of unpacked to packed; tables of ratings pack to a third or a tenth
+BLOCK = 16 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -33,16 +37,34 @@ class Archive:
 
 
 class RawFiles(ABC):
-    """The files of one raw archive: `read(name)` gives a file's bytes, whatever holds it."""
+    """The files of one raw archive, whatever holds them: `read(name)` gives a file's bytes, `blocks(name)` the same piece by piece."""
 
     def __init__(self, path: Path, sha256: str, status: str):
         self.path = path
         self.sha256 = sha256  # of the archive, or over the files of a folder
         self.status = status  # official | not official | unverified (an unpacked folder has no published checksum)
 
-    @abstractmethod
     def read(self, name: str) -> bytes:
         """The bytes of the one file of that name; ValueError when it is missing, double or damaged."""
+        return b"".join(self.blocks(name))
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """The same bytes in blocks that fit into memory, whatever the file's size."""
+        with self._open(name) as stream:
+            while True:
+                try:
+                    block = stream.read(BLOCK)
+                except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:
+                    raise ValueError(
+                        f"{self.path}: {name} cannot be unpacked ({error}). Get the archive again."
+                    ) from error
+                if not block:
+                    return
+                yield block
+
+    @abstractmethod
+    def _open(self, name: str) -> IO[bytes]:
+        """The one file of that name, to be read; ValueError when it is missing, double or larger than any real one."""
 
 
 class _Zip(RawFiles):
@@ -50,23 +72,26 @@ class _Zip(RawFiles):
         super().__init__(path, sha256, status)
         self._archive = archive
 
-    def read(self, name: str) -> bytes:
+    def _open(self, name: str) -> IO[bytes]:
         members = [m for m in self._archive.infolist() if PurePosixPath(m.filename).name == name and not m.is_dir()]
         if len(members) != 1:
             held = ", ".join(sorted(PurePosixPath(m.filename).name for m in self._archive.infolist())[:12])
             raise ValueError(f"{self.path} must hold {name} once, it holds it {len(members)} times. It holds: {held}.")
-        if members[0].file_size > LARGEST_MEMBER:
+        size, packed = members[0].file_size, members[0].compress_size
+        if size > LARGEST_MEMBER:
+            raise ValueError(f"{self.path}: {name} claims {size:,} bytes, more than any real one. Not read.")
+        if size > LARGEST_UNCHECKED and size > LARGEST_RATIO * packed:
             raise ValueError(
-                f"{self.path}: {name} claims {members[0].file_size:,} bytes, more than any real one. Not read."
+                f"{self.path}: {name} claims to unpack from {packed:,} to {size:,} bytes, as no table of ratings does. Not read."
             )
         try:
-            return self._archive.read(members[0])
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:
+            return self._archive.open(members[0])
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
             raise ValueError(f"{self.path}: {name} cannot be unpacked ({error}). Get the archive again.") from error
 
 
 class _Folder(RawFiles):
-    def read(self, name: str) -> bytes:
+    def _open(self, name: str) -> IO[bytes]:
         path = self.path / name
         if not path.is_file():
             raise ValueError(
@@ -74,7 +99,7 @@ class _Folder(RawFiles):
             )
         if path.stat().st_size > LARGEST_MEMBER:
             raise ValueError(f"{path} has {path.stat().st_size:,} bytes, more than any real one. Not read.")
-        return path.read_bytes()
+        return path.open("rb")
 
 
 @contextmanager

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dataset_builders.tables import store
+from dataset_builders.engines import load_engine
+from dataset_builders.tables import published, store
+
+if TYPE_CHECKING:
+    from dataset_builders.corpora import Corpus
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,19 @@ class RawArguments:
         },
     )
     raw_folder: str = field(default="raw", metadata={"help": "Where a downloaded or generated raw corpus is kept."})
-    seed: int = field(default=0, metadata={"help": "Seed of the order of the training samples."})
+    seed: int = field(
+        default=0,
+        metadata={
+            "help": "Seed of the order of the training samples, and of everything that a corpus without timestamps leaves to chance."
+        },
+    )
+    label_threshold: float | None = field(
+        default=None,
+        metadata={
+            "help": "A rating above this is the label Yes. Default: the corpus's, as in the paper. (BookCrossing: the paper says "
+            "> 5; the released code's >= 5 is 4.)"
+        },
+    )
 
 
 @dataclass(frozen=True)
@@ -69,6 +88,52 @@ class ViewArguments:
     similarity: str = field(
         default="cosine", metadata={"help": "What SUBR ranks by: cosine, l2, l1 or inner_product (paper: cosine; D.3)."}
     )
+
+
+_ROWS = "How many {split} rows of views and prompts: a number, or all. Default: what the corpus publishes (ml25m: {ml25m}; others: all)."
+
+
+@dataclass(frozen=True)
+class RowArguments:
+    train_rows: str | None = field(
+        default=None, metadata={"help": _ROWS.format(split="training", ml25m="90,000, as in the released code")}
+    )
+    validation_rows: str | None = field(
+        default=None, metadata={"help": _ROWS.format(split="validation", ml25m="10,000")}
+    )
+    test_rows: str | None = field(
+        default=None, metadata={"help": _ROWS.format(split="test", ml25m="70,000, as in the released code")}
+    )
+
+    def choose(self, corpus: Corpus) -> dict[str, int | None]:
+        """split -> rows, None for all."""
+        asked = {"train": self.train_rows, "validation": self.validation_rows, "test": self.test_rows}
+        return published.choose(corpus.published_rows, asked)
+
+
+@dataclass(frozen=True)
+class EngineArguments:
+    engine: str = field(
+        default="local",
+        metadata={
+            "help": "Where views and prompts are made: local (threads of this process), or ray_data (a Ray cluster, with the extra "
+            "`ray`; RAY_ADDRESS names one that runs). The files are the same to the last byte."
+        },
+    )
+    workers: int | None = field(
+        default=None, metadata={"help": "Tasks at a time. Default: one for each core of this machine."}
+    )
+
+    @property
+    def parallel(self) -> int:
+        """Tasks at a time."""
+        return self.workers or os.cpu_count() or 1
+
+    def run(self, function: Callable[[object], None], tasks: Sequence[object], what: str) -> None:
+        """Call `function` with every task on the chosen engine."""
+        if self.workers is not None and self.workers < 1:
+            raise ValueError(f"--workers is {self.workers}; at least 1 is needed.")
+        load_engine(self.engine).run(function, tasks, self.parallel, what)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def embed(where: FolderArguments, options: EncoderArguments) -> None:
         where.folder,
         "item_vectors",
         schema.item_vectors(vectors.shape[1]),
-        {store.SINGLE_SPLIT: (len(items), [table])},
+        {store.SINGLE_SPLIT: table},
         made_from,
     )
     print(

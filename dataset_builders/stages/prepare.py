@@ -9,11 +9,11 @@ import polars as pl
 
 from dataset_builders.cards.statistics import field_counts
 from dataset_builders.corpora import Corpus, RawTables, load_corpus
+from dataset_builders.protocols import load_protocol
 from dataset_builders.raw.archive import RawFiles, open_raw
 from dataset_builders.raw.download import download
 from dataset_builders.stages.arguments import FolderArguments, RawArguments
-from dataset_builders.tables import provenance, schema, splits, store
-from dataset_builders.tables.histories import TIE_RULE, make_samples, sort_by_user_and_time
+from dataset_builders.tables import provenance, schema, store
 
 TABLES = ("users", "items", "interactions", "samples")
 RULES_VERSION = 1  # rises when the same raw files would give other tables
@@ -21,14 +21,24 @@ RULES_VERSION = 1  # rises when the same raw files would give other tables
 
 def prepare(where: FolderArguments, source: RawArguments) -> None:
     corpus = load_corpus(where.corpus)
+    threshold = _threshold(corpus, source.label_threshold)
     with open_raw(_raw_path(corpus, source), corpus.files, corpus.archive) as raw:
-        made_from = _made_from(corpus, raw, source.seed)
+        made_from = _made_from(corpus, raw, source.seed, threshold)
         standing = [name for name in TABLES if provenance.stands(where.folder, name, made_from, where.overwrite)]
         if len(standing) == len(TABLES):
             return
         _say_status(corpus, raw)
         tables = corpus.read(raw)
-    _write(corpus, tables, where.folder, made_from, source.seed)
+    _write(corpus, tables, where.folder, made_from, threshold)
+
+
+def _threshold(corpus: Corpus, asked: float | None) -> float:
+    low, high = corpus.rating_range
+    if asked is not None and not low <= asked < high:
+        raise ValueError(
+            f"--label_threshold is {asked:g}, but ratings of {corpus.name} go from {low:g} to {high:g}: one label would be empty."
+        )
+    return corpus.label_threshold if asked is None else asked
 
 
 def _raw_path(corpus: Corpus, source: RawArguments) -> Path:
@@ -38,17 +48,19 @@ def _raw_path(corpus: Corpus, source: RawArguments) -> Path:
     return corpus.generate(folder) if corpus.generate else download(corpus.archive, folder)
 
 
-def _made_from(corpus: Corpus, raw: RawFiles, seed: int) -> dict:
+def _made_from(corpus: Corpus, raw: RawFiles, seed: int, threshold: float) -> dict:
+    protocol = load_protocol(corpus.protocol)
     return {
         "corpus": corpus.id,
         "raw_sha256": raw.sha256,
         "raw_status": raw.status,
         "rules": {
             "version": RULES_VERSION,
-            "label": f"rating > {corpus.label_threshold:g}",
-            "order": TIE_RULE,
+            "label": f"rating > {threshold:g}",
+            "order": protocol.ORDER,
             "minimum_history": corpus.minimum_history,
-            "split": "global time, 80/10/10",
+            "protocol": corpus.protocol,
+            "split": protocol.SPLIT,
         },
         "seed": seed,
     }
@@ -65,39 +77,35 @@ def _say_status(corpus: Corpus, raw: RawFiles) -> None:
     print(f"WARNING: {raw.path} {what}. It is used, and every table and card will say so.", file=sys.stderr, flush=True)
 
 
-def _write(corpus: Corpus, tables: RawTables, folder: Path, made_from: dict, seed: int) -> None:
-    interactions = sort_by_user_and_time(tables.interactions).with_columns(
-        label=(pl.col("rating") > corpus.label_threshold).cast(pl.Int64)
+def _write(corpus: Corpus, tables: RawTables, folder: Path, made_from: dict, threshold: float) -> None:
+    protocol, seed = load_protocol(corpus.protocol), made_from["seed"]
+    interactions = protocol.order(tables.interactions, seed).with_columns(
+        label=(pl.col("rating") > threshold).cast(pl.Int8)
     )
-    samples = make_samples(interactions, corpus.minimum_history)
+    samples = protocol.samples(interactions, corpus.minimum_history)
     if samples.is_empty():
         raise ValueError(
             f"No user has more than {corpus.minimum_history} ratings, so there is no sample to predict: {len(interactions)} ratings "
             f"by {interactions['user_id'].n_unique()} users were read."
         )
-    by_split = splits.shuffle_train(splits.split_by_global_time(samples), seed)
+    by_split = protocol.split(samples, seed)
     _print_counts(corpus, tables, interactions, by_split, made_from["raw_status"])
-
-    def single(table: pl.DataFrame) -> dict:
-        return {store.SINGLE_SPLIT: (len(table), [table.to_arrow()])}
-
-    def text_features(table: pl.DataFrame, key: str):
-        return schema.text_table(key, [name for name in table.columns if name != key])
-
     for name, key, table in (("users", "user_id", tables.users), ("items", "item_id", tables.items)):
-        table = table.sort(key)
-        schema.check_keys_unique(table.to_arrow(), key, name)
-        store.write(folder, name, text_features(table, key), single(table), made_from)
-    store.write(folder, "interactions", schema.INTERACTIONS, single(interactions), made_from)
-    store.write(
-        folder, "samples", schema.SAMPLES, {k: (len(v), [v.to_arrow()]) for k, v in by_split.items()}, made_from
-    )
+        table = table.sort(key).to_arrow()
+        schema.check_keys_unique(table, key, name)
+        features = schema.text_table(key, [column for column in table.column_names if column != key])
+        store.write(folder, name, features, {store.SINGLE_SPLIT: table}, made_from)
+    whole = {store.SINGLE_SPLIT: interactions.to_arrow()}
+    store.write(folder, "interactions", schema.INTERACTIONS, whole, made_from, {"dropped": tables.dropped})
+    store.write(folder, "samples", schema.SAMPLES, {k: rows.to_arrow() for k, rows in by_split.items()}, made_from)
 
 
 def _print_counts(corpus: Corpus, tables: RawTables, interactions: pl.DataFrame, by_split: dict, status: str) -> None:
-    counts = {"interactions": len(interactions), "samples": sum(map(len, by_split.values()))}
-    counts |= {split: len(rows) for split, rows in by_split.items()}
+    counts = {"users": len(tables.users), "items": len(tables.items), "interactions": len(interactions)}
+    counts |= {"samples": sum(map(len, by_split.values()))} | {split: len(rows) for split, rows in by_split.items()}
     print(f"{corpus.name}: " + ", ".join(f"{count:,} {name}" for name, count in counts.items()))
+    for reason, count in tables.dropped.items():
+        print(f"left out: {count:,} {reason}")
     fields = field_counts(tables.users, tables.items, interactions["item_id"].unique())
     print("distinct values: " + ", ".join(f"{count:,} {column}" for column, count in fields.items()), flush=True)
     wrong = {name: (counts[name], rows) for name, rows in corpus.expected_rows.items() if counts[name] != rows}

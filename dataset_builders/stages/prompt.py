@@ -1,12 +1,14 @@
-"""Views → prompts: the text a language model is shown for each sample, and the answer it should give."""
+"""Views → prompts: the text a language model is shown for each sample, and the answer it should give.
+
+Every shard of every config is a task of its own, so that an engine may run them anywhere.
+"""
 
 from __future__ import annotations
 
 import importlib
-import threading
-from collections.abc import Iterable, Iterator
-from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +17,15 @@ import pyarrow as pa
 
 from dataset_builders import prompts as styles
 from dataset_builders.corpora import load_corpus
-from dataset_builders.stages.arguments import FolderArguments, PromptArguments, ViewArguments
+from dataset_builders.stages.arguments import (
+    EngineArguments,
+    FolderArguments,
+    PromptArguments,
+    RowArguments,
+    ViewArguments,
+)
 from dataset_builders.stages.view import VIEWS, config_name, table_name
-from dataset_builders.tables import provenance, schema, store
+from dataset_builders.tables import provenance, published, schema, store
 from dataset_builders.tables.histories import positions_within_user
 from dataset_builders.tables.keys import codes_of
 
@@ -26,56 +34,68 @@ ROWS_PER_PART = (
 )
 
 
-def build_prompts(where: FolderArguments, view_options: ViewArguments, options: PromptArguments) -> None:
-    style, words = load_style(options.prompt_style), load_corpus(where.corpus).words
-    wanted = []
+def build_prompts(
+    where: FolderArguments,
+    view_options: ViewArguments,
+    options: PromptArguments,
+    rows: RowArguments = RowArguments(),
+    engine: EngineArguments = EngineArguments(),
+) -> None:
+    style = load_style(options.prompt_style)
+    selected = rows.choose(load_corpus(where.corpus))
+    longest = max(view_options.history_length)
     for history_length in dict.fromkeys(view_options.history_length):  # one asked for twice is built once
         for view in VIEWS:
             if view in view_options.view:
                 config = config_name(view, history_length)
-                made_from = _made_from(where, config, options.prompt_style, style.VERSION)
+                made_from = _made_from(where, config, options.prompt_style, style.VERSION, selected)
                 if not provenance.stands(where.folder, config, made_from, where.overwrite):
-                    wanted.append((config, history_length, made_from))
-    if not wanted:
-        return
-    source, stopped = load_sources(where.folder), threading.Event()
+                    _build(where, config, made_from, longest, selected, engine)
 
-    def build(config: str, history_length: int, made_from: dict) -> None:
-        fragments = style.fragments(words, source.users, source.items, source.ratings, history_length)
-        splits = {
-            split: (
-                store.count_rows(where.folder, table_name(config), split),
-                _until(stopped, _parts(where.folder, config, split, history_length, source, style, fragments)),
+
+def _build(
+    where: FolderArguments,
+    config: str,
+    made_from: dict,
+    longest: int,
+    selected: dict[str, int | None],
+    engine: EngineArguments,
+) -> None:
+    view = table_name(config)
+    chosen = {split: _rows_of_view(where.folder, view, split, selected) for split in store.table_splits(where.folder, view)}
+    rows = {split: len(rows_of_view) for split, rows_of_view in chosen.items()}
+    with store.writing(where.folder, config, schema.PROMPTS, rows, made_from) as writer:
+        tasks = [
+            _Shard(
+                writer=writer,
+                shard=shard,
+                rows=chosen[shard.split][shard.begin : shard.end],
+                folder=where.folder,
+                view=view,
+                corpus=where.corpus,
+                style=made_from["prompt_style"],
+                longest=longest,
+                fingerprint=made_from["inputs"]["interactions"],
             )
-            for split in store.table_splits(where.folder, table_name(config))
-        }
-        store.write(where.folder, config, schema.PROMPTS, splits, made_from)
-        print(
-            f"{where.folder / config}: "
-            + ", ".join(f"{rows:,} {split}" for split, (rows, _) in splits.items())
-            + " prompts.",
-            flush=True,
+            for shard in writer.shards
+        ]
+        engine.run(_write_shard, tasks, config)
+    counts = ", ".join(f"{count:,} {split}" for split, count in rows.items())
+    print(f"{where.folder / config}: {counts} prompts.", flush=True)
+
+
+def _rows_of_view(folder: Path, view: str, split: str, selected: dict[str, int | None]) -> np.ndarray:
+    """(n,) ascending rows of a split of a view that get a prompt."""
+    of_samples = "train" if split == "mixed" else split
+    shown = published.rows_of(folder, of_samples, store.provenance(folder, view)["selected_rows"][of_samples])
+    wanted = published.rows_of(folder, of_samples, selected[of_samples])
+    if len(wanted) > len(shown):
+        raise ValueError(
+            f"{folder / view} has {len(shown):,} {of_samples} rows, asked for are {len(wanted):,} prompts. "
+            f"Build the view with as many: dataset_builders/view.py --{of_samples}_rows {len(wanted)} --overwrite true"
         )
-
-    # Composing and compressing both run outside the interpreter's lock, so two configs at a time fill two cores.
-    with ThreadPoolExecutor(2) as pool:
-        pending = {pool.submit(build, *config) for config in wanted}
-        try:
-            while pending:
-                done, pending = wait(pending, timeout=0.2)  # in short turns: Ctrl-C is seen between two of them
-                for future in done:
-                    future.result()
-        except BaseException:  # Ctrl-C too: end what is under way, begin nothing else
-            stopped.set()
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _until(stopped: threading.Event, parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    for part in parts:
-        if stopped.is_set():
-            raise CancelledError
-        yield part
+    rows = np.searchsorted(shown, wanted)
+    return (2 * rows[:, None] + [0, 1]).ravel() if split == "mixed" else rows
 
 
 def load_style(name: str):
@@ -109,26 +129,59 @@ def load_sources(folder: Path) -> Sources:
         user_code=codes_of(user_id, users["user_id"].to_numpy(), "users have interactions but no row in users"),
         item_code=codes_of(item_id, items["item_id"].to_numpy(), "items have interactions but no row in items"),
         rating=rating,
-        label=label,
+        label=label.astype(np.int8),
         position=positions_within_user(user_id),
     )
 
 
-def _made_from(where: FolderArguments, config: str, style: str, version: int) -> dict:
+def _made_from(
+    where: FolderArguments, config: str, style: str, version: int, selected: dict[str, int | None]
+) -> dict:
     inputs = ["users", "items", "interactions", table_name(config)]
     return {
         "corpus": where.corpus,
         "inputs": provenance.input_fingerprints(where.folder, inputs),
         "prompt_style": style,
         "prompt_version": version,
+        "selected_rows": selected,
     }
 
 
-def _parts(folder: Path, config: str, split: str, history_length: int, source: Sources, style, fragments):
+@dataclass(frozen=True)
+class _Shard:
+    writer: store.Writer
+    shard: store.Shard
+    rows: np.ndarray  # (n,) ascending, of the view's split: those of this shard
+    folder: Path
+    view: str
+    corpus: str
+    style: str
+    longest: int  # of the history lengths asked for
+    fingerprint: str  # of the interactions
+
+
+def _write_shard(task: _Shard) -> None:
+    task.writer.write(task.shard, _parts(task))
+
+
+@lru_cache(maxsize=1)
+def _loaded(folder: Path, corpus: str, style: str, longest: int, fingerprint: str) -> tuple:
+    """The sources and fragments that the tasks of one process share."""
+    source, words = load_sources(folder), load_corpus(corpus).words
+    return source, load_style(style).fragments(words, source.users, source.items, source.ratings, longest)
+
+
+def _parts(task: _Shard) -> Iterator[pa.Table]:
+    source, fragments = _loaded(task.folder, task.corpus, task.style, task.longest, task.fingerprint)
+    style = load_style(task.style)
     completions = pa.array(style.ANSWERS)
-    for batch in store.iterate(folder, table_name(config), split, ROWS_PER_PART):
-        sample_id = batch["sample_id"].to_numpy()
-        positions, shown = shown_positions(batch["positions"], history_length)
+    for begin in range(0, len(task.rows), ROWS_PER_PART):
+        wanted = task.rows[begin : begin + ROWS_PER_PART]
+        view = store.read_rows(task.folder, task.view, wanted[0], wanted[-1] + 1, task.shard.split)
+        if len(view) > len(wanted):
+            view = view.take(wanted - wanted[0])
+        sample_id = view["sample_id"].to_numpy()
+        positions, shown = shown_positions(view["positions"].combine_chunks())
         rows = (sample_id - source.position[sample_id])[:, None] + positions  # (S, K) rows of interactions
         text = style.prompts(
             fragments,
@@ -144,10 +197,10 @@ def _parts(folder: Path, config: str, split: str, history_length: int, source: S
         )
 
 
-def shown_positions(lists: pa.ListArray, history_length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Lists → (S, K) positions, 0 where unused, and (S, K) whether used."""
-    counts = np.diff(lists.offsets.to_numpy())
-    shown = np.arange(history_length) < counts[:, None]
+def shown_positions(lists: pa.ListArray) -> tuple[np.ndarray, np.ndarray]:
+    """Lists → (S, K) positions, 0 where unused, and (S, K) whether used; K is the longest list's."""
+    counts = lists.value_lengths().to_numpy()
+    shown = np.arange(counts.max(initial=0)) < counts[:, None]
     positions = np.zeros(shown.shape, dtype=np.int64)
     positions[shown] = lists.flatten().to_numpy()
     return positions, shown

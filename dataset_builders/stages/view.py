@@ -1,20 +1,27 @@
-"""Samples (+ item_vectors) → views: which earlier behaviors each sample shows."""
+"""Samples (+ item_vectors) → views: which earlier behaviors each sample shows.
+
+Two kinds of task, both independent of each other, so that an engine may run them anywhere. A block of users is answered whole
+and its rows are laid aside by the shard they belong to; then every shard is put together from what was laid aside for it. No
+task holds more than its block or its shard, whatever the size of the corpus: the published order is a random one, and this
+is how rows get from the order of the users into it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from dataset_builders.corpora import load_corpus
-from dataset_builders.stages.arguments import FolderArguments, ViewArguments
-from dataset_builders.tables import provenance, schema, store
+from dataset_builders.stages.arguments import EngineArguments, FolderArguments, RowArguments, ViewArguments
+from dataset_builders.tables import provenance, published, schema, store
 from dataset_builders.tables.keys import codes_of
 from dataset_builders.views import recency, reit, subr
 
-ROWS_PER_PART = 100_000
+SAMPLES_PER_BLOCK = 250_000
+BLOCKS_PER_WORKER = 4  # at least, so that the last block of a small corpus does not keep one worker waiting for another
 VIEWS = ("recency", "subr", "reit")  # in the order in which they need each other
 
 
@@ -28,13 +35,18 @@ def table_name(config: str) -> str:
     return f"view_{config}"
 
 
-def build_views(where: FolderArguments, options: ViewArguments) -> None:
-    load_corpus(where.corpus)  # names the corpora there are
+def build_views(
+    where: FolderArguments,
+    options: ViewArguments,
+    rows: RowArguments = RowArguments(),
+    engine: EngineArguments = EngineArguments(),
+) -> None:
+    selected = rows.choose(load_corpus(where.corpus))
     check_views(options)
     for history_length in options.history_length:
         for view in VIEWS:
             if view in options.view:
-                _build(where, view, history_length, options.similarity)
+                _build(where, view, history_length, options.similarity, selected, engine)
 
 
 def check_views(options: ViewArguments) -> None:
@@ -51,7 +63,14 @@ def check_views(options: ViewArguments) -> None:
         )
 
 
-def _build(where: FolderArguments, view: str, history_length: int, similarity: str) -> None:
+def _build(
+    where: FolderArguments,
+    view: str,
+    history_length: int,
+    similarity: str,
+    selected: dict[str, int | None],
+    engine: EngineArguments,
+) -> None:
     name = table_name(config_name(view, history_length))
     mixed_from = [table_name(config_name(part, history_length)) for part in ("recency", "subr")]
     inputs = {
@@ -64,31 +83,76 @@ def _build(where: FolderArguments, view: str, history_length: int, similarity: s
         "inputs": provenance.input_fingerprints(where.folder, inputs),
         "view": view,
         "history_length": history_length,
+        "selected_rows": selected,
         **({"similarity": similarity} if view == "subr" else {}),
     }
     if provenance.stands(where.folder, name, made_from, where.overwrite):
         return
-    build = {"recency": _recency, "subr": _subr, "reit": _reit}[view]
-    splits = build(where.folder, history_length, similarity)
-    store.write(where.folder, name, schema.VIEWS, splits, made_from)
-    print(f"{where.folder / name}: {sum(rows for rows, _ in splits.values()):,} rows.", flush=True)
+    order = {split: published.rows_of(where.folder, split, selected[split]) for split in store.SPLITS}
+    rows = {split: len(chosen) for split, chosen in order.items()}
+    if view == "reit":
+        rows = {"mixed": 2 * rows["train"], "validation": rows["validation"], "test": rows["test"]}
+    with (
+        store.writing(where.folder, name, schema.VIEWS, rows, made_from) as writer,
+        store.scratch(where.folder, f"{name}-parts") as scratch,
+    ):
+        if view == "reit":
+            tasks = [_Mixed(writer, shard, where.folder, *mixed_from) for shard in writer.shards]
+            engine.run(_mix_shard, tasks, name)
+        else:
+            _lay_out(where.folder, order, writer, scratch)
+            if view == "subr":
+                blocks = _lay_out_subr(where.folder, scratch, history_length, similarity, engine)
+                engine.run(_answer_block, blocks, name)
+            shards = [_Shard(writer, n, scratch, view, history_length) for n in range(len(writer.shards))]
+            engine.run(_put_together, shards, f"{name}, shards")
+    print(f"{where.folder / name}: {sum(rows.values()):,} rows.", flush=True)
 
 
-def _recency(folder: Path, history_length: int, _similarity: str) -> dict:
-    return _per_split(folder, history_length, lambda sample_id, position: recency.select(position, history_length))
+def _lay_out(folder: Path, order: dict[str, np.ndarray], writer: store.Writer, scratch: Path) -> None:
+    """Lay out where every row goes: `sample_id` and `position` as published, and the same sorted by sample, with its shard and row."""
+    samples = []
+    for split, rows in order.items():
+        table = store.read(folder, "samples", split, ["sample_id", "position"])
+        samples.append([table[column].to_numpy()[rows] for column in ("sample_id", "position")])
+    sample_id, position = (np.concatenate(column) for column in zip(*samples, strict=True))
+    lengths = [shard.end - shard.begin for shard in writer.shards]
+    np.save(scratch / "sample_id.npy", sample_id)
+    np.save(scratch / "position.npy", position)
+    by_user = np.argsort(sample_id)  # sample ids are rows of interactions: this is by user and position
+    shard = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+    row = np.concatenate([np.arange(length, dtype=np.int32) for length in lengths])
+    for name, column in (("sample_id", sample_id), ("position", position), ("shard", shard), ("row", row)):
+        np.save(scratch / f"by_user_{name}.npy", column[by_user])
 
 
-def _subr(folder: Path, history_length: int, similarity: str) -> dict:
-    samples = {split: store.read(folder, "samples", split, ["sample_id", "position"]) for split in store.SPLITS}
-    together = pa.concat_tables(samples.values())
-    sample_id, position = (together[c].to_numpy() for c in ("sample_id", "position"))
-    order = np.argsort(sample_id)  # sample ids are rows of interactions: this is by user and position
-    sample_id, position = sample_id[order], position[order]
+@dataclass(frozen=True)
+class _Block:
+    """The samples `begin` to `end`, by user and position: all those of some users."""
+
+    scratch: Path
+    begin: int
+    end: int
+    history_length: int
+    similarity: str
+
+
+def _lay_out_subr(
+    folder: Path, scratch: Path, history_length: int, similarity: str, engine: EngineArguments
+) -> list[_Block]:
     item_code, vectors = _vectors_of_interactions(folder, similarity)
-    positions = subr.select(
-        position, sample_id - position, item_code, vectors, history_length, similarity, progress=True
-    )
-    return _per_split(folder, history_length, lambda ids, _: positions[np.searchsorted(sample_id, ids)])
+    code, distinct = subr.distinct_vectors(vectors)
+    np.save(scratch / "vectors.npy", distinct)
+    np.save(scratch / "vector_code.npy", code[item_code])
+    start = np.load(scratch / "by_user_sample_id.npy") - np.load(scratch / "by_user_position.npy")
+    first_of_user = np.flatnonzero(np.r_[True, start[1:] != start[:-1]]) if len(start) else np.zeros(1, dtype=int)
+    size = max(1, min(SAMPLES_PER_BLOCK, -(-len(start) // (BLOCKS_PER_WORKER * engine.parallel))))
+    nearest = np.searchsorted(first_of_user, np.arange(0, len(start), size), side="right") - 1
+    bounds = [*np.unique(first_of_user[nearest]).tolist(), len(start)]
+    return [
+        _Block(scratch, begin, end, history_length, similarity)
+        for begin, end in zip(bounds[:-1], bounds[1:], strict=True)
+    ]
 
 
 def _vectors_of_interactions(folder: Path, similarity: str) -> tuple[np.ndarray, np.ndarray]:
@@ -103,39 +167,83 @@ def _vectors_of_interactions(folder: Path, similarity: str) -> tuple[np.ndarray,
     ), vectors
 
 
-def _reit(folder: Path, history_length: int, _similarity: str) -> dict:
-    recency_name, subr_name = (table_name(config_name(view, history_length)) for view in ("recency", "subr"))
-    rows = store.count_rows(folder, "samples", "train")
+def _answer_block(block: _Block) -> None:
+    """Answer all samples of some users and lay their positions aside, by shard."""
+    samples = slice(block.begin, block.end)
 
-    def mixed():
-        pairs = zip(
-            *(store.iterate(folder, name, "train", ROWS_PER_PART // 2) for name in (recency_name, subr_name)),
-            strict=True,
-        )
-        for by_recency, by_subr in pairs:
-            assert by_recency["sample_id"].equals(by_subr["sample_id"]), "both views stand in the order of the samples"
-            turn = reit.mix(np.arange(len(by_recency)), np.arange(len(by_recency), 2 * len(by_recency)))
-            yield pa.Table.from_batches([by_recency, by_subr]).take(turn)
+    def column(name: str) -> np.ndarray:
+        return np.load(block.scratch / f"by_user_{name}.npy", mmap_mode="r")[samples]
 
-    def same(split: str):
-        return (pa.Table.from_batches([batch]) for batch in store.iterate(folder, subr_name, split, ROWS_PER_PART))
+    sample_id, position = np.array(column("sample_id")), np.array(column("position"))
+    first, last = (sample_id[0] - position[0], sample_id[-1]) if len(sample_id) else (0, -1)
+    positions = subr.select_distinct(
+        position,
+        sample_id - position - first,
+        np.array(np.load(block.scratch / "vector_code.npy", mmap_mode="r")[first : last + 1]),
+        np.load(block.scratch / "vectors.npy", mmap_mode="r"),
+        block.history_length,
+        block.similarity,
+    )
+    shard, row = np.array(column("shard")), column("row")
+    by_shard = np.argsort(shard, kind="stable")
+    bounds = np.flatnonzero(np.r_[True, np.diff(shard[by_shard]) != 0, True]) if len(shard) else []
+    for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+        rows = by_shard[begin:end]
+        np.save(block.scratch / f"{shard[rows[0]]}-{block.begin}.npy", np.column_stack([row[rows], positions[rows]]))
 
-    return {"mixed": (2 * rows, mixed())} | {
-        split: (store.count_rows(folder, "samples", split), same(split)) for split in ("validation", "test")
-    }
+
+@dataclass(frozen=True)
+class _Shard:
+    writer: store.Writer
+    number: int  # in writer.shards
+    scratch: Path
+    view: str
+    history_length: int
 
 
-def _per_split(folder: Path, history_length: int, select: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> dict:
-    """Each split's number of rows and its parts, in the order of the samples."""
+def _put_together(task: _Shard) -> None:
+    """Write one shard of `recency` or `subr`."""
+    shards = task.writer.shards
+    begin = sum(shard.end - shard.begin for shard in shards[: task.number])
+    rows = slice(begin, begin + shards[task.number].end - shards[task.number].begin)
+    sample_id, position = (
+        np.array(np.load(task.scratch / f"{name}.npy", mmap_mode="r")[rows]) for name in ("sample_id", "position")
+    )
+    if task.view == "recency":
+        positions = recency.select(position, task.history_length)
+    else:
+        positions = np.empty((len(position), task.history_length), dtype=np.int32)
+        for path in task.scratch.glob(f"{task.number}-*.npy"):
+            part = np.load(path)
+            positions[part[:, 0]] = part[:, 1:]
+            path.unlink()
+    schema.check_views(position, positions, task.history_length)
+    task.writer.write(
+        shards[task.number], [pa.table({"sample_id": sample_id, "positions": _as_lists(positions)})]
+    )
 
-    def parts(split: str):
-        for batch in store.iterate(folder, "samples", split, ROWS_PER_PART, ["sample_id", "position"]):
-            sample_id, position = batch["sample_id"].to_numpy(), batch["position"].to_numpy()
-            positions = select(sample_id, position)
-            schema.check_views(position, positions, history_length)
-            yield pa.table({"sample_id": sample_id, "positions": _as_lists(positions)})
 
-    return {split: (store.count_rows(folder, "samples", split), parts(split)) for split in store.SPLITS}
+@dataclass(frozen=True)
+class _Mixed:
+    writer: store.Writer
+    shard: store.Shard
+    folder: Path
+    recency: str  # the two tables
+    subr: str
+
+
+def _mix_shard(task: _Mixed) -> None:
+    """Write one shard of `reit`: of `mixed` both views in turn, of the other splits SUBR."""
+    begin, end, split = task.shard.begin, task.shard.end, task.shard.split
+    if split == "mixed":
+        first, last = begin // 2, -(-end // 2)
+        parts = [store.read_rows(task.folder, name, first, last, "train") for name in (task.recency, task.subr)]
+        assert parts[0]["sample_id"].equals(parts[1]["sample_id"]), "both views stand in the order of the samples"
+        turn = reit.mix(np.arange(last - first), np.arange(last - first, 2 * (last - first)))
+        table = pa.concat_tables(parts).take(turn[begin - 2 * first : end - 2 * first])
+    else:
+        table = store.read_rows(task.folder, task.subr, begin, end, split)
+    task.writer.write(task.shard, [table])
 
 
 def _as_lists(positions: np.ndarray) -> pa.ListArray:

@@ -16,7 +16,7 @@ import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import chain
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -28,6 +28,8 @@ SINGLE_SPLIT = "train"  # the Hub's name for the only split of a table that has 
 SPLITS = ("train", "validation", "test")
 PROVENANCE_KEY = b"rella"
 ROWS_PER_SHARD = 400_000
+ROWS_PER_GROUP = 50_000
+NOTHING: Mapping = {}
 _SHARD_NAME = re.compile(r"(?P<split>\w+)-(?P<shard>\d{5})-of-(?P<shards>\d{5})\.parquet")
 
 
@@ -141,6 +143,27 @@ def iterate(
             raise ValueError(_damaged(path, error)) from error
 
 
+def read_rows(
+    folder: Path, name: str, begin: int, end: int, split: str = SINGLE_SPLIT, columns: list[str] | None = None
+) -> pa.Table:
+    """Rows `begin` to `end` of a split; of the files only the row groups that hold some of them are read."""
+    paths = shard_paths(folder, name, split)
+    size = max(_open(paths[0]).metadata.num_rows, 1)  # every shard but the last has as many
+    parts = [_open(paths[0]).schema_arrow.empty_table().select(columns or _open(paths[0]).schema_arrow.names)]
+    for number in range(begin // size, -(-end // size)):
+        file, first = _open(paths[number]), number * size
+        for group in range(file.metadata.num_row_groups):
+            last = first + file.metadata.row_group(group).num_rows
+            if first < end and last > begin:
+                try:
+                    part = file.read_row_group(group, columns=columns)
+                except (pa.ArrowException, OSError) as error:
+                    raise ValueError(_damaged(paths[number], error)) from error
+                parts.append(part.slice(max(begin - first, 0), min(end, last) - max(begin, first)))
+            first = last
+    return pa.concat_tables(parts)
+
+
 def _is_alive(pid: str) -> bool:
     return pid.isdigit() and psutil.pid_exists(int(pid))
 
@@ -154,7 +177,7 @@ def replacing(target: Path) -> Iterator[Path]:
             leftover.name.removeprefix(f".{target.name}.").split("-")[0]
         ):  # of a run that was killed outright
             shutil.rmtree(leftover, ignore_errors=True)
-    temporary = target.parent / f".{target.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp"
+    temporary = _temporary(target)
     temporary.mkdir()
     try:
         yield temporary
@@ -176,6 +199,22 @@ def replacing(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def scratch(folder: Path, name: str) -> Iterator[Path]:
+    """A folder beside a table for what is needed only while the table is made; a run that is killed leaves it to the next one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = _temporary(folder / name)
+    temporary.mkdir()
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _temporary(target: Path) -> Path:
+    return target.parent / f".{target.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp"
+
+
+@contextmanager
 def replacing_file(target: Path) -> Iterator[Path]:
     """The same for a single file."""
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -193,59 +232,85 @@ def replacing_file(target: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
+class Shard:
+    """One file of a table: rows `begin` to `end` of a split."""
+
+    split: str
+    number: int
+    of: int
+    begin: int
+    end: int
+
+    @property
+    def file_name(self) -> str:
+        return f"{self.split}-{self.number:05d}-of-{self.of:05d}.parquet"
+
+
+def shards(rows: Mapping[str, int], rows_per_shard: int | None = None) -> list[Shard]:
+    """How splits of so many rows are divided; a split without rows is a file without rows."""
+    size = rows_per_shard or ROWS_PER_SHARD
+    found = []
+    for split, total in rows.items():
+        count = max(1, -(-total // size))
+        found += [Shard(split, n, count, n * size, min((n + 1) * size, total)) for n in range(count)]
+    return found
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes the shards of one table, in any order, from any thread or process that reaches `folder`."""
+
+    folder: Path  # temporary, until every shard is there
+    schema: pa.Schema  # with the record of what the table was made from
+    shards: tuple[Shard, ...]
+
+    def write(self, shard: Shard, parts: Iterable[pa.Table]) -> None:
+        """The rows of one shard, in order, in parts of any size."""
+        written = 0
+        with pq.ParquetWriter(
+            self.folder / shard.file_name,
+            self.schema,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=_dictionary_columns(self.schema),
+        ) as out:
+            for part in parts:
+                out.write_table(part.select(self.schema.names).cast(self.schema), row_group_size=ROWS_PER_GROUP)
+                written += part.num_rows
+        assert written == shard.end - shard.begin, f"{shard.file_name}: {shard.end - shard.begin} rows, got {written}"
+
+
+@contextmanager
+def writing(
+    folder: Path, name: str, features: Features, rows: Mapping[str, int], made_from: Mapping, noted: Mapping = NOTHING
+) -> Iterator[Writer]:
+    """A table that stands in `folder` when the block has written all of its shards, and not at all when it fails.
+
+    `noted` is kept in the record beside what the table was made from: what came out, such as rows that a rule left out.
+    """
+    record = {**made_from, **noted, "fingerprint": fingerprint(made_from), "rows": {k: int(n) for k, n in rows.items()}}
+    schema = features.arrow_schema
+    schema = schema.with_metadata({**(schema.metadata or {}), PROVENANCE_KEY: json.dumps(record, sort_keys=True)})
+    with replacing(folder / name) as temporary:
+        writer = Writer(temporary, schema, tuple(shards(rows)))
+        yield writer
+        missing = [shard.file_name for shard in writer.shards if not (temporary / shard.file_name).is_file()]
+        assert not missing, f"{name}: {missing[0]} was not written"
+
+
 def write(
     folder: Path,
     name: str,
     features: Features,
-    splits: Mapping[str, tuple[int, Iterable[pa.Table]]],
+    splits: Mapping[str, pa.Table],
     made_from: Mapping,
-    rows_per_shard: int = ROWS_PER_SHARD,
+    noted: Mapping = NOTHING,
 ) -> None:
-    """Write all splits of one table. `splits` gives for each its number of rows and its parts, in order."""
-    schema = features.arrow_schema
-    counts = {split: int(rows) for split, (rows, _) in splits.items()}
-    record = {**made_from, "fingerprint": fingerprint(made_from), "rows": counts}
-    schema = schema.with_metadata({**(schema.metadata or {}), PROVENANCE_KEY: json.dumps(record, sort_keys=True)})
-    with replacing(folder / name) as temporary:
-        for split, (rows, parts) in splits.items():
-            written = _write_split(temporary, split, rows, parts, schema, rows_per_shard)
-            assert written == rows, f"{name}/{split}: announced {rows} rows, got {written}"
-
-
-def _write_split(
-    folder: Path, split: str, rows: int, parts: Iterable[pa.Table], schema: pa.Schema, rows_per_shard: int
-) -> int:
-    shards = max(1, -(-rows // rows_per_shard))
-    written, writer, shard = 0, None, -1
-    try:
-        for part in chain([schema.empty_table()], parts):  # a split without rows is a file without rows
-            part = part.select(schema.names).cast(schema)
-            while part.num_rows or writer is None:
-                if writer is None:
-                    shard += 1
-                    path = folder / f"{split}-{shard:05d}-of-{shards:05d}.parquet"
-                    writer = pq.ParquetWriter(
-                        path,
-                        schema,
-                        compression="zstd",
-                        compression_level=1,
-                        use_dictionary=_dictionary_columns(schema),
-                    )
-                room = (shard + 1) * rows_per_shard - written
-                taken = part.slice(0, room)
-                if taken.num_rows:
-                    writer.write_table(taken, row_group_size=50_000)
-                written += taken.num_rows
-                part = part.slice(taken.num_rows)
-                if written == (shard + 1) * rows_per_shard and shard + 1 < shards:
-                    writer.close()
-                    writer = None
-                    if not part.num_rows:
-                        break
-    finally:
-        if writer is not None:
-            writer.close()
-    return written
+    """Write all splits of a table that is in memory."""
+    with writing(folder, name, features, {k: len(table) for k, table in splits.items()}, made_from, noted) as writer:
+        for shard in writer.shards:
+            writer.write(shard, [splits[shard.split].slice(shard.begin, shard.end - shard.begin)])
 
 
 def _dictionary_columns(schema: pa.Schema) -> list[str]:

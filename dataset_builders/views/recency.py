@@ -9,6 +9,7 @@ from dataset_builders.views import NOTHING
 
 def select(position: np.ndarray, history_length: int) -> np.ndarray:
     """(S, K) positions ``max(0, p - K) ... p - 1`` of samples at positions `position` (S,)."""
-    first = np.maximum(position - history_length, 0)[:, None]
-    shown = first + np.arange(history_length)  # (S, K)
-    return np.where(shown < position[:, None], shown, NOTHING).astype(np.int32)
+    position = position.astype(np.int32)[:, None]
+    shown = np.maximum(position - history_length, 0) + np.arange(history_length, dtype=np.int32)  # (S, K)
+    np.putmask(shown, shown >= position, NOTHING)
+    return shown

@@ -10,20 +10,15 @@ costs nothing and cannot be forgotten.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from dataset_builders.views import recency
 
 SIMILARITIES = ("cosine", "l2", "l1", "inner_product")
 TARGETS_PER_BLOCK = 256  # (256, n) similarities and keys stay in the cache for all but the longest histories
-USERS_PER_TASK = 64
 _NEVER = np.iinfo(np.int64).min
 
 
@@ -34,40 +29,43 @@ def select(
     vectors: np.ndarray,
     history_length: int,
     similarity: str = "cosine",
-    progress: bool = False,
 ) -> np.ndarray:
     """(S, K) positions for samples that stand sorted by user and position.
 
     position, start: (S,) of each sample, and the row where its user's interactions begin; item_code: (N,) row in `vectors`
     of each interaction; vectors: (I, D), of unit length for `cosine`.
     """
-    positions = recency.select(position, history_length)  # right already wherever the whole history is shown
-    vector_code, distinct = _distinct_vectors(vectors, item_code)
-    closeness = _closeness(similarity)
+    code, distinct = distinct_vectors(vectors)
+    return select_distinct(position, start, code[item_code], distinct, history_length, similarity)
 
-    def answer(samples: slice) -> None:
+
+def select_distinct(
+    position: np.ndarray,
+    start: np.ndarray,
+    vector_code: np.ndarray,
+    distinct: np.ndarray,
+    history_length: int,
+    similarity: str,
+) -> np.ndarray:
+    """The same for interactions that are coded by `distinct_vectors` already, which many blocks of users can share."""
+    positions = recency.select(position, history_length)  # right already wherever the whole history is shown
+    closeness = _closeness(similarity)
+    for samples in _users(start):
         rows = samples.start + np.flatnonzero(position[samples] > history_length)
         if len(rows):
             first = start[samples.start]
             behaviors = vector_code[first : first + position[rows[-1]] + 1]
             positions[rows] = _select_for_user(behaviors, position[rows], distinct, history_length, closeness)
-
-    def answer_all(users: list[slice]) -> int:
-        for samples in users:
-            answer(samples)
-        return len(users)
-
-    users = _users(start)
-    tasks = [users[i : i + USERS_PER_TASK] for i in range(0, len(users), USERS_PER_TASK)]
-    # Two threads over users beat two threads inside one small product: most histories are short.
-    with (
-        threadpool_limits(1),
-        ThreadPoolExecutor(os.cpu_count()) as pool,
-        tqdm(total=len(users), unit="user", desc="SUBR", disable=not progress) as bar,
-    ):
-        for done in pool.map(answer_all, tasks):
-            bar.update(done)
     return positions
+
+
+def distinct_vectors(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(I,) codes and (V, D) vectors: items with the very same vector get one code, so that they tie however a product rounds."""
+    as_bytes = (
+        np.ascontiguousarray(vectors).view(np.dtype((np.void, vectors.dtype.itemsize * vectors.shape[1]))).ravel()
+    )
+    _, first, code = np.unique(as_bytes, return_index=True, return_inverse=True)
+    return code.astype(np.int32), vectors[first]
 
 
 def _select_for_user(
@@ -109,15 +107,6 @@ def _closeness(similarity: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray
     if similarity == "l1":
         return lambda targets, history: -torch.cdist(torch.from_numpy(targets), torch.from_numpy(history), p=1).numpy()
     raise ValueError(f"There is no similarity {similarity!r}. Expected one of {', '.join(SIMILARITIES)}.")
-
-
-def _distinct_vectors(vectors: np.ndarray, item_code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Items with the very same vector get one code, so that they tie however a matrix product rounds."""
-    as_bytes = (
-        np.ascontiguousarray(vectors).view(np.dtype((np.void, vectors.dtype.itemsize * vectors.shape[1]))).ravel()
-    )
-    _, first, code = np.unique(as_bytes, return_index=True, return_inverse=True)
-    return code[item_code], vectors[first]
 
 
 def _users(start: np.ndarray) -> list[slice]:

@@ -53,7 +53,7 @@ def diaries(folder: Path, view: str, history_length: int, count: int, rng: np.ra
     chosen = np.sort(rng.choice(len(table), min(count, len(table)), replace=False))
     batch = table.take(chosen).combine_chunks()
     sample_id = batch["sample_id"].to_numpy()
-    positions, shown = shown_positions(batch["positions"].combine_chunks(), history_length)
+    positions, shown = shown_positions(batch["positions"].combine_chunks())
     rows = (sample_id - source.position[sample_id])[:, None] + positions
     rows, shown = _with_target(rows, shown, sample_id)
     codes, used = pointwise.behavior_codes(
