@@ -5,7 +5,8 @@ Two rows that need no model, the mean of the ratings shown and the mean of the i
 examples:
   python evaluation/report.py --scores runs/demo/scores/*.parquet --output runs/demo/report
   python evaluation/report.py --scores a.parquet b.parquet --output report --resamples 2000 --seed 1
-  python evaluation/report.py --table heterogeneity --dataset rella/ml1m --output docs/results/ml1m_data
+  python evaluation/report.py --table data_statistics --output tables                # of every data set in rella/
+  python evaluation/report.py --table heterogeneity --dataset rella/ml1m rella/ml25m --output tables
 """
 
 import json
@@ -22,12 +23,16 @@ class ReportArguments:
         default_factory=list, metadata={"help": "Score files, each written by python evaluation/score.py."}
     )
     table: str | None = field(
-        default=None, metadata={"help": "Instead of scores, a table on the data beside the paper's: heterogeneity."}
-    )
-    dataset: str | None = field(
         default=None,
         metadata={
-            "help": "The data set folder that --table is about. With --scores: where the data set lies now, if it was moved."
+            "help": "Instead of scores, a table on the data beside the paper's: data_statistics (table 1) or heterogeneity (D.4)."
+        },
+    )
+    dataset: list[str] = field(
+        default_factory=list,
+        metadata={
+            "help": "The data set folders that --table is about (default: all in rella/). With --scores: where the data set lies "
+            "now, if it was moved."
         },
     )
     resamples: int = field(default=1000, metadata={"help": "Bootstrap resamples behind each interval."})
@@ -49,8 +54,10 @@ def main() -> None:
     if not arguments.scores:
         raise ValueError("there is nothing to report on. Give score files with --scores, or --table and --dataset.")
     scores = [read_scores(Path(path)) for path in arguments.scores]
-    if arguments.dataset is not None:
-        scores = [replace(s, record={**s.record, "dataset_folder": arguments.dataset}) for s in scores]
+    if len(arguments.dataset) > 1:
+        raise ValueError(f"--scores are of one data set, but --dataset names {len(arguments.dataset)}. Give one of them.")
+    for folder in arguments.dataset:
+        scores = [replace(s, record={**s.record, "dataset_folder": folder}) for s in scores]
     write_report(scores, output, arguments.resamples, arguments.seed)
 
 

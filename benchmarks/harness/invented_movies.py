@@ -16,22 +16,27 @@ GENRES = {  # share of the movies, of which most have several
     **{"Western": 0.017},
 }
 GENRE_COUNTS = [0.081, 0.29, 0.30, 0.21, 0.09, 0.025, 0.004]  # of none, one, ...
-ARTICLES = {"The": 0.19, "A": 0.015, "La": 0.01, "El": 0.01}
 FIRST_WORDS = (
     "Silent Golden Broken Midnight Distant Crimson Hidden Burning Frozen Wandering Forgotten Electric Paper Second Last Little "
     "Lonely Sacred Stolen Quiet Bitter Blue Château Último Café Iron Velvet Hollow Northern Restless"
 )
-SECOND_WORDS = (
-    "Harbor Orchard Letter Winter Garden River Promise Stranger Empire Shadow Mirror Journey Kingdom Summer Detective Sister "
-    "Brother Machine Island Carnival Witness Lantern Horizon Sparrow Station Fortune Tiger Canyon Melody Apartment Señor"
+NAMES = (  # of three syllables each, so many that hardly a title comes twice
+    "Ka Mar Bel Tor Vin Sa Lo Ri Del Fen Gar Hol Jar Mon Nor Pel Quin Ros Syl Tam Ul Var Wen Yar Zel",
+    "a e i o u an en in on ar er or al el il ol ta te ri ro la le mi na né",
+    "dor ville ton ra mia nia berg ford stan ne da lia ska wood field heim ova escu son sen ini etti aux mont ret",
 )
-ENDINGS = (
-    " II| Returns| of the Valley| in Vienna| at Dawn|: The Beginning| and the Sea| of Lisbon| Without a Name| on the Hill|"
-    ", My Love|: A Story of Two Cities| for Sale"
-)
-ENDED = 0.2  # of the titles
-NICKNAME = ' "Ace"'  # a CSV file doubles the quotation marks
-NICKNAMED, UNDATED = 0.001, 0.0065
+# What some titles have, and the share of those.
+ENDINGS = {
+    " II": 0.05,
+    " Returns": 0.03,
+    ": The Beginning": 0.03,
+    " at Dawn": 0.03,
+    ", My Love": 0.02,
+    " for Sale": 0.04,
+}
+ARTICLES = {", The": 0.19, ", A": 0.015, ", La": 0.01, ", El": 0.01}
+NICKNAME = {' "Ace"': 0.001}  # a CSV file doubles the quotation marks
+UNDATED = 0.0065
 
 
 def catalogue(rng: np.random.Generator) -> tuple[np.ndarray, pl.DataFrame]:
@@ -44,28 +49,13 @@ def catalogue(rng: np.random.Generator) -> tuple[np.ndarray, pl.DataFrame]:
 
 
 def _titles(rng: np.random.Generator) -> pl.Series:
-    """`Silent Harbor, The (1987)`; a few have no year."""
-    year = 2019 - np.minimum(rng.exponential(24, MOVIES), 120).astype(int)
-    parts = pl.DataFrame(
-        {
-            "first": _choose(rng, FIRST_WORDS.split()),
-            "nickname": _choose(rng, ["", NICKNAME], [1 - NICKNAMED, NICKNAMED]),
-            "second": _choose(rng, SECOND_WORDS.split()),
-            "ending": _choose(
-                rng,
-                ["", *ENDINGS.split("|")],
-                [1 - ENDED, *[ENDED / len(ENDINGS.split("|"))] * len(ENDINGS.split("|"))],
-            ),
-            "article": _choose(
-                rng, ["", *(f", {a}" for a in ARTICLES)], [1 - sum(ARTICLES.values()), *ARTICLES.values()]
-            ),
-            "year": pl.Series(year),
-        }
-    )
-    dated = pl.when(pl.Series(rng.random(MOVIES) > UNDATED)).then(pl.format(" ({})", "year")).otherwise(pl.lit(""))
-    return parts.select(
-        pl.format("{}{} {}{}{}{}", "first", "nickname", "second", "ending", "article", dated)
-    ).to_series()
+    """`Silent Torinska, The (1987)`; a few have no year."""
+    year = pl.Series(2019 - np.minimum(rng.exponential(24, MOVIES), 120).astype(int))
+    first = _words(rng, FIRST_WORDS)
+    name = [_words(rng, syllables) for syllables in NAMES]
+    nickname, ending, article = (_or_nothing(rng, shares) for shares in (NICKNAME, ENDINGS, ARTICLES))
+    dated = pl.when(pl.Series(rng.random(MOVIES) > UNDATED)).then(pl.format(" ({})", year)).otherwise(pl.lit(""))
+    return pl.select(pl.format("{}{} {}{}{}{}{}{}", first, nickname, *name, ending, article, dated)).to_series()
 
 
 def _genres(rng: np.random.Generator) -> pl.Series:
@@ -78,5 +68,13 @@ def _genres(rng: np.random.Generator) -> pl.Series:
     return pl.Series(named).gather(which)
 
 
-def _choose(rng: np.random.Generator, words: list[str], shares: list[float] | None = None) -> pl.Series:
-    return pl.Series(words).gather(rng.choice(len(words), MOVIES, p=shares))
+def _words(rng: np.random.Generator, words: str) -> pl.Series:
+    """One of the words for each movie."""
+    known = words.split()
+    return pl.Series(known).gather(rng.integers(len(known), size=MOVIES))
+
+
+def _or_nothing(rng: np.random.Generator, shares: dict[str, float]) -> pl.Series:
+    """One of the texts for each movie by its share, nothing for the rest."""
+    drawn = np.searchsorted(np.cumsum(list(shares.values())), rng.random(MOVIES), side="right")
+    return pl.Series([*shares, ""]).gather(drawn)

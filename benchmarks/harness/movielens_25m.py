@@ -7,8 +7,6 @@ gaps of time, sessions, stars. No line is copied from either, and every title is
 Fewer users are a sample of the same people: `lengths` keeps the work a rating makes, and the catalogue stays whole, as what is
 made of it (vectors of items) does not shrink with the users; fewer of its movies are rated, as in a sample.
 Not imitated: movies come out before they are rated, tastes, and the weak order by id in which a user rates.
-
-example: python benchmarks/harness/movielens_25m.py --path ml-25m.zip
 """
 
 from __future__ import annotations
@@ -16,7 +14,6 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import NormalDist
 from typing import IO
@@ -24,8 +21,7 @@ from typing import IO
 import numpy as np
 import polars as pl
 
-from dataset_builders import cli
-from harness import archive_shape, invented_movies
+from harness import invented_movies
 from harness.invented_movies import RATED
 
 USERS, RATINGS, SHORTEST, LONGEST = 162_541, 25_000_095, 20, 32_202
@@ -222,22 +218,3 @@ def _opened(path: Path) -> Iterator[Callable[[str], IO[bytes]]]:
     else:
         path.mkdir(parents=True, exist_ok=True)
         yield lambda name: (path / name).open("wb")
-
-
-@dataclass(frozen=True)
-class Arguments:
-    path: str = field(metadata={"help": "Where to write: a .zip, or else a folder."})
-    users: int = field(default=USERS, metadata={"help": "Number of users."})
-    seed: int = field(default=0, metadata={"help": "Seed of everything that is drawn."})
-
-
-def main() -> None:
-    (options,) = cli.parse(Arguments, description=__doc__)
-    generate(Path(options.path), options.users, options.seed)
-    print("", "generated", "MovieLens-25M", "ml-latest-small", sep="\t")
-    for row in archive_shape.rows(archive_shape.measure(Path(options.path))):
-        print(*row, sep="\t")
-
-
-if __name__ == "__main__":
-    cli.run(main)

@@ -12,6 +12,7 @@ from dataset_builders.cards import metadata, statistics
 from dataset_builders.cards.heterogeneity import heterogeneity
 from dataset_builders.cards.metadata import Config
 from dataset_builders.corpora import Corpus
+from dataset_builders.protocols import load_protocol
 from dataset_builders.tables import store
 
 TEMPLATE = "dataset.md.jinja"
@@ -42,6 +43,8 @@ def render(folder: Path, corpus: Corpus, names: list[str]) -> str:
         counts=counts,
         repository=store.default_folder(corpus.id).as_posix(),
         made_from=store.provenance(folder, "interactions"),
+        protocol=load_protocol(corpus.protocol),
+        published=_published(prompts, {split.name: split.samples for split in counts.splits}),
         configs=configs,
         columns={config.name: metadata.columns(folder, config.name) for config in configs},
         prompts=prompts,
@@ -55,6 +58,17 @@ def render(folder: Path, corpus: Corpus, names: list[str]) -> str:
         heterogeneity=_heterogeneity(folder, corpus, names),
         examples=_examples(folder, prompts),
     )
+
+
+def _published(prompts: list[Config], samples: dict[str, int]) -> dict[str, int]:
+    """Rows of each split, where prompts hold fewer than there are samples; the most that any config holds."""
+    of_training = {"mixed": ("train", 2)}
+    most: dict[str, int] = {}
+    for config in prompts:
+        for split, rows in config.rows.items():
+            name, per_sample = of_training.get(split, (split, 1))
+            most[name] = max(most.get(name, 0), rows // per_sample)
+    return {split: most[split] for split in samples if split in most} if any(most[s] < samples[s] for s in most) else {}
 
 
 def fence(text: str) -> str:

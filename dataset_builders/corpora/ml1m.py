@@ -49,6 +49,7 @@ def read(raw: RawFiles) -> RawTables:
         {"user_id": pl.Int32, "gender": pl.String, "age": pl.Int32, "occupation": pl.Int32, "zip_code": pl.String},
         "latin-1",
     )
+    require(users["user_id"] > 0, users, "users.dat", "user_id is {user_id}, expected a number from 1")
     require(users["user_id"].is_first_distinct(), users, "users.dat", "user {user_id} stands there already")
     require(users["gender"].is_in(list(GENDERS)), users, "users.dat", "gender is {gender!r}, expected M or F")
     require(users["age"].is_in(list(AGES)), users, "users.dat", f"age code is {{age}}, expected one of {list(AGES)}")
@@ -59,8 +60,7 @@ def read(raw: RawFiles) -> RawTables:
     items = read_delimited(
         raw, "movies.dat", "::", {"item_id": pl.Int32, "title": pl.String, "genres": pl.String}, "latin-1"
     )
-    require(items["item_id"].is_first_distinct(), items, "movies.dat", "movie {item_id} stands there already")
-    require(items["title"].str.strip_chars() != "", items, "movies.dat", "movie {item_id} has no title")
+    check_movies(items, "movies.dat")
 
     ratings = read_delimited(
         raw,
@@ -97,6 +97,15 @@ def read(raw: RawFiles) -> RawTables:
         items=items.select("item_id", "title", pl.col("genres").str.split("|").list.first().alias("genre"), "genres"),
         interactions=ratings.select("user_id", "item_id", pl.col("rating").cast(pl.Float32), "timestamp"),
     )
+
+
+def check_movies(items: pl.DataFrame, name: str) -> None:
+    """ValueError naming the first line that has no number, title or genre of its own."""
+    require(items["item_id"] > 0, items, name, "item_id is {item_id}, expected a number from 1")
+    require(items["item_id"].is_first_distinct(), items, name, "movie {item_id} stands there already")
+    require(items["title"].str.strip_chars() != "", items, name, "movie {item_id} has no title")
+    require(~items["title"].str.contains(r"[\r\n]"), items, name, "movie {item_id} has a title of several lines")
+    require(items["genres"].str.contains(r"^\s*[^|\s]"), items, name, "movie {item_id} has no first genre")
 
 
 def profile(users: pl.DataFrame) -> pl.Series:

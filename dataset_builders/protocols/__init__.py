@@ -6,7 +6,9 @@ and cuts the samples into train, validation and test. It defines
 - ``order(interactions, seed)``: the rows sorted by user and then by what comes first;
 - ``samples(interactions, minimum_history)``: one row a sample (sample_id, user_id, position, item_id, label);
 - ``split(samples, seed)``: {"train": ..., "validation": ..., "test": ...}, disjoint, nothing lost;
-- ``ORDER``, ``SAMPLES`` and ``SPLIT``: the same in words, for records and cards. `SAMPLES` has a place for {minimum_history}.
+- ``ORDER``, ``SAMPLES``, ``SPLIT`` and ``PROMISE``: the same in words, for records and cards. `SAMPLES` has a place for
+  {minimum_history}, `PROMISE` says what no two splits share;
+- ``DIVERGENCES``: where the paper, its released code and this protocol differ.
 """
 
 from __future__ import annotations

@@ -10,12 +10,30 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from dataset_builders.corpora import Divergence
 from dataset_builders.tables.histories import with_positions
 
 TRAIN_SHARE, VALIDATION_SHARE = 0.8, 0.1
 ORDER = "timestamp, then user id, then item id, as numbers"
 SAMPLES = "Every interaction with at least {minimum_history} earlier ones of the same user"
 SPLIT = "global time, 80/10/10"
+PROMISE = "no training sample is later than a test sample"
+DIVERGENCES = (
+    Divergence(
+        what="equal timestamps",
+        paper="not stated",
+        released="by user and item id: as text in October 2023, as numbers since March 2024",
+        ours=f"by {ORDER}",
+        why="one rule, on record; the two released versions give different histories",
+    ),
+    Divergence(
+        what="validation tenth",
+        paper="train and test, 8:1",
+        released="cut, never used: the model is selected on test",
+        ours="published",
+        why="a model can be selected without a look at test",
+    ),
+)
 
 
 def order(interactions: pl.DataFrame, seed: int) -> pl.DataFrame:

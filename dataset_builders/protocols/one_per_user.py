@@ -3,9 +3,6 @@
 Users, not moments, are divided: nine in ten to train, the tenth to test, and a tenth of train is held back to validate.
 Source: ReLLa, section 4.1.1 for one sample a user and 9:1; the released preparation for the random order and for "more than
 five ratings". The paper validates on nothing, and its code on the test samples.
-
-Divergence. Paper: not stated. Released code: seeds anew for every user, so that users with equally many ratings are shuffled
-alike. Ours: one generator for all. Why: one stream of random numbers is independent from user to user.
 """
 
 from __future__ import annotations
@@ -13,12 +10,30 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from dataset_builders.corpora import Divergence
 from dataset_builders.tables.histories import with_positions
 
 TRAIN_SHARE, VALIDATION_SHARE_OF_TRAIN = 0.9, 0.1
-ORDER = "a seeded random order within each user; the corpus has no timestamps"
+ORDER = "chance, seeded, within each user: the corpus has no timestamps"
 SAMPLES = "The last interaction of every user with at least {minimum_history} others"
 SPLIT = "users at random (seeded), 90/10 into train and test, and a tenth of train to validation"
+PROMISE = "no user has samples in two of them"
+DIVERGENCES = (
+    Divergence(
+        what="random order within a user",
+        paper="not stated",
+        released="the generator is seeded anew for every user, so users with equally many ratings are shuffled alike",
+        ours="one seeded generator for all users",
+        why="chance is to be independent from user to user",
+    ),
+    Divergence(
+        what="validation",
+        paper="none: train and test, 9:1",
+        released="none: the model is selected on test",
+        ours="a tenth of train, drawn with the seed, in no training row",
+        why="a model can be selected without a look at test",
+    ),
+)
 
 
 def order(interactions: pl.DataFrame, seed: int) -> pl.DataFrame:

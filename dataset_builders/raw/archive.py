@@ -7,6 +7,7 @@ more bytes than any real one or unpacks to hundreds of times its size, is refuse
 from __future__ import annotations
 
 import hashlib
+import struct
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
@@ -20,6 +21,9 @@ LARGEST_MEMBER = 4 * 1024**3  # bytes; the largest real one, ratings.csv of Movi
 LARGEST_UNCHECKED = 64 * 1024**2  # bytes; a member below does no harm, however small it is packed
 LARGEST_RATIO = 100  # of unpacked to packed; tables of ratings pack to a third or a tenth
 BLOCK = 16 * 1024**2
+PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # zipfile unpacks the others without a limit on what comes out
+# What zipfile raises for damaged bytes, depending on where they are. UnicodeDecodeError, of a member's name, is a ValueError.
+DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, OSError, OverflowError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class RawFiles(ABC):
             while True:
                 try:
                     block = stream.read(BLOCK)
-                except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:
+                except DAMAGE as error:
                     raise ValueError(
                         f"{self.path}: {name} cannot be unpacked ({error}). Get the archive again."
                     ) from error
@@ -84,9 +88,14 @@ class _Zip(RawFiles):
             raise ValueError(
                 f"{self.path}: {name} claims to unpack from {packed:,} to {size:,} bytes, as no table of ratings does. Not read."
             )
+        if members[0].compress_type not in PACKINGS:
+            raise ValueError(
+                f"{self.path}: {name} is packed by method {members[0].compress_type}; only stored and deflated files are read. Pack "
+                f"the archive anew, or give its unpacked folder."
+            )
         try:
             return self._archive.open(members[0])
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
+        except DAMAGE as error:
             raise ValueError(f"{self.path}: {name} cannot be unpacked ({error}). Get the archive again.") from error
 
 
@@ -117,7 +126,7 @@ def open_raw(path: Path, files: list[str], official: Archive | None) -> Iterator
     status = "official" if official and _is_official(path, sha256, official) else "not official"
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
+    except DAMAGE as error:
         size = path.stat().st_size
         expected = f" The official archive has {official.size:,} bytes." if official and official.size else ""
         raise ValueError(

@@ -16,6 +16,7 @@ import pyarrow as pa
 from dataset_builders.raw.archive import RawFiles
 
 LONGEST_LINE = 1 << 20  # bytes; what has no line end for so long is no table
+PLAIN = r"^-?[0-9]+(\.[0-9]+)?$"  # polars would also take "1e3", "inf", "nan" and ".5" for numbers, and "+5" for a whole one
 
 
 def read_delimited(
@@ -87,6 +88,9 @@ def _utf8_blocks(raw: RawFiles, name: str, encoding: str) -> Iterator[bytes]:
     as_utf8, first_foreign, line, empty = codecs.getincrementaldecoder("utf-8")(), None, 1, True
     for block in raw.blocks(name):
         empty = False
+        if (null := block.find(b"\0")) >= 0:
+            null_line = line + block.count(b"\n", 0, null)
+            raise ValueError(f"{name}, line {null_line}: a NUL byte, expected text. Use the file as published.")
         if not block.isascii() and first_foreign is None:
             first_foreign = line + next(i for i, text in enumerate(block.split(b"\n")) if not text.isascii())
         as_utf8 = _still_valid(as_utf8, block)
@@ -125,6 +129,9 @@ def _decoded(decoder, block: bytes, name: str, line: int, encoding: str, final: 
 
 def _typed(lines: pl.DataFrame, name: str, separator: str, columns: dict[str, pl.DataType]) -> pl.DataFrame:
     _require_field_count(lines, name, separator, list(columns))
+    if pl.String in columns.values():  # a number with a CR in it is none
+        lone = lines["text"].str.contains("\r", literal=True)
+        require(~lone, lines, name, "a CR without LF, expected lines that end with LF or CRLF. Got: {text!r:.80}")
     fields = lines.select(
         "line",
         pl.col("text").str.split_exact(separator, len(columns) - 1).struct.rename_fields(list(columns)).alias("fields"),
@@ -144,15 +151,17 @@ def _require_field_count(lines: pl.DataFrame, name: str, separator: str, columns
 
 
 def cast(fields: pl.DataFrame, name: str, column: str, dtype: pl.DataType) -> pl.Series:
-    """A column of text as `dtype`; ValueError naming the line of the first value that is not."""
+    """A column of text as `dtype`; ValueError naming the line of the first value that is no plain decimal number."""
     if dtype == pl.String:
         return fields[column]
-    typed = fields[column].cast(dtype, strict=False)
-    wrong = typed.is_null().arg_true()
+    text = fields[column]
+    typed = text.cast(dtype, strict=False)
+    lax = text.str.starts_with("+") if dtype.is_integer() else ~text.str.contains(PLAIN)
+    wrong = (typed.is_null() | lax).arg_true()
     if len(wrong):
         row = wrong[0]
         raise ValueError(
-            f"{name}, line {fields['line'][row]}: {column} is {fields[column][row]!r}, expected a number ({dtype})."
+            f"{name}, line {fields['line'][row]}: {column} is {text[row]!r}, expected a number ({dtype})."
         )
     return typed
 

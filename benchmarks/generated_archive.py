@@ -1,0 +1,33 @@
+"""Write a raw archive of the shape of MovieLens-25M, for benchmarks over sizes, and say what it holds beside the real ones.
+
+example: python benchmarks/generated_archive.py --path ml-25m.zip --users 20000
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness import archive_shape, movielens_25m
+
+from dataset_builders import cli
+
+
+@dataclass(frozen=True)
+class Arguments:
+    path: str = field(metadata={"help": "Where to write: a .zip, or else a folder."})
+    users: int = field(default=movielens_25m.USERS, metadata={"help": "Number of users."})
+    seed: int = field(default=0, metadata={"help": "Seed of everything that is drawn."})
+
+
+def main() -> None:
+    (options,) = cli.parse(Arguments, description=__doc__)
+    path = Path(options.path)
+    movielens_25m.generate(path, options.users, options.seed)
+    print("", "generated", "MovieLens-25M", "ml-latest-small", sep="\t")
+    for row in archive_shape.rows(archive_shape.measure(path)):
+        print(*row, sep="\t")
+
+
+if __name__ == "__main__":
+    cli.run(main)
