@@ -18,7 +18,7 @@ help:
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed, $(PYTHON) is {v[0]}.{v[1]}. Say which one to use: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check -e ".[quant,embed,dev]"
+	$(PY) -m pip install --quiet --disable-pip-version-check -e ".[quant,embed,ray,dev]"
 	@touch $@
 
 demo: $(READY)
@@ -38,6 +38,8 @@ bench: $(READY)
 	$(PY) benchmarks/tuning.py
 	$(PY) benchmarks/full_release.py --raw $(RAW)
 	$(PY) benchmarks/subr.py --dataset rella/ml1m
+	$(PY) benchmarks/generated_archive.py --path archives/ml-25m-162541-users.zip
+	$(PY) benchmarks/scale.py --archives archives
 
 clean:
-	rm -rf rella runs raw .pytest_cache .ruff_cache .hypothesis
+	rm -rf rella runs raw archives .pytest_cache .ruff_cache .hypothesis

@@ -8,14 +8,11 @@ example: python benchmarks/full_release.py --raw ml-1m.zip
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import markdown, timing
+from harness import markdown, processes, timing
 
 from dataset_builders import cli
 from dataset_builders.corpora import load_corpus
@@ -25,14 +22,6 @@ from dataset_builders.tables import store
 
 HISTORY_LENGTH = 30
 SAMPLES = 20_000
-COMMAND = [sys.executable, str(Path(__file__).parent.parent / "dataset_builders" / "release.py")]
-# The child reports its own peak memory behind its output.
-MEASURED = """
-import resource, runpy, sys
-sys.argv = sys.argv[1:]
-runpy.run_path(sys.argv[0], run_name="__main__")
-print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
 
 
 @dataclass(frozen=True)
@@ -46,17 +35,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         first = Path(scratch) / "first"
         release(options.raw, first)
-        seconds, peaks = [], []
+        builds = []
         for run in range(options.runs):
             folder = Path(scratch) / f"run{run}"
             shutil.copytree(first / "item_vectors", folder / "item_vectors")
-            begin = time.perf_counter()
-            peaks.append(release(options.raw, folder))
-            seconds.append(time.perf_counter() - begin)
+            builds.append(release(options.raw, folder))
             rows = sum(store.count_rows(folder, f"{view}_k30", split) for view, split in PROMPT_SPLITS)
             shutil.rmtree(folder)
         loop = compare_with_loop(first)
-    build = timing.Timing(seconds)
+    build = timing.Timing([one.seconds for one in builds])
     ratio = timing.median_ratio(loop["loop"], loop["composed"])
     markdown.write(
         "full_release",
@@ -65,7 +52,12 @@ def main() -> None:
         f"three configs, median of {options.runs} builds (range). Below it, composing {SAMPLES:,} SUBR prompts against a loop over samples "
         "that formats and joins strings, interleaved; both give the same texts.",
         [
-            ("whole release", build, f"{rows / build.median:,.0f} prompts/s", f"{max(peaks) / 1e9:.2f} GB"),
+            (
+                "whole release",
+                build,
+                f"{rows / build.median:,.0f} prompts/s",
+                f"{max(one.peak_gb for one in builds):.2f} GB",
+            ),
             ("composing, this project", loop["composed"], f"{SAMPLES / loop['composed'].median:,.0f} prompts/s", ""),
             ("composing, loop over samples", loop["loop"], f"{SAMPLES / loop['loop'].median:,.0f} prompts/s", ""),
         ],
@@ -79,13 +71,9 @@ PROMPT_SPLITS = [(view, split) for view in ("recency", "subr") for split in stor
 ]
 
 
-def release(raw: str, folder: Path) -> int:
-    """Build into `folder`; bytes of memory the process took at most."""
-    arguments = ["--corpus", "ml1m", "--raw", raw, "--history_length", str(HISTORY_LENGTH), "--output", str(folder)]
-    done = subprocess.run([COMMAND[0], "-c", MEASURED, COMMAND[1], *arguments], capture_output=True, text=True)
-    if done.returncode:
-        raise ValueError(done.stderr)
-    return int(done.stdout.rsplit("peak ", 1)[1]) * 1024
+def release(raw: str, folder: Path) -> processes.Run:
+    arguments = ["--corpus", "ml1m", "--raw", raw, "--history_length", HISTORY_LENGTH, "--output", folder]
+    return processes.run("dataset_builders/release.py", *arguments)
 
 
 def compare_with_loop(folder: Path) -> dict[str, timing.Timing]:

@@ -14,11 +14,14 @@ import numpy as np
 from harness import markdown, timing
 
 from dataset_builders import cli
+from dataset_builders.engines import local
+from dataset_builders.stages.arguments import EngineArguments
 from dataset_builders.tables import store
 from dataset_builders.tables.histories import positions_within_user
 from dataset_builders.views import subr
 
 WIDTH, HISTORY_LENGTH, MINIMUM_HISTORY = 384, 30, 5
+USERS_PER_BLOCK = 64
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,19 @@ def main() -> None:
     starts = np.flatnonzero(position == 0)
     bounds = list(zip(starts, np.r_[starts[1:], len(position)], strict=True))
 
+    code, distinct = subr.distinct_vectors(vectors)
+    vector_code = code[item_code]
+
+    def search_of(users: slice) -> None:
+        rows = sample_id[slice(*np.searchsorted(sample_id, [bounds[users.start][0], bounds[users.stop - 1][1]]))]
+        at = position[rows]
+        subr.select_distinct(at, rows - at, vector_code, distinct, HISTORY_LENGTH, "cosine")
+
     def search() -> None:
-        at = position[sample_id]
-        subr.select(at, sample_id - at, item_code, vectors, HISTORY_LENGTH)
+        blocks = [
+            slice(first, min(first + USERS_PER_BLOCK, len(bounds))) for first in range(0, len(bounds), USERS_PER_BLOCK)
+        ]
+        local.run(search_of, blocks, EngineArguments().parallel, "SUBR")
 
     def products() -> None:
         for begin, end in bounds:

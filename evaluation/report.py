@@ -55,7 +55,9 @@ def main() -> None:
         raise ValueError("there is nothing to report on. Give score files with --scores, or --table and --dataset.")
     scores = [read_scores(Path(path)) for path in arguments.scores]
     if len(arguments.dataset) > 1:
-        raise ValueError(f"--scores are of one data set, but --dataset names {len(arguments.dataset)}. Give one of them.")
+        raise ValueError(
+            f"--scores are of one data set, but --dataset names {len(arguments.dataset)}. Give one of them."
+        )
     for folder in arguments.dataset:
         scores = [replace(s, record={**s.record, "dataset_folder": folder}) for s in scores]
     write_report(scores, output, arguments.resamples, arguments.seed)

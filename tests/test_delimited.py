@@ -55,7 +55,9 @@ def test_the_line_is_right_in_whatever_block_it_stands(rows, wrong, block):
         table_of("\n".join(text))
 
 
-@given(st.lists(st.text(st.characters(min_codepoint=1, max_codepoint=255)), max_size=8), st.sampled_from([1, 2, 3, 100]))
+@given(
+    st.lists(st.text(st.characters(min_codepoint=1, max_codepoint=255)), max_size=8), st.sampled_from([1, 2, 3, 100])
+)
 def test_decoding_in_blocks_is_decoding_at_once(texts, block):
     text = "\n".join(["x", *texts])
     with pytest.MonkeyPatch.context() as patch:
@@ -84,7 +86,10 @@ def test_letters_of_latin_1_are_read():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("1::a::1\n2::b\n3::c\n", r"x\.dat, line 2: 2 fields, expected 3 \(id, name, score\) separated by '::'. Got: '2::b'"),
+        (
+            "1::a::1\n2::b\n3::c\n",
+            r"x\.dat, line 2: 2 fields, expected 3 \(id, name, score\) separated by '::'. Got: '2::b'",
+        ),
         ("1::a::1\n1::a::1::1\n", "x.dat, line 2: 4 fields"),
         ("1::a::1\n\n2::a::1\n", "x.dat, line 2: 1 fields"),
         ("1::a::1\nx::a::1\n", "x.dat, line 2: id is 'x', expected a number"),

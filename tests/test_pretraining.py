@@ -57,9 +57,7 @@ def build(folder: Path, seed: int) -> Path:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     columns = {"item_id": items["item_id"], "vector": pa.FixedSizeListArray.from_arrays(vectors.ravel(), 6)}
     table = pa.table(columns | {"norm": np.ones(len(items), dtype=np.float32)})
-    store.write(
-        where.folder, "item_vectors", schema.item_vectors(6), {"train": table}, {"corpus": "ml1m"}
-    )
+    store.write(where.folder, "item_vectors", schema.item_vectors(6), {"train": table}, {"corpus": "ml1m"})
     build_views(where, ViewArguments(view=["recency", "subr"], history_length=[HISTORY_LENGTH]))
     return where.folder
 

@@ -36,9 +36,7 @@ def write_genre_vectors(where: FolderArguments) -> None:
         "norm": np.ones(len(vectors), dtype=np.float32),
     }
     features = schema.item_vectors(vectors.shape[1])
-    store.write(
-        where.folder, "item_vectors", features, {"train": pa.table(columns)}, {"corpus": where.corpus}
-    )
+    store.write(where.folder, "item_vectors", features, {"train": pa.table(columns)}, {"corpus": where.corpus})
 
 
 def build(corpus: str, folder: Path, raw: Path, style: str = "pointwise") -> FolderArguments:

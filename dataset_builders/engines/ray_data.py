@@ -7,8 +7,11 @@ engine. Install with the extra `ray`.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
+
+from tqdm import tqdm
 
 
 def run(function: Callable[[object], None], tasks: Sequence[object], workers: int, what: str) -> None:
@@ -18,38 +21,32 @@ def run(function: Callable[[object], None], tasks: Sequence[object], workers: in
         import ray.data
     except ImportError as error:
         raise ValueError("The engine ray_data needs Ray: pip install 'rella[ray]'.") from error
-    if not tasks:
-        return
     if not ray.is_initialized():
         _connect(ray, workers)
     ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
 
     def call(row: dict) -> dict:
-        function(tasks[row["id"]])
-        return row
+        """Bad input comes back as a row: Ray would wrap the error, and its sentence would be lost among tracebacks."""
+        try:
+            function(tasks[row["id"]])
+        except ValueError as error:
+            return {"error": str(error)}
+        except (OSError, MemoryError) as error:
+            return {"error": f"{type(error).__name__}: {error}"}
+        return {"error": ""}
 
-    from ray.exceptions import RayError
-
-    print(f"{what}: {len(tasks)} tasks on {workers} Ray workers.", flush=True)
-    try:
-        ray.data.range(len(tasks), override_num_blocks=len(tasks)).map(call, num_cpus=1, concurrency=workers).materialize()
-    except RayError as error:
-        raise _cause(error) from error
+    if tasks:
+        numbers = ray.data.range(len(tasks), override_num_blocks=len(tasks))
+        done = numbers.map(call, num_cpus=1, concurrency=min(workers, len(tasks)))
+        for row in tqdm(done.iter_rows(), total=len(tasks), desc=what, unit="task"):
+            if row["error"]:
+                raise ValueError(row["error"])
 
 
 def _connect(ray, workers: int) -> None:
     """Join the cluster of RAY_ADDRESS, or start one of `workers` processes here."""
-    quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
-    ray.init(**({"log_to_driver": False} if os.environ.get("RAY_ADDRESS") else {"num_cpus": workers, **quiet}))
-
-
-def _cause(error: BaseException) -> BaseException:
-    """The ValueError of the task, so that bad input reads the same on every engine."""
-    seen: BaseException | None = error
-    while seen is not None:
-        cause = getattr(seen, "cause", None)
-        for found in (seen, cause):
-            if isinstance(found, ValueError):
-                return ValueError(str(cause or found))
-        seen = seen.__cause__
-    return ValueError(f"a Ray task failed: {error}")
+    if os.environ.get("RAY_ADDRESS"):
+        ray.init(log_to_driver=False)
+    else:
+        ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level="ERROR")

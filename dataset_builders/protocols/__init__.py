@@ -21,7 +21,5 @@ from types import ModuleType
 def load_protocol(name: str) -> ModuleType:
     known = sorted(module.name for module in pkgutil.iter_modules(__path__))
     if name not in known:
-        raise ValueError(
-            f"There is no protocol {name!r}. There are: {', '.join(known)} (dataset_builders/protocols/)."
-        )
+        raise ValueError(f"There is no protocol {name!r}. There are: {', '.join(known)} (dataset_builders/protocols/).")
     return importlib.import_module(f"{__name__}.{name}")

@@ -40,7 +40,7 @@ def read_comma_separated(
             records.append(record)
     if not records:
         raise ValueError(f"{name} has no rows.")
-    table = pl.DataFrame(records, schema={column: pl.String for column in columns}, orient="row")
+    table = pl.DataFrame(records, schema=dict.fromkeys(columns, pl.String), orient="row")
     table = table.with_columns(line=pl.Series(lines, dtype=pl.UInt32))
     return table.with_columns(cast(table, name, column, dtype) for column, dtype in columns.items())
 

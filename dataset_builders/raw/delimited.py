@@ -38,6 +38,8 @@ def read_delimited(
         if first_line == 1 and header is not None:
             require_header(lines["text"][0].split(separator), header, name)
             lines = lines[1:]
+        short = lines["text"].str.len_bytes() <= LONGEST_LINE
+        require(short, lines, name, f"no end within {LONGEST_LINE:,} bytes; this is not a table of lines")
         parts.append(_typed(lines, name, separator, columns))
     table = pl.concat(parts)
     if table.is_empty():
@@ -64,7 +66,9 @@ def _lines(raw: RawFiles, name: str, encoding: str) -> Iterator[tuple[int, pa.La
         rest = data[end:]
         if len(rest) > LONGEST_LINE:
             line = number + data.count(b"\n")
-            raise ValueError(f"{name}, line {line}: no end within {LONGEST_LINE:,} bytes; this is not a table of lines.")
+            raise ValueError(
+                f"{name}, line {line}: no end within {LONGEST_LINE:,} bytes; this is not a table of lines."
+            )
         if end:
             texts = _split_lines(data[:end])
             yield number, texts
@@ -160,9 +164,7 @@ def cast(fields: pl.DataFrame, name: str, column: str, dtype: pl.DataType) -> pl
     wrong = (typed.is_null() | lax).arg_true()
     if len(wrong):
         row = wrong[0]
-        raise ValueError(
-            f"{name}, line {fields['line'][row]}: {column} is {text[row]!r}, expected a number ({dtype})."
-        )
+        raise ValueError(f"{name}, line {fields['line'][row]}: {column} is {text[row]!r}, expected a number ({dtype}).")
     return typed
 
 

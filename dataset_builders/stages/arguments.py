@@ -136,6 +136,10 @@ class EngineArguments:
         load_engine(self.engine).run(function, tasks, self.parallel, what)
 
 
+PUBLISHED_ROWS = RowArguments()  # what the corpus publishes
+THIS_PROCESS = EngineArguments()
+
+
 @dataclass(frozen=True)
 class PromptArguments:
     prompt_style: str = field(

@@ -18,6 +18,8 @@ import pyarrow as pa
 from dataset_builders import prompts as styles
 from dataset_builders.corpora import load_corpus
 from dataset_builders.stages.arguments import (
+    PUBLISHED_ROWS,
+    THIS_PROCESS,
     EngineArguments,
     FolderArguments,
     PromptArguments,
@@ -38,8 +40,8 @@ def build_prompts(
     where: FolderArguments,
     view_options: ViewArguments,
     options: PromptArguments,
-    rows: RowArguments = RowArguments(),
-    engine: EngineArguments = EngineArguments(),
+    rows: RowArguments = PUBLISHED_ROWS,
+    engine: EngineArguments = THIS_PROCESS,
 ) -> None:
     style = load_style(options.prompt_style)
     selected = rows.choose(load_corpus(where.corpus))
@@ -62,7 +64,9 @@ def _build(
     engine: EngineArguments,
 ) -> None:
     view = table_name(config)
-    chosen = {split: _rows_of_view(where.folder, view, split, selected) for split in store.table_splits(where.folder, view)}
+    chosen = {
+        split: _rows_of_view(where.folder, view, split, selected) for split in store.table_splits(where.folder, view)
+    }
     rows = {split: len(rows_of_view) for split, rows_of_view in chosen.items()}
     with store.writing(where.folder, config, schema.PROMPTS, rows, made_from) as writer:
         tasks = [
@@ -70,7 +74,7 @@ def _build(
                 writer=writer,
                 shard=shard,
                 rows=chosen[shard.split][shard.begin : shard.end],
-                folder=where.folder,
+                folder=where.folder.absolute(),  # a worker may stand in another one
                 view=view,
                 corpus=where.corpus,
                 style=made_from["prompt_style"],
@@ -134,9 +138,7 @@ def load_sources(folder: Path) -> Sources:
     )
 
 
-def _made_from(
-    where: FolderArguments, config: str, style: str, version: int, selected: dict[str, int | None]
-) -> dict:
+def _made_from(where: FolderArguments, config: str, style: str, version: int, selected: dict[str, int | None]) -> dict:
     inputs = ["users", "items", "interactions", table_name(config)]
     return {
         "corpus": where.corpus,

@@ -9,13 +9,21 @@ is how rows get from the order of the users into it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from dataset_builders.corpora import load_corpus
-from dataset_builders.stages.arguments import EngineArguments, FolderArguments, RowArguments, ViewArguments
+from dataset_builders.stages.arguments import (
+    PUBLISHED_ROWS,
+    THIS_PROCESS,
+    EngineArguments,
+    FolderArguments,
+    RowArguments,
+    ViewArguments,
+)
 from dataset_builders.tables import provenance, published, schema, store
 from dataset_builders.tables.keys import codes_of
 from dataset_builders.views import recency, reit, subr
@@ -38,8 +46,8 @@ def table_name(config: str) -> str:
 def build_views(
     where: FolderArguments,
     options: ViewArguments,
-    rows: RowArguments = RowArguments(),
-    engine: EngineArguments = EngineArguments(),
+    rows: RowArguments = PUBLISHED_ROWS,
+    engine: EngineArguments = THIS_PROCESS,
 ) -> None:
     selected = rows.choose(load_corpus(where.corpus))
     check_views(options)
@@ -97,7 +105,7 @@ def _build(
         store.scratch(where.folder, f"{name}-parts") as scratch,
     ):
         if view == "reit":
-            tasks = [_Mixed(writer, shard, where.folder, *mixed_from) for shard in writer.shards]
+            tasks = [_Mixed(writer, shard, where.folder.absolute(), *mixed_from) for shard in writer.shards]
             engine.run(_mix_shard, tasks, name)
         else:
             _lay_out(where.folder, order, writer, scratch)
@@ -149,10 +157,7 @@ def _lay_out_subr(
     size = max(1, min(SAMPLES_PER_BLOCK, -(-len(start) // (BLOCKS_PER_WORKER * engine.parallel))))
     nearest = np.searchsorted(first_of_user, np.arange(0, len(start), size), side="right") - 1
     bounds = [*np.unique(first_of_user[nearest]).tolist(), len(start)]
-    return [
-        _Block(scratch, begin, end, history_length, similarity)
-        for begin, end in zip(bounds[:-1], bounds[1:], strict=True)
-    ]
+    return [_Block(scratch, begin, end, history_length, similarity) for begin, end in pairwise(bounds)]
 
 
 def _vectors_of_interactions(folder: Path, similarity: str) -> tuple[np.ndarray, np.ndarray]:
@@ -187,7 +192,7 @@ def _answer_block(block: _Block) -> None:
     shard, row = np.array(column("shard")), column("row")
     by_shard = np.argsort(shard, kind="stable")
     bounds = np.flatnonzero(np.r_[True, np.diff(shard[by_shard]) != 0, True]) if len(shard) else []
-    for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for begin, end in pairwise(bounds):
         rows = by_shard[begin:end]
         np.save(block.scratch / f"{shard[rows[0]]}-{block.begin}.npy", np.column_stack([row[rows], positions[rows]]))
 
@@ -218,9 +223,7 @@ def _put_together(task: _Shard) -> None:
             positions[part[:, 0]] = part[:, 1:]
             path.unlink()
     schema.check_views(position, positions, task.history_length)
-    task.writer.write(
-        shards[task.number], [pa.table({"sample_id": sample_id, "positions": _as_lists(positions)})]
-    )
+    task.writer.write(shards[task.number], [pa.table({"sample_id": sample_id, "positions": _as_lists(positions)})])
 
 
 @dataclass(frozen=True)

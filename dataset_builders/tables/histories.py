@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+
 def positions_within_user(user_id: np.ndarray) -> np.ndarray:
     """(N,) number of earlier interactions of the same user, for user ids that stand together."""
     starts = np.flatnonzero(np.r_[True, user_id[1:] != user_id[:-1]])

@@ -211,7 +211,7 @@ def scratch(folder: Path, name: str) -> Iterator[Path]:
 
 
 def _temporary(target: Path) -> Path:
-    return target.parent / f".{target.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp"
+    return target.parent.absolute() / f".{target.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp"
 
 
 @contextmanager

@@ -17,7 +17,9 @@ from dataset_builders.tables.store import replacing_file
 from evaluation.paper_tables.read import read_table
 
 VIEWS = ("recency", "subr")
-HISTORY_FIELDS = 2  # the items and the ratings of the history, which the paper counts as fields beside those of user and item
+HISTORY_FIELDS = (
+    2  # the items and the ratings of the history, which the paper counts as fields beside those of user and item
+)
 
 WHY_THE_COUNTS = """\
 How the paper counts. A *sample* of MovieLens-1M is a rating with at least five earlier ones of its user, and one of BookCrossing is
@@ -38,7 +40,9 @@ def write_table(name: str, datasets: list[str], output: Path) -> None:
         if not store.table_splits(folder, "samples"):
             raise ValueError(f"{folder} is no folder of a built data set. Give one, or several, with --dataset.")
     if not folders:
-        raise ValueError(f"--table {name} needs --dataset with the folder of a built data set; there is none in rella/.")
+        raise ValueError(
+            f"--table {name} needs --dataset with the folder of a built data set; there is none in rella/."
+        )
     text = "\n".join(TABLES[name](folders)) + "\n"
     with replacing_file(output / f"{name}.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -49,7 +53,10 @@ def _data_statistics(folders: list[Path]) -> Iterator[str]:
     """Table 1: users, items, samples, fields and features of every corpus."""
     paper = read_table("data_statistics")
     yield from ("# The corpora in numbers", "", f"Paper: {paper.source}.", "")
-    yield from ("| corpus | | " + " | ".join(paper.values) + " | ratings |", "|---|---|" + "---:|" * (len(paper.values) + 1))
+    yield from (
+        "| corpus | | " + " | ".join(paper.values) + " | ratings |",
+        "|---|---|" + "---:|" * (len(paper.values) + 1),
+    )
     for folder in folders:
         corpus = load_corpus(store.provenance(folder, "samples")["corpus"])
         ours = count(folder, corpus)
@@ -68,7 +75,9 @@ def count(folder: Path, corpus: Corpus) -> dict[str, int]:
     """The columns of table 1, counted as the paper counts each corpus."""
     users, items = (pl.from_arrow(store.read(folder, name)) for name in ("users", "items"))
     interactions = store.read(folder, "interactions", columns=["item_id", "rating"])
-    counted = items["item_id"] if corpus.unrated_items_count else pl.Series(np.unique(interactions["item_id"].to_numpy()))
+    counted = (
+        items["item_id"] if corpus.unrated_items_count else pl.Series(np.unique(interactions["item_id"].to_numpy()))
+    )
     distinct = field_counts(users, items, counted)
     ratings = len(np.unique(interactions["rating"].to_numpy()))
     return {
@@ -104,7 +113,9 @@ def _heterogeneity(folders: list[Path]) -> Iterator[str]:
         for (view, length), name in built.items():
             printed = paper.where({"view": view, "history_length": length}) if corpus.id == "ml1m" else []
             beside = (
-                f"{printed[0]['distinct_genres']:.2f} | {ours[name] - printed[0]['distinct_genres']:+.2f}" if printed else "– | –"
+                f"{printed[0]['distinct_genres']:.2f} | {ours[name] - printed[0]['distinct_genres']:+.2f}"
+                if printed
+                else "– | –"
             )
             yield f"| {view} | {length} | {ours[name]:.2f} | {beside} |"
 

@@ -1,0 +1,233 @@
+"""MovieLens-25M's size: prepare, SUBR of every sample and the published prompts, over archives of four sizes.
+
+Raw archives of MovieLens-25M's shape are generated (benchmarks/generated_archive.py). Beside the stages, in the same run: the bare
+matrix products that SUBR cannot do without, and the per-row way (a loop over samples that gathers the history's vectors,
+multiplies and sorts) on a sample, extrapolated. Item vectors are random, of width 384: encoding is not measured.
+
+example: python benchmarks/scale.py --archives archives
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pyarrow as pa
+from harness import markdown, movielens_25m, processes
+
+from dataset_builders import cli
+from dataset_builders.embeddings.reduce import normalize
+from dataset_builders.engines import local
+from dataset_builders.stages.arguments import EngineArguments
+from dataset_builders.tables import provenance, schema, store
+from dataset_builders.tables.histories import positions_within_user
+from dataset_builders.views import subr
+
+WIDTH, HISTORY_LENGTH, MINIMUM_HISTORY = 384, 30, 5
+LOOPED = 3_000  # samples of the per-row way
+ALL = ("--train_rows", "all", "--validation_rows", "all", "--test_rows", "all")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    archives: str = field(
+        default="archives", metadata={"help": "Folder of the generated archives; what is missing there is made."}
+    )
+    users: list[int] = field(
+        default_factory=lambda: [6_502, 26_007, 65_016, movielens_25m.USERS], metadata={"help": "Sizes, in users."}
+    )
+
+
+@dataclass(frozen=True)
+class Measured:
+    samples: int
+    history: float  # earlier behaviors of a sample, mean
+    prepare: processes.Run
+    subr: processes.Run
+    prompts: processes.Run
+    products: float  # seconds
+    looped: float  # seconds, extrapolated to all samples
+
+
+def main() -> None:
+    (options,) = cli.parse(Arguments, description=__doc__)
+    measured = [_measure(_archive(Path(options.archives), users)) for users in sorted(options.users)]
+    _draw(measured, markdown.RESULTS / "scale.png")
+    largest = measured[-1]
+    seconds = largest.prepare.seconds + largest.subr.seconds
+    peak = max(run.peak_gb for run in (largest.prepare, largest.subr, largest.prompts))
+    markdown.write(
+        "scale",
+        "From one million to 25 million ratings",
+        "Stages as whole processes, on generated archives of MovieLens-25M's shape; "
+        f"K = {HISTORY_LENGTH}, vectors of width {WIDTH}, one run each. Prompts are the published ones (90,000, 10,000 and 70,000, or what "
+        "there is), with the card. Products: the matrix products "
+        f"of every target with its earlier behaviors, two threads. Per row: a loop over {LOOPED:,} random samples that gathers, "
+        "multiplies and sorts, extrapolated to all of them.",
+        [_row(m) for m in measured],
+        (
+            "samples",
+            "mean history",
+            "prepare",
+            "SUBR, all samples",
+            "prompts",
+            "SUBR, µs a sample",
+            "products",
+            "SUBR / products",
+            "per row",
+            "per row / SUBR",
+        ),
+        f"{largest.samples:,} samples: prepare and SUBR together {seconds / 60:.1f} min (aim: 15), "
+        f"prompts {largest.prompts.seconds:.0f} s more (aim: 60), at most {peak:.1f} GB (aim: 8). {_flatness(measured)}\n\n![Cost of a sample over the size of the corpus](scale.png)",
+    )
+
+
+def _archive(folder: Path, users: int) -> Path:
+    path = folder / f"ml-25m-{users}-users.zip"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with store.replacing_file(path.with_suffix(".part.zip")) as temporary:
+            movielens_25m.generate(temporary.with_suffix(".zip"), users)
+            temporary.with_suffix(".zip").replace(temporary)
+        path.with_suffix(".part.zip").replace(path)
+    return path
+
+
+def _measure(archive: Path) -> Measured:
+    with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
+        folder = Path(scratch) / "ml25m"
+        where = ("--corpus", "ml25m", "--output", folder)
+        prepare = processes.run("dataset_builders/prepare.py", *where, "--raw", archive)
+        _write_random_vectors(folder)
+        views = processes.run("dataset_builders/view.py", *where, "--view", "subr", *ALL)
+        prompts = processes.run("dataset_builders/prompt.py", *where, "--view", "subr")
+        for name in ("view_subr_k30", "subr_k30"):
+            shutil.rmtree(folder / name)
+        position, item_code, vectors = _bare(folder)
+        samples = np.flatnonzero(position >= MINIMUM_HISTORY)
+        print(f"{len(samples):,} samples: prepare {prepare}, SUBR {views}, prompts {prompts}", flush=True)
+        return Measured(
+            samples=len(samples),
+            history=float(position[samples].mean()),
+            prepare=prepare,
+            subr=views,
+            prompts=prompts,
+            products=_products(position, item_code, vectors),
+            looped=_loop(position, item_code, vectors, samples),
+        )
+
+
+def _write_random_vectors(folder: Path) -> None:
+    item_id = store.read(folder, "items", columns=["item_id"])["item_id"].to_numpy()
+    vectors, norms = normalize(np.random.default_rng(0).standard_normal((len(item_id), WIDTH)).astype(np.float32))
+    table = pa.table(
+        {"item_id": item_id, "vector": pa.FixedSizeListArray.from_arrays(vectors.ravel(), WIDTH), "norm": norms}
+    )
+    made_from = {
+        "corpus": "ml25m",
+        "inputs": provenance.input_fingerprints(folder, ["items"]),
+        "encoder": "random",
+        "encoder_revision": "unknown",
+        "dimension": WIDTH,
+    }
+    store.write(folder, "item_vectors", schema.item_vectors(WIDTH), {store.SINGLE_SPLIT: table}, made_from)
+
+
+def _bare(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(N,) position and row in the vectors of each interaction, and the vectors."""
+    interactions = store.read(folder, "interactions", columns=["user_id", "item_id"])
+    table = store.read(folder, "item_vectors").combine_chunks()
+    vectors = table["vector"].combine_chunks().flatten().to_numpy().reshape(len(table), WIDTH)
+    item_code = np.searchsorted(table["item_id"].to_numpy(), interactions["item_id"].to_numpy()).astype(np.int32)
+    return positions_within_user(interactions["user_id"].to_numpy()), item_code, vectors
+
+
+def _products(position: np.ndarray, item_code: np.ndarray, vectors: np.ndarray) -> float:
+    """Seconds for the products of every target with its earlier behaviors, in the blocks that SUBR takes."""
+    starts = np.flatnonzero(position == 0)
+    bounds = np.r_[starts, len(position)]
+    tasks = [range(first, min(first + 1_000, len(starts))) for first in range(0, len(starts), 1_000)]
+
+    def multiply(users: range) -> None:
+        for user in users:
+            mine = vectors[item_code[bounds[user] : bounds[user + 1]]]
+            for first in range(0, len(mine), subr.TARGETS_PER_BLOCK):
+                block = mine[first : first + subr.TARGETS_PER_BLOCK]
+                block @ mine[: first + len(block)].T
+
+    begin = time.perf_counter()
+    local.run(multiply, tasks, EngineArguments().parallel, "products")
+    return time.perf_counter() - begin
+
+
+def _loop(position: np.ndarray, item_code: np.ndarray, vectors: np.ndarray, samples: np.ndarray) -> float:
+    """Seconds that a loop over all samples would take, from `LOOPED` random ones."""
+    chosen = np.random.default_rng(0).choice(samples, min(LOOPED, len(samples)), replace=False)
+    begin = time.perf_counter()
+    for sample in chosen:
+        history = vectors[item_code[sample - position[sample] : sample]]
+        similarity = history @ vectors[item_code[sample]]
+        np.sort(np.argsort(-similarity, kind="stable")[:HISTORY_LENGTH])
+    return (time.perf_counter() - begin) * len(samples) / len(chosen)
+
+
+def _row(m: Measured) -> tuple:
+    def cell(run: processes.Run) -> str:
+        return f"{run.seconds:.0f} s, {run.peak_gb:.1f} GB"
+
+    return (
+        f"{m.samples:,}",
+        f"{m.history:.0f}",
+        cell(m.prepare),
+        cell(m.subr),
+        cell(m.prompts),
+        f"{m.subr.seconds / m.samples * 1e6:.1f}",
+        f"{m.products:.0f} s",
+        f"{m.subr.seconds / m.products:.1f}",
+        f"{m.looped / 60:.0f} min",
+        f"{m.looped / m.subr.seconds:.0f}",
+    )
+
+
+def _flatness(measured: list[Measured]) -> str:
+    first, last = (m.subr.seconds / m.samples for m in (measured[0], measured[-1]))
+    by_history = [m.subr.seconds / m.samples / m.history for m in (measured[0], measured[-1])]
+    return (
+        f"From the smallest to the largest corpus the cost of a sample in SUBR changes by a factor of {last / first:.2f}; per earlier "
+        f"behavior of a sample, which is what is compared, by {by_history[1] / by_history[0]:.2f}."
+    )
+
+
+def _draw(measured: list[Measured], path: Path) -> None:
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    samples = np.array([m.samples for m in measured])
+    for name, seconds in {
+        "SUBR, whole stage": [m.subr.seconds for m in measured],
+        "bare matrix products": [m.products for m in measured],
+        "prepare": [m.prepare.seconds for m in measured],
+        "a loop over samples (extrapolated)": [m.looped for m in measured],
+    }.items():
+        axes.plot(samples, np.array(seconds) / samples * 1e6, marker="o", label=name)
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="samples",
+        ylabel="µs a sample",
+        title="Cost of a sample over the size of the corpus",
+    )
+    axes.grid(alpha=0.3, which="both")
+    axes.legend()
+    path.parent.mkdir(exist_ok=True)
+    figure.savefig(path, dpi=130, metadata={"Software": None})
+
+
+if __name__ == "__main__":
+    cli.run(main)

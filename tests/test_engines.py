@@ -1,0 +1,96 @@
+"""Where tasks run must not show in what comes out: threads of this process, and Ray workers beside it."""
+
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from test_views import write_vectors
+
+from dataset_builders.corpora import load_corpus
+from dataset_builders.engines import engine_names, load_engine, local
+from dataset_builders.raw.archive import hash_file
+from dataset_builders.stages.arguments import EngineArguments, PromptArguments, RowArguments, ViewArguments
+from dataset_builders.stages.prompt import build_prompts
+from dataset_builders.stages.view import build_views
+from dataset_builders.tables import store
+
+
+@pytest.fixture(scope="module")
+def ray():
+    ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'rella[ray]'")
+    yield ray
+    ray.shutdown()
+
+
+def leave_a_mark(task: tuple[Path, int]) -> None:
+    folder, number = task
+    if number < 0:
+        raise ValueError(f"task {number} is bad input, do this instead")
+    (folder / str(number)).touch()
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_every_task_is_run_once(tmp_path, workers):
+    local.run(leave_a_mark, [(tmp_path, n) for n in range(20)], workers, "marks")
+    assert sorted(int(path.name) for path in tmp_path.iterdir()) == list(range(20))
+    local.run(leave_a_mark, [], workers, "nothing")
+
+
+def test_the_first_error_ends_it(tmp_path):
+    tasks = [(tmp_path, -1), *((tmp_path, n) for n in range(500))]
+
+    def slowly(task):
+        leave_a_mark(task)
+        time.sleep(0.01)
+
+    with pytest.raises(ValueError, match="task -1 is bad input"):
+        local.run(slowly, tasks, 2, "marks")
+    assert len(list(tmp_path.iterdir())) < 500
+
+
+def test_ctrl_c_ends_it(tmp_path):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        local.run(interrupt, range(500), 2, "marks")
+
+
+def test_options_that_make_no_sense():
+    assert engine_names() == ["local", "ray_data"]
+    with pytest.raises(ValueError, match=r"no engine 'spark'. Expected one of local, ray_data"):
+        EngineArguments(engine="spark").run(leave_a_mark, [], "marks")
+    with pytest.raises(ValueError, match="--workers is 0; at least 1"):
+        EngineArguments(workers=0).run(leave_a_mark, [], "marks")
+
+
+def test_two_ray_workers_write_the_same_bytes(ray, prepared, tmp_path, monkeypatch):
+    """Every view and prompt of the invented corpus, in shards of 14 rows and blocks of a few users."""
+    monkeypatch.setattr(store, "ROWS_PER_SHARD", 14)
+    write_vectors(prepared)
+    on_ray = replace(prepared, output=str(shutil.copytree(prepared.folder, tmp_path / "on-ray")))
+    views, rows = ViewArguments(history_length=[3]), RowArguments(train_rows="50", test_rows="7")
+    for where, engine in ((prepared, EngineArguments()), (on_ray, EngineArguments("ray_data", workers=2))):
+        build_views(where, views, rows, engine)
+        build_prompts(where, views, PromptArguments(), rows, engine)
+    names = store.table_names(prepared.folder)
+    assert (
+        {"view_subr_k3", "view_reit_k3", "recency_k3", "reit_k3"} < set(names) == set(store.table_names(on_ray.folder))
+    )
+    for name in names:
+        files = sorted(path.name for path in (prepared.folder / name).iterdir())
+        assert files == sorted(path.name for path in (on_ray.folder / name).iterdir())
+        for file in files:
+            assert (prepared.folder / name / file).read_bytes() == (on_ray.folder / name / file).read_bytes()
+    assert len(store.shard_paths(on_ray.folder, "reit_k3", "mixed")) == -(-100 // 14)
+    assert not list(on_ray.folder.glob(".*"))
+
+
+def test_errors_read_the_same_on_ray(ray, tmp_path):
+    """With functions of this project, which a worker can import."""
+    with pytest.raises(ValueError, match=r"^There is no corpus 'ml2m'\. There are: "):
+        load_engine("ray_data").run(load_corpus, ["ml1m", "ml2m"], 2, "corpora")
+    with pytest.raises(ValueError, match="FileNotFoundError: .*nowhere"):
+        load_engine("ray_data").run(hash_file, [tmp_path / "nowhere"], 2, "hashes")
