@@ -244,7 +244,9 @@ def field_by_separators(text: str, i: int) -> int | None:
     while i < len(text):
         if text[i : i + 2] == '\n"':
             return None
-        if text[i] == '"' and (text[i + 1 : i + 3] == ';"' or text[i + 1 : i + 6] == ";NULL" or at_record_end(text, i + 1)):
+        if text[i] == '"' and (
+            text[i + 1 : i + 3] == ';"' or text[i + 1 : i + 6] == ";NULL" or at_record_end(text, i + 1)
+        ):
             return i
         i += 1
     return None
@@ -276,9 +278,9 @@ def quoted_by_semicolons(reading: Reading, name: str, header: str) -> list[tuple
     undefined = {byte: chr(byte) for byte in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
     characters = {byte: undefined.get(byte) or bytes([byte]).decode("cp1252") for byte in range(256)}
     text = data.decode("latin-1").translate(characters)
-    if data and not data.isascii() and is_utf8(data):
-        if set(data.decode("utf-8").removeprefix("\ufeff")) <= set(characters.values()):
-            reading.fault(name, first_foreign_line(data))
+    as_utf8 = data.decode("utf-8").removeprefix("\ufeff") if is_utf8(data) and not data.isascii() else ""
+    if as_utf8 and set(as_utf8) <= set(characters.values()):
+        reading.fault(name, first_foreign_line(data))
     first, _, rest = text.partition("\n")
     expected = ";".join(f'"{column}"' for column in header.split())
     if data and first.rstrip("\r") != expected:
@@ -425,7 +427,9 @@ def swap_fields(rng, lines, i, corpus):
 
 def separators(rng, lines, i, corpus):
     fields = lines[i].split(SEPARATOR[corpus])
-    join = rng.choice([SEPARATOR[corpus] * 2, SEPARATOR[corpus][:1], b"\t", b"", b":::", b'"' + SEPARATOR[corpus] + b'"'])
+    join = rng.choice(
+        [SEPARATOR[corpus] * 2, SEPARATOR[corpus][:1], b"\t", b"", b":::", b'"' + SEPARATOR[corpus] + b'"']
+    )
     at = rng.randrange(1, len(fields) + 1)
     lines[i] = SEPARATOR[corpus].join(fields[:at]) + join + SEPARATOR[corpus].join(fields[at:])
 
@@ -489,9 +493,55 @@ def long_line(rng, lines, i, corpus):
     lines[i] = lines[i][:at] + unit * (size // len(unit)) + lines[i][at:]
 
 
-SPELLINGS = ["+5", " 5", "5 ", "1_000", "1e3", "1e0", "nan", "NaN", "inf", "-inf", "Infinity", "0x1", "٣", "５", "5.0", ".5"]
-SPELLINGS += ["5.", "-5", "-0", "0", "005", "2147483647", "2147483648", "4294967297", "9223372036854775808", "9" * 400, ""]
-SPELLINGS += ["1,5", "½", "3.5", "3.25", "3.50", "10.5", "\t4", "4\xa0", "--5", "+-5", "5L", "1 000", "NULL", "None", "true", "'5'"]
+SPELLINGS = [
+    "+5",
+    " 5",
+    "5 ",
+    "1_000",
+    "1e3",
+    "1e0",
+    "nan",
+    "NaN",
+    "inf",
+    "-inf",
+    "Infinity",
+    "0x1",
+    "٣",
+    "５",
+    "5.0",
+    ".5",
+]
+SPELLINGS += [
+    "5.",
+    "-5",
+    "-0",
+    "0",
+    "005",
+    "2147483647",
+    "2147483648",
+    "4294967297",
+    "9223372036854775808",
+    "9" * 400,
+    "",
+]
+SPELLINGS += [
+    "1,5",
+    "½",
+    "3.5",
+    "3.25",
+    "3.50",
+    "10.5",
+    "\t4",
+    "4\xa0",
+    "--5",
+    "+-5",
+    "5L",
+    "1 000",
+    "NULL",
+    "None",
+    "true",
+    "'5'",
+]
 
 
 def spell_numbers(rng, lines, i, corpus):
@@ -529,7 +579,7 @@ KINDS: dict[str, Callable[[random.Random, Files, str], None]] = {
     "file emptied": empty,
     "file missing": missing,
 }
-FEWER = {"long lines": 20, "file emptied": 30, "file missing": 10}  # seeds
+FEWER = {"long lines": 20, "NUL bytes": 30, "byte order mark": 30, "file emptied": 20, "file missing": 10}  # seeds
 
 
 def several(rng: random.Random, files: Files, corpus: str) -> None:
@@ -565,14 +615,27 @@ def read(corpus: str, path: Path):
         return facts.read(raw)
 
 
+def refusal(do: Callable, *arguments) -> str | None:
+    """What the ValueError says that `do` ends in, or None where it ends well."""
+    try:
+        do(*arguments)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 def rows_of(tables) -> dict[str, list[tuple]]:
     users = tables.users.drop("country", strict=False)
     return {"users": users.rows(), "items": tables.items.rows(), "interactions": tables.interactions.rows()}
 
 
-def require_a_named_fault(error: ValueError, expected: Reading, path: Path) -> None:
-    """The message names a line that breaks a rule, or the file where it is the whole file."""
-    said = str(error)
+def read_into(found: dict[str, list[tuple]], corpus: str, path: Path) -> None:
+    found |= rows_of(read(corpus, path))
+
+
+def require_a_named_fault(said: str, expected: Reading, path: Path) -> None:
+    """The message is a short one and names a line that breaks a rule, or the file where it is the whole file."""
+    assert len(said) < 500
     assert expected.faults, f"refused, and nothing is wrong: {said}"
     if named := re.match(r"([\w.-]+), line (\d+): ", said):
         assert (named[1], int(named[2])) in expected.faults, f"{said}\n{sorted(expected.faults, key=str)}"
@@ -585,10 +648,12 @@ def require_a_named_fault(error: ValueError, expected: Reading, path: Path) -> N
 def judge(corpus: str, path: Path, files: Files) -> bool:
     """Whether the files were read; AssertionError where they should (not) have been, or otherwise."""
     expected = ORACLE[corpus](files)
+    tables = None
     try:
         tables = read(corpus, path)
     except ValueError as error:
-        require_a_named_fault(error, expected, path)
+        require_a_named_fault(str(error), expected, path)
+    if tables is None:
         return False
     assert not expected.faults, f"read in spite of {sorted(expected.faults, key=str)}"
     assert rows_of(tables) == expected.tables
@@ -617,6 +682,28 @@ def test_damage_is_named_or_read_as_it_stands(corpus, kind, tmp_path):
     print(f"{read_all} of {FEWER.get(kind, SEEDS)} were still whole")
 
 
+NUMBERS = {
+    "ml1m": {"users.dat": [0, 2, 3], "movies.dat": [0], "ratings.dat": [0, 1, 2, 3]},
+    "ml25m": {"movies.csv": [0], "ratings.csv": [0, 1, 2, 3]},
+    "bookcrossing": {"BX-Users.csv": [0, 2], "BX-Book-Ratings.csv": [0, 2]},
+}  # file -> its fields that are numbers
+
+
+@pytest.mark.parametrize(("corpus", "name"), [(corpus, name) for corpus in CORPORA for name in NUMBERS[corpus]])
+def test_every_spelling_of_a_number_in_every_field_that_is_one(corpus, name, tmp_path):
+    """Python and the readers' casts disagree on many of these; a raw file holds plain digits."""
+    lines = original(corpus)[name].split(b"\n")
+    for field in NUMBERS[corpus][name]:
+        for spelled in SPELLINGS:
+            fields = lines[2].rstrip(b"\r").split(SEPARATOR[corpus])
+            quote = b'"' if fields[field].startswith(b'"') else b""
+            fields[field] = quote + spelled.encode(ENCODING[corpus], "ignore") + quote
+            changed = [*lines[:2], SEPARATOR[corpus].join(fields), *lines[3:]]
+            files = original(corpus) | {name: b"\n".join(changed)}
+            print(f"{spelled!r} in field {field}")
+            judge(corpus, write(tmp_path / "raw", files), files)
+
+
 @pytest.mark.parametrize("corpus", CORPORA)
 def test_damage_leaves_whole_tables_or_none(corpus, tmp_path):
     """The same through the command's stage, from folders and zip archives."""
@@ -625,19 +712,17 @@ def test_damage_leaves_whole_tables_or_none(corpus, tmp_path):
         files = damaged(corpus, kind, seed)
         path = write(tmp_path / f"raw-{seed}", files)
         where = FolderArguments(corpus=corpus, output=str(tmp_path / f"out-{seed}"))
-        try:
-            prepare(where, RawArguments(raw=str(zip_of(path, files) if seed % 2 else path)))
-        except ValueError as error:
-            print(f"damaged({corpus!r}, {kind!r}, {seed}): {error}")
-            assert ORACLE[corpus](files).faults or "No user has more than 5 ratings" in str(error)
+        said = refusal(prepare, where, RawArguments(raw=str(zip_of(path, files) if seed % 2 else path)))
+        print(f"damaged({corpus!r}, {kind!r}, {seed}): {said}")
+        expected = ORACLE[corpus](files)
+        if said is None:
+            assert not expected.faults
+            for name, rows in expected.tables.items():
+                assert store.count_rows(where.folder, name) == len(rows)
+        else:
+            assert expected.faults or "No user has more than 5 ratings" in said
             assert store.table_names(where.folder) == []
             assert not where.folder.exists() or not list(where.folder.iterdir()), "nothing half made is left"
-            continue
-        print(f"damaged({corpus!r}, {kind!r}, {seed}) is whole")
-        expected = ORACLE[corpus](files)
-        assert not expected.faults
-        for name, rows in expected.tables.items():
-            assert store.count_rows(where.folder, name) == len(rows)
 
 
 # Damage to the archive. Its checksums tell: what is read is the original, or the archive is refused by name.
@@ -693,15 +778,12 @@ def test_a_damaged_archive_is_named_or_gives_the_original(corpus, kind, packing,
     files = original(corpus)
     path = zip_of(tmp_path / "raw", files, packing=packing)
     whole, expected = path.read_bytes(), ORACLE[corpus](files).tables
-    for seed in range(SEEDS):
-        path.write_bytes(ZIP_KINDS[kind](random.Random(f"{corpus} {kind} {seed}"), whole))
-        try:
-            assert rows_of(read(corpus, path)) == expected
-        except ValueError as error:
-            assert str(path) in str(error), f"seed {seed}: names no archive: {error!r}"
-        except BaseException:
-            print(f"{kind!r}, seed {seed}")
-            raise
+    for seed in range(SEEDS // 2):  # for each packing
+        found = {}
+        path.write_bytes(ZIP_KINDS[kind](random.Random(f"{corpus} {kind} {packing} {seed}"), whole))
+        print(f"seed {seed}")
+        said = refusal(read_into, found, corpus, path)
+        assert found == expected if said is None else str(path) in said, said
 
 
 def with_member(path: Path, files: Files, member: zipfile.ZipInfo, data: bytes) -> Path:
@@ -745,7 +827,10 @@ CRAFTED = {
     "an unknown method": (lambda path, files: patched(zip_of(path, files), 8, 10, b"\x63\0"), "packed by method 99"),
     "bzip2": (lambda path, files: zip_of(path, files, packing=zipfile.ZIP_BZIP2), "packed by method 12"),
     "lzma": (lambda path, files: zip_of(path, files, packing=zipfile.ZIP_LZMA), "packed by method 14"),
-    "a version of the format to come": (lambda path, files: patched(zip_of(path, files), 4, 6, b"\xff"), "not a whole zip"),
+    "a version of the format to come": (
+        lambda path, files: patched(zip_of(path, files), 4, 6, b"\xff"),
+        "not a whole zip",
+    ),
     "a name that is no text": (
         lambda path, files: patched(patched(zip_of(path, files), 7, 9, b"\x08"), 30, 46, b"\xff"),
         "not a whole zip",
@@ -802,15 +887,19 @@ def lies_about_its_size(path: Path, files: Files) -> Path:
 
 @pytest.mark.parametrize("corpus", CORPORA)
 @pytest.mark.parametrize(
-    ("bomb", "said"),
+    ("bomb", "said", "mebibytes"),
     [
-        (claims_a_terabyte, "{name} claims 1,099,511,627,776 bytes, more than any real one"),
-        (packed_small, r"{name} claims to unpack from [\d,]+ to 6\d,\d\d\d,\d\d\d bytes, as no table of ratings does"),
-        (lies_about_its_size, "{name} cannot be unpacked"),
+        (claims_a_terabyte, "{name} claims 1,099,511,627,776 bytes, more than any real one", 4),
+        (
+            packed_small,
+            r"{name} claims to unpack from [\d,]+ to 6\d,\d{{3}},\d{{3}} bytes, as no table of ratings does",
+            4,
+        ),
+        (lies_about_its_size, "{name} cannot be unpacked", 40),  # two blocks
     ],
-    ids=lambda value: getattr(value, "__name__", ""),
+    ids=["claims a terabyte", "packed small", "lies about its size"],
 )
-def test_a_bomb_is_refused_before_it_is_inflated(corpus, bomb, said, tmp_path):
+def test_a_bomb_is_refused_before_it_is_inflated(corpus, bomb, said, mebibytes, tmp_path):
     files = original(corpus)
     path = bomb(tmp_path / "raw", files)
     read(corpus, FIXTURES / corpus)  # what is imported or cached once is not counted
@@ -818,7 +907,7 @@ def test_a_bomb_is_refused_before_it_is_inflated(corpus, bomb, said, tmp_path):
     try:
         with pytest.raises(ValueError, match=said.format(name=re.escape(max(files)))) as raised:
             read(corpus, path)
-        assert tracemalloc.get_traced_memory()[1] < 8 * 1024**2
+        assert tracemalloc.get_traced_memory()[1] < mebibytes * 1024**2
     finally:
         tracemalloc.stop()
     assert str(path) in str(raised.value)
@@ -843,15 +932,14 @@ for corpus, path in zip(sys.argv[2::2], sys.argv[3::2]):
 
 
 def test_what_is_too_small_to_be_refused_takes_no_memory_to_speak_of(tmp_path):
-    """60 MiB of line ends, of one line, of a quote that is never closed and of one row, each packed to a few kilobytes."""
+    """More than a block of line ends, and of quotes that are never closed, each out of a few kilobytes."""
     arguments = []
     for corpus in CORPORA:
         files = original(corpus)
         name = max(files)
         header = files[name][: files[name].index(b"\n") + 1]
-        row = files[name].splitlines(keepends=True)[-1].rstrip() + b"\r\n"
-        for n, unit in enumerate((b"\n", b"0", b'"', row)):
-            data = header + unit * (60 * 1024**2 // len(unit))
+        for n, byte in enumerate((b"\n", b'"')):
+            data = header + byte * (18 * 1024**2)
             arguments += [corpus, str(zip_of(tmp_path / f"{corpus}-{n}", files | {name: data}))]
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, str(Path(__file__).parent), *arguments],
@@ -866,4 +954,4 @@ def test_what_is_too_small_to_be_refused_takes_no_memory_to_speak_of(tmp_path):
     for corpus, line in zip(arguments[::2], lines, strict=True):
         measured = re.match(rf"{corpus} (\d+) MiB: [\w.-]+, line \d+: ", line)
         assert measured, line
-        assert int(measured[1]) < 2048, line
+        assert int(measured[1]) < 1536, line

@@ -54,7 +54,7 @@ def test_another_history_length_stands_beside(build, where):
 OTHER_INPUTS = {
     "seed": ({"seed": 1}, "its seed is 0, asked for is 1"),
     "dimension": ({"dimension": 3}, "its dimension is 4, asked for is 3"),
-    "similarity": ({"similarity": "l2"}, 'its similarity is "cosine", asked for is "l2"'),
+    "similarity": ({"similarity": "l2"}, "its similarity is 'cosine', asked for is 'l2'"),
 }
 
 

@@ -18,7 +18,7 @@ SHARED = Path(__file__).parents[1] / ".." / "shared" / "data"
 SMALL, OFFICIAL = SHARED / "ml-latest-small.zip", SHARED / "ml-25m.zip"
 CORPUS = load_corpus("ml25m")
 HISTORY = 5
-USERS = [1, 53, 318, 414, 610]  # the first, the last, the one with most ratings, one with fewest, one in between
+USERS = [1, 53, 318, 414, 610]  # 53 has rated as few movies as anybody, 20, and 414 the most, 2,698
 
 pytestmark = pytest.mark.real_data
 needs_small = pytest.mark.skipif(not SMALL.exists(), reason="no ml-latest-small.zip in ../shared/data")

@@ -23,7 +23,7 @@ from dataset_builders.corpora import Corpus
 from dataset_builders.tables import store
 
 TABLES = {  # in the order of the card; any other table is a view or holds the prompts of one
-    "interactions": "One row a rating, sorted by user and then time; `label` is what a language model is asked for.",
+    "interactions": "One row a rating, sorted by user and then by what comes first; `label` is what a language model is asked for.",
     "samples": "One row a prediction: `sample_id` is the row of its target in `interactions`, `position` the number of earlier "
     "behaviors of that user, which are the `position` rows right before it.",
     "users": "The users and what is known of them.",

@@ -42,6 +42,7 @@ class Words:
     description: Callable[[pl.DataFrame], pl.Series]  # items -> one sentence per field, for the item vectors
     item: str  # "movie"
     consumed: str  # "watched"
+    in_time_order: bool = True  # whether a history may be said to begin with the oldest behavior
 
 
 @dataclass(frozen=True)

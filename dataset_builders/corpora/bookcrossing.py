@@ -95,6 +95,7 @@ def _read_users(raw: RawFiles) -> pl.DataFrame:
     name = "BX-Users.csv"
     users = read_quoted(raw, name, {"User-ID": "user_id", "Location": "location", "Age": "age"})
     users = users.with_columns(cast(users, name, "user_id", pl.Int32))
+    require(users["user_id"] > 0, users, name, "user_id is {user_id}, expected a number from 1")
     require(users["user_id"].is_first_distinct(), users, name, "user {user_id} stands there already")
     is_age = users["age"].str.contains("^[0-9]+$").fill_null(True)
     require(is_age, users, name, "age is {age!r}, expected a whole number or NULL")
@@ -204,7 +205,15 @@ def _as_text(column: pl.Series) -> pl.Series:
     return pl.Series(column.name, texts, dtype=pl.String).str.replace_all(r"\s+", " ").str.strip_chars()
 
 
-WORDS = Words(profile=profile, subject=subject, title=title, description=description, item="book", consumed="read")
+WORDS = Words(
+    profile=profile,
+    subject=subject,
+    title=title,
+    description=description,
+    item="book",
+    consumed="read",
+    in_time_order=False,
+)
 
 CORPUS = Corpus(
     id="bookcrossing",

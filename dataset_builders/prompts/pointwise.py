@@ -41,10 +41,11 @@ def fragments(
     users = pl.DataFrame({"profile": words.profile(users), "subject": words.subject(users)})
     title = pl.DataFrame({"title": words.title(items)})
     subjects = users["subject"].unique().sort()
+    order = ", the oldest first," if words.in_time_order else ""
     headers = users.select(
         pl.when(pl.col("profile") == "").then(pl.lit("")).otherwise(pl.col("profile") + "\n")
         + capitalized(pl.col("subject"))
-        + f" has {words.consumed} these {words.item}s, the oldest first, and rated each one:\n"
+        + f" has {words.consumed} these {words.item}s{order} and rated each one:\n"
     ).to_series()
     numbers = pl.Series([f"{k}. " for k in range(history_length)], dtype=pl.String)
     stars = pl.DataFrame({"stars": [in_stars(rating) for rating in ratings]})

@@ -49,7 +49,9 @@ def read_delimited(
 
 def require_header(found: list[str], expected: list[str], name: str) -> None:
     if found != expected:
-        raise ValueError(f"{name}, line 1: the header is {found}, expected {expected}. Use the file as published.")
+        raise ValueError(
+            f"{name}, line 1: the header is {str(found)[:120]}, expected {expected}. Use the file as published."
+        )
 
 
 def decode(raw: RawFiles, name: str, encoding: str) -> str:
@@ -135,7 +137,7 @@ def _typed(lines: pl.DataFrame, name: str, separator: str, columns: dict[str, pl
     _require_field_count(lines, name, separator, list(columns))
     if pl.String in columns.values():  # a number with a CR in it is none
         lone = lines["text"].str.contains("\r", literal=True)
-        require(~lone, lines, name, "a CR without LF, expected lines that end with LF or CRLF. Got: {text!r:.80}")
+        require(~lone, lines, name, "a CR without LF, expected lines that end with LF or CRLF. Got: {text!r}")
     fields = lines.select(
         "line",
         pl.col("text").str.split_exact(separator, len(columns) - 1).struct.rename_fields(list(columns)).alias("fields"),
@@ -164,7 +166,9 @@ def cast(fields: pl.DataFrame, name: str, column: str, dtype: pl.DataType) -> pl
     wrong = (typed.is_null() | lax).arg_true()
     if len(wrong):
         row = wrong[0]
-        raise ValueError(f"{name}, line {fields['line'][row]}: {column} is {text[row]!r}, expected a number ({dtype}).")
+        raise ValueError(
+            f"{name}, line {fields['line'][row]}: {column} is {_short(text[row])!r}, expected a number ({dtype})."
+        )
     return typed
 
 
@@ -172,8 +176,12 @@ def require(ok: pl.Series, table: pl.DataFrame, name: str, problem: str) -> None
     """ValueError naming the first line of `table` for which `ok` is false; {column} in `problem` is filled from it."""
     wrong = (~ok).arg_true()
     if len(wrong):
-        row = table.row(wrong[0], named=True)
+        row = {column: _short(value) for column, value in table.row(wrong[0], named=True).items()}
         raise ValueError(f"{name}, line {row['line']}: {problem.format(**row)} ({len(wrong)} such lines in all).")
+
+
+def _short(value: object) -> object:
+    return value[:80] if isinstance(value, str) else value
 
 
 def require_distinct_pairs(table: pl.DataFrame, first: str, second: str, name: str, problem: str) -> None:

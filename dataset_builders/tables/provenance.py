@@ -7,7 +7,6 @@ two halves of a data set made from different inputs look exactly like a whole on
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,7 +24,7 @@ def stands(folder: Path, name: str, made_from: Mapping, overwrite: bool) -> bool
     if overwrite:
         return False
     raise ValueError(
-        f"{folder / name} exists and was made from other inputs: {_difference(existing, made_from)}. "
+        f"{folder / name} exists and was made from other inputs: {difference(existing, made_from)}. "
         f"Pass --overwrite true to replace it, or another --output."
     )
 
@@ -66,8 +65,13 @@ def require_current(folder: Path, name: str) -> None:
         )
 
 
-def _difference(existing: Mapping, wanted: Mapping) -> str:
-    for key, value in wanted.items():
-        if existing.get(key) != value:
-            return f"its {key} is {json.dumps(existing.get(key))}, asked for is {json.dumps(value)}"
+def difference(existing: Mapping, wanted: Mapping) -> str:
+    """The first thing in which two records differ, in words; inside a group of values, the value itself."""
+    for key, asked in wanted.items():
+        got = existing.get(key)
+        if got != asked:
+            while isinstance(got, Mapping) and isinstance(asked, Mapping):
+                inner = next(k for k in {**asked, **got} if got.get(k) != asked.get(k))
+                key, got, asked = f"{key}.{inner}", got.get(inner), asked.get(inner)
+            return f"its {key} is {got!r}, asked for is {asked!r}"
     return "it records more than is asked for now"

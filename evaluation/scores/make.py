@@ -36,7 +36,7 @@ def make_scores(options) -> None:
             print(f"{output}: unchanged inputs, kept.", flush=True)
             return
         raise ValueError(
-            f"{output} holds scores made from something else ({_difference(existing, record)}). Pass --overwrite true, or another --output."
+            f"{output} holds scores made from something else ({provenance.difference(existing, record)}). Pass --overwrite true, or another --output."
         )
     rows = shots.seeded_rows(folder, options.config_name, options.split, options.limit, options.seed)
     tokenizer = load_tokenizer(options.base, options.base_revision)
@@ -71,11 +71,6 @@ def _record(options, folder: Path, base: dict, adapter: dict | None) -> dict:
         "dataset_folder": str(folder),
         "fingerprint": store.fingerprint(pinned),
     }
-
-
-def _difference(existing: dict, wanted: dict) -> str:
-    key = next((key for key in wanted if existing.get(key) != wanted[key]), "fingerprint")
-    return f"its {key} is {existing.get(key)!r}, asked for is {wanted.get(key)!r}"
 
 
 def _default_output(record: dict) -> Path:

@@ -82,10 +82,9 @@ def _stands(output: Path, made_from: dict, overwrite: bool) -> bool:
     if existing == made_from:
         return True
     if not overwrite:
-        key = next(key for key in {**made_from, **existing} if existing.get(key) != made_from.get(key))
         raise ValueError(
-            f"{output} holds a base model made from other inputs: its {key} is {existing.get(key)!r}, asked for is "
-            f"{made_from.get(key)!r}. Pass --overwrite true to replace it, or another --output."
+            f"{output} holds a base model made from other inputs: {provenance.difference(existing, made_from)}. "
+            f"Pass --overwrite true to replace it, or another --output."
         )
     return False
 
