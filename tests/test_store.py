@@ -258,3 +258,12 @@ def test_a_full_disk_keeps_the_old_file(tmp_path):
     with pytest.raises(ValueError, match=r"is full. README\.md was not written"), store.replacing_file(target):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert target.read_text() == "old"
+
+
+def test_scratch_of_a_killed_run_is_cleared_with_its_table(tmp_path):
+    (tmp_path / ".samples.0-0123abcd.tmp").mkdir()
+    with store.scratch(tmp_path, "samples") as folder:
+        assert folder.name.startswith(".samples.")
+        write(tmp_path, train=rows(0, 1))
+        assert folder.is_dir()
+    assert [path.name for path in tmp_path.iterdir()] == ["samples"]

@@ -102,7 +102,7 @@ def _build(
         rows = {"mixed": 2 * rows["train"], "validation": rows["validation"], "test": rows["test"]}
     with (
         store.writing(where.folder, name, schema.VIEWS, rows, made_from) as writer,
-        store.scratch(where.folder, f"{name}-parts") as scratch,
+        store.scratch(where.folder, name) as scratch,
     ):
         if view == "reit":
             tasks = [_Mixed(writer, shard, where.folder.absolute(), *mixed_from) for shard in writer.shards]
