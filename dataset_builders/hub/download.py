@@ -1,0 +1,70 @@
+"""From a Hub id to a folder on this machine whose every byte is the one that the Hub holds.
+
+The client of the Hub checks sizes. A file that was damaged on its way can have the right size, so each file is hashed once after it
+came: large files are named by their SHA-256 in the cache, small ones by their git hash. What differs is fetched again, once.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from pathlib import Path
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, LocalEntryNotFoundError
+
+from dataset_builders.hub.retry import retrying
+from dataset_builders.raw.archive import hash_file
+
+VERIFIED = ".verified"  # in the repository's folder of the cache: the names of the blobs that were hashed
+
+
+def snapshot(repo_id: str, repo_type: str, patterns: list[str], revision: str | None = None) -> Path:
+    """The folder of the files that match `patterns`, from the cache where they are there (HF_HUB_OFFLINE=1: only from there).
+
+    ValueError when there is no such repository or revision, when the network or the disk does not do, or when a file stays damaged.
+    """
+    arguments = {"repo_type": repo_type, "revision": revision, "allow_patterns": patterns}
+    try:
+        folder = Path(retrying(repo_id, lambda: snapshot_download(repo_id, **arguments)))
+        damaged = _damaged(folder)
+        if damaged:
+            for blob in damaged:
+                blob.unlink()
+            folder = Path(retrying(repo_id, lambda: snapshot_download(repo_id, **arguments)))
+            damaged = _damaged(folder)
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, HTTPError, OSError) as error:
+        if getattr(error, "errno", None) == errno.ENOSPC:
+            raise ValueError(
+                f"The disk is full, so {repo_id} could not be downloaded. Free space, or set HF_HOME to another disk, and run again."
+            ) from error
+        raise ValueError(str(error).strip().splitlines()[0]) from error
+    if damaged:
+        raise ValueError(
+            f"{damaged[0].name[:12]} of {repo_id} came damaged twice: its hash is not the one that the Hub states. "
+            "The network, a proxy or a mirror changes files; try another one."
+        )
+    return folder
+
+
+def _damaged(folder: Path) -> list[Path]:
+    """The blobs of a snapshot whose content is not what their name says; those found whole are remembered."""
+    record = folder.parents[1] / VERIFIED
+    known = set(record.read_text(encoding="utf-8").split()) if record.is_file() else set()
+    blobs = {path.resolve() for path in folder.rglob("*") if path.is_file() and path.is_symlink()}
+    fresh = sorted(blob for blob in blobs if blob.name not in known)
+    damaged = [blob for blob in fresh if not _is_whole(blob)]
+    whole = [blob.name for blob in fresh if blob not in damaged]
+    if whole:
+        with record.open("a", encoding="utf-8") as lines:
+            lines.write("".join(f"{name}\n" for name in whole))
+    return damaged
+
+
+def _is_whole(blob: Path) -> bool:
+    if len(blob.name) == 64:
+        return hash_file(blob) == blob.name
+    if len(blob.name) == 40:
+        data = blob.read_bytes()
+        return hashlib.sha1(f"blob {len(data)}\0".encode() + data).hexdigest() == blob.name
+    return True  # a mirror that names its files by something else

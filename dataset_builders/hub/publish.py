@@ -1,0 +1,168 @@
+"""Publish a repository in one commit: a reader sees the release before it or the release after it, never half of one.
+
+Large files are uploaded first, one after the other; until the commit nobody sees them, and a run that broke off does not send them
+again. The commit names the one it was planned against, so of two pushes at a time one is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+from huggingface_hub.errors import HfHubHTTPError
+from tqdm import tqdm
+
+from dataset_builders.hub.access import connect, explained
+from dataset_builders.hub.plan import Plan, make_plan
+from dataset_builders.hub.retry import retrying, status_of
+
+
+@dataclass(frozen=True)
+class Repository:
+    """What is to stand on the Hub."""
+
+    id: str
+    type: str  # dataset, model or space
+    files: Mapping[str, Path]  # path in the repository -> local file
+    is_ours: Callable[[str], bool]  # whether a file there that is not in `files` may be deleted
+    private: bool = False
+    space_sdk: str | None = None
+
+    @property
+    def namespace(self) -> str:
+        return self.id.split("/")[0]
+
+
+def publish(repository: Repository, message: str, tag: str | None = None, dry_run: bool = False) -> str | None:
+    """The address of the commit, None where nothing had to change or nothing was to be changed.
+
+    ValueError when a token or permission is missing, when the repository is public and must not be, when somebody else changed it
+    in the meantime, or when `tag` stands at another commit.
+    """
+    if "/" not in repository.id:
+        raise ValueError(f"{repository.id!r} is no Hub id. Give namespace/name, such as rella/ml1m.")
+    api = connect(repository.namespace)
+    with explained(repository.id, "be read"):
+        plan = make_plan(api, repository.id, repository.type, repository.files, repository.is_ours)
+    _check_privacy(repository, plan)
+    _say(repository, plan)
+    if dry_run:
+        print("dry run: nothing was sent.", flush=True)
+        return None
+    address = None
+    if not plan.is_empty:
+        address = _commit(api, repository, plan, message)
+    if tag is not None:
+        _tag(api, repository, tag)
+    print(address or f"{repository.id}: nothing to change.", flush=True)
+    return address
+
+
+def _check_privacy(repository: Repository, plan: Plan) -> None:
+    if repository.private and plan.private is False:
+        raise ValueError(
+            f"{repository.id} is public, and this push must be private. Make it private on the Hub first, push to another "
+            "--namespace, or state the permission that you hold (--permission)."
+        )
+
+
+def _say(repository: Repository, plan: Plan) -> None:
+    if plan.head is None:
+        state = f"a new {'private' if repository.private else 'public'} repository"
+    else:
+        state = f"{'private' if plan.private else 'public'}, at {plan.head[:12]}"
+    print(
+        f"{repository.type} {repository.id} ({state}): {len(plan.added)} files to add, {len(plan.changed)} to change, "
+        f"{len(plan.deleted)} to delete, {plan.unchanged} unchanged; {plan.bytes / 1e6:,.1f} MB to compare or send.",
+        *plan.lines(),
+        sep="\n",
+        flush=True,
+    )
+
+
+def _commit(api: HfApi, repository: Repository, plan: Plan, message: str) -> str:
+    head = plan.head
+    if head is None:
+        with explained(repository.id, "be created"):
+            head = _create(api, repository)
+    additions = [CommitOperationAdd(path, str(local)) for path, local in sorted(plan.uploads.items())]
+    with explained(repository.id, "be uploaded"):
+        _upload(api, repository, additions)
+    operations = [*additions, *(CommitOperationDelete(path) for path in plan.deleted)]
+    with explained(repository.id, "be committed"):
+        try:
+            made = retrying(
+                repository.id,
+                lambda: api.create_commit(
+                    repository.id,
+                    operations,
+                    commit_message=message,
+                    repo_type=repository.type,
+                    parent_commit=head,
+                ),
+            )
+        except HfHubHTTPError as error:
+            if status_of(error) not in (409, 412):
+                raise
+            return _settle_conflict(api, repository, error)
+    return str(made.commit_url)
+
+
+def _create(api: HfApi, repository: Repository) -> str:
+    retrying(
+        repository.id,
+        lambda: api.create_repo(
+            repository.id,
+            repo_type=repository.type,
+            private=repository.private,
+            space_sdk=repository.space_sdk,
+            exist_ok=True,
+        ),
+    )
+    return retrying(repository.id, lambda: api.repo_info(repository.id, repo_type=repository.type)).sha
+
+
+def _upload(api: HfApi, repository: Repository, additions: list[CommitOperationAdd]) -> None:
+    """Send what is large, file by file: each one that arrived is there for good, whatever happens to the next."""
+    total = sum(addition.upload_info.size for addition in additions)
+    with tqdm(total=total, unit="B", unit_scale=True, desc=repository.id) as bar:
+        for addition in additions:
+            retrying(
+                addition.path_in_repo,
+                lambda addition=addition: api.preupload_lfs_files(
+                    repository.id, [addition], repo_type=repository.type, free_memory=False
+                ),
+            )
+            bar.update(addition.upload_info.size)
+
+
+def _settle_conflict(api: HfApi, repository: Repository, error: HfHubHTTPError) -> str:
+    """A commit whose answer was lost is refused when it is sent again: if the Hub holds what was to be sent, all is well."""
+    now = make_plan(api, repository.id, repository.type, repository.files, repository.is_ours)
+    if now.is_empty:
+        return f"{api.endpoint}/{'' if repository.type == 'model' else repository.type + 's/'}{repository.id}/commit/{now.head}"
+    raise ValueError(
+        f"Somebody else changed {repository.id} while this push was under way (it is at {str(now.head)[:12]} now). Nothing of this "
+        "push can be seen. Look at what is there, and push again."
+    ) from error
+
+
+def _tag(api: HfApi, repository: Repository, tag: str) -> None:
+    with explained(f"{repository.id}, tag {tag},", "be set"):
+        info = retrying(repository.id, lambda: api.repo_info(repository.id, repo_type=repository.type))
+        refs = retrying(repository.id, lambda: api.list_repo_refs(repository.id, repo_type=repository.type))
+        standing = {ref.name: ref.target_commit for ref in refs.tags}
+        if standing.get(tag) == info.sha:
+            return
+        if tag in standing:
+            raise ValueError(
+                f"{repository.id} has the tag {tag} at {standing[tag][:12]}, and a version that is published stays what it is. "
+                "The files are pushed; give them another --revision_tag."
+            )
+        retrying(
+            repository.id,
+            lambda: api.create_tag(repository.id, tag=tag, revision=info.sha, repo_type=repository.type),
+        )
+    print(f"{repository.id}: tag {tag}.", flush=True)
