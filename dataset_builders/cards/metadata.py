@@ -89,7 +89,13 @@ def card_metadata(folder: Path, corpus: Corpus, found: list[Config], samples: in
     values = {
         "license": corpus.licence,
         **(
-            {"license_name": f"{corpus.id}-terms", "license_details": corpus.terms} if corpus.licence == "other" else {}
+            {
+                "license_name": f"{corpus.id}-terms",
+                **({"license_link": corpus.terms_url} if corpus.terms_url else {}),
+                "license_details": corpus.terms,
+            }
+            if corpus.licence == "other"
+            else {}
         ),
         "pretty_name": pretty_name(corpus),
         "language": ["en"],

@@ -18,8 +18,13 @@ from dataset_builders.tables import store
 TEMPLATE = "dataset.md.jinja"
 
 
-def render(folder: Path, corpus: Corpus, names: list[str]) -> str:
-    """The README.md of `folder`, showing the tables `names`: the same text for the same tables."""
+def render(
+    folder: Path, corpus: Corpus, names: list[str], repository: str | None = None, permission: str | None = None
+) -> str:
+    """The README.md of `folder`, showing the tables `names`: the same text for the same tables.
+
+    repository: its Hub id where that is not the usual one; permission: that of the publisher to redistribute, in the user's words.
+    """
     configs = metadata.configs(folder, names)
     counts = statistics.corpus_statistics(folder)
     samples = sum(split.samples for split in counts.splits)
@@ -41,7 +46,8 @@ def render(folder: Path, corpus: Corpus, names: list[str]) -> str:
         corpus=corpus,
         samples=samples,
         counts=counts,
-        repository=store.default_folder(corpus.id).as_posix(),
+        repository=repository or store.default_folder(corpus.id).as_posix(),
+        permission=permission,
         made_from=store.provenance(folder, "interactions"),
         protocol=load_protocol(corpus.protocol),
         published=_published(prompts, {split.name: split.samples for split in counts.splits}),

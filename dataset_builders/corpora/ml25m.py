@@ -68,6 +68,7 @@ CORPUS: Corpus = replace(
     id="ml25m",
     name="MovieLens-25M",
     summary="25,000,095 ratings of 59,047 movies by 162,541 MovieLens users, from 1995 to 2019.",
+    terms_url="https://files.grouplens.org/datasets/movielens/ml-25m-README.html",
     archive=Archive(
         url="https://files.grouplens.org/datasets/movielens/ml-25m.zip",
         md5="6b51fb2759a8657d3bfcbfc42b592ada",

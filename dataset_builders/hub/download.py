@@ -1,6 +1,6 @@
 """From a Hub id to a folder on this machine whose every byte is the one that the Hub holds.
 
-The client of the Hub checks sizes. A file that was damaged on its way can have the right size, so each file is hashed once after it
+The client of the Hub asks again where a connection breaks, and checks sizes. A file that was damaged on its way can have the right size, so each file is hashed once after it
 came: large files are named by their SHA-256 in the cache, small ones by their git hash. What differs is fetched again, once.
 """
 
@@ -13,7 +13,6 @@ from pathlib import Path
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, LocalEntryNotFoundError
 
-from dataset_builders.hub.retry import retrying
 from dataset_builders.raw.archive import hash_file
 
 VERIFIED = ".verified"  # in the repository's folder of the cache: the names of the blobs that were hashed
@@ -26,12 +25,12 @@ def snapshot(repo_id: str, repo_type: str, patterns: list[str], revision: str | 
     """
     arguments = {"repo_type": repo_type, "revision": revision, "allow_patterns": patterns}
     try:
-        folder = Path(retrying(repo_id, lambda: snapshot_download(repo_id, **arguments)))
+        folder = Path(snapshot_download(repo_id, **arguments))
         damaged = _damaged(folder)
         if damaged:
             for blob in damaged:
                 blob.unlink()
-            folder = Path(retrying(repo_id, lambda: snapshot_download(repo_id, **arguments)))
+            folder = Path(snapshot_download(repo_id, **arguments))
             damaged = _damaged(folder)
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, HTTPError, OSError) as error:
         if getattr(error, "errno", None) == errno.ENOSPC:

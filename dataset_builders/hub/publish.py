@@ -43,7 +43,7 @@ def publish(repository: Repository, message: str, tag: str | None = None, dry_ru
     """
     if "/" not in repository.id:
         raise ValueError(f"{repository.id!r} is no Hub id. Give namespace/name, such as rella/ml1m.")
-    api = connect(repository.namespace)
+    api = HfApi(library_name="rella") if dry_run else connect(repository.namespace)
     with explained(repository.id, "be read"):
         plan = make_plan(api, repository.id, repository.type, repository.files, repository.is_ours)
     _check_privacy(repository, plan)

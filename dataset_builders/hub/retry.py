@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from huggingface_hub.errors import HfHubHTTPError, HTTPError
+from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
 
 ATTEMPTS = 5
 PASSING = (408, 429, 500, 502, 503, 504)  # what a server says when it may well say something else a little later
@@ -38,7 +38,7 @@ def status_of(error: BaseException) -> int | None:
 
 def _is_passing(error: BaseException) -> bool:
     status = status_of(error)
-    return status in PASSING if status is not None else not isinstance(error, HfHubHTTPError)
+    return status in PASSING if status is not None else not isinstance(error, (HfHubHTTPError, OfflineModeIsEnabled))
 
 
 def _asked_pause(error: BaseException) -> float | None:

@@ -13,6 +13,19 @@ from dataset_builders.tables import provenance, store
 
 
 def write_card(where: FolderArguments) -> None:
+    names = current_tables(where)
+    text = render(where.folder, load_corpus(where.corpus), names)
+    path = where.folder / "README.md"
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        print(f"{path}: unchanged, kept.", flush=True)
+        return
+    with store.replacing_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+    print(f"{path}: {len(names)} configs.", flush=True)
+
+
+def current_tables(where: FolderArguments) -> list[str]:
+    """The tables of the folder that fit together; the others are named. ValueError when the prepared tables do not."""
     corpus = load_corpus(where.corpus)
     _check_whole(where.folder, corpus.id)
     outdated = provenance.outdated(where.folder)
@@ -23,15 +36,7 @@ def write_card(where: FolderArguments) -> None:
             file=sys.stderr,
             flush=True,
         )
-    names = [name for name in store.table_names(where.folder) if name not in outdated]
-    text = render(where.folder, corpus, names)
-    path = where.folder / "README.md"
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
-        print(f"{path}: unchanged, kept.", flush=True)
-        return
-    with store.replacing_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-    print(f"{path}: {len(names)} configs.", flush=True)
+    return [name for name in store.table_names(where.folder) if name not in outdated]
 
 
 def _check_whole(folder: Path, corpus_id: str) -> None:

@@ -25,17 +25,13 @@ def resolve(dataset: str, tables: list[str], revision: str | None = None) -> Pat
 
 
 def _download(dataset: str, tables: list[str], revision: str | None) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from dataset_builders.hub.download import snapshot
 
     try:
-        found = snapshot_download(
-            dataset, repo_type="dataset", revision=revision, allow_patterns=["README.md", *(f"{t}/*" for t in tables)]
-        )
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        return snapshot(dataset, "dataset", ["README.md", *(f"{table}/*" for table in tables)], revision)
+    except ValueError as error:
         corpus = dataset.rstrip("/").rsplit("/", 1)[-1]
         raise ValueError(
-            f"The data set {dataset!r} is neither a folder here nor to be had from the Hub ({str(error).splitlines()[0]}). "
+            f"The data set {dataset!r} is neither a folder here nor to be had from the Hub ({error}). "
             f"Build it: python dataset_builders/release.py --corpus {corpus}"
         ) from error
-    return Path(found)

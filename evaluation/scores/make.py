@@ -36,7 +36,8 @@ def make_scores(options) -> None:
             print(f"{output}: unchanged inputs, kept.", flush=True)
             return
         raise ValueError(
-            f"{output} holds scores made from something else ({provenance.difference(existing, record)}). Pass --overwrite true, or another --output."
+            f"{output} holds scores made from something else ({provenance.difference(existing, record)}). "
+            "Pass --overwrite true, or another --output."
         )
     rows = shots.seeded_rows(folder, options.config_name, options.split, options.limit, options.seed)
     tokenizer = load_tokenizer(options.base, options.base_revision)

@@ -1,0 +1,24 @@
+"""Push the built data set of a corpus to the Hub: tables and card in one commit, with a tag for the version.
+
+Files that the Hub has already are not sent again, configs that were deleted here vanish there, and a push that broke off goes on where
+it stopped. Where the terms of a corpus forbid redistribution (MovieLens), the repository is private unless you state that you
+hold the publisher's permission. The token comes from `hf auth login` or HF_TOKEN.
+
+examples:
+  python dataset_builders/push.py --corpus ml1m --namespace me --dry_run true
+  python dataset_builders/push.py --corpus bookcrossing --namespace me --revision_tag v1.0 --collection ReLLa
+"""
+
+from dataset_builders import cli
+from dataset_builders.stages.arguments import FolderArguments
+
+
+def main() -> None:
+    from dataset_builders.stages.push import PushArguments, push
+
+    where, options = cli.parse(FolderArguments, PushArguments, description=__doc__)
+    push(where, options)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,46 @@
+"""The options of scoring one system: everything that its scores are made from, and where they go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class ScoreArguments:
+    base: str = field(metadata={"help": "Base model: Hub id or folder."})
+    dataset: str = field(metadata={"help": "Data set: Hub id or folder, such as rella/ml1m."})
+    config_name: str = field(metadata={"help": "Prompts to score: subr_k30, recency_k30, ..."})
+    adapter: str | None = field(
+        default=None, metadata={"help": "Adapter: Hub id or folder. Default: none, which is zero-shot."}
+    )
+    output: str | None = field(
+        default=None,
+        metadata={
+            "help": "The score file (Parquet). Default: runs/<corpus>/scores/<system>_<config_name>_<split>.parquet"
+        },
+    )
+    system: str | None = field(
+        default=None,
+        metadata={"help": "Name of the row in reports. Default: zero_shot, or the adapter's run or Hub name."},
+    )
+    split: str = field(default="test", metadata={"help": "train, validation or test."})
+    limit: int | None = field(
+        default=None, metadata={"help": "Score a seeded choice of this many samples. Default: all."}
+    )
+    seed: int = field(
+        default=0, metadata={"help": "Seed of that choice, the same samples for every config and system."}
+    )
+    max_length: int = field(
+        default=2048, metadata={"help": "Token budget of a prompt; a longer one is an error, never cut."}
+    )
+    dtype: str = field(
+        default="auto", metadata={"help": "float32, bfloat16, float16, or auto: bfloat16 on a GPU, else float32."}
+    )
+    quantization: str = field(default="none", metadata={"help": "none, 8bit or 4bit base weights (bitsandbytes)."})
+    tokens_per_batch: int = field(
+        default=8192, metadata={"help": "Padded tokens scored at once; lower it if memory runs out."}
+    )
+    base_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of the base model."})
+    adapter_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of the adapter."})
+    dataset_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of the data set."})
+    overwrite: bool = field(default=False, metadata={"help": "Replace a score file that was made from something else."})

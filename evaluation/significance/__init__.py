@@ -1,0 +1,1 @@
+"""Tests: whether two systems that scored the same samples differ by more than chance."""
