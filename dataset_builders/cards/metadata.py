@@ -91,7 +91,7 @@ def card_metadata(folder: Path, corpus: Corpus, found: list[Config], samples: in
         **(
             {
                 "license_name": f"{corpus.id}-terms",
-                **({"license_link": corpus.terms_url} if corpus.terms_url else {}),
+                "license_link": corpus.terms_url,
                 "license_details": corpus.terms,
             }
             if corpus.licence == "other"

@@ -63,7 +63,7 @@ class Corpus:
     summary: str
     licence: str  # a Hub licence identifier
     terms: str  # what the licence allows, in a sentence
-    terms_url: str | None  # where the publisher says so
+    terms_url: str  # where the publisher says so
     may_be_redistributed: bool  # False: pushed privately, unless the user holds the publisher's permission
     citation: str  # BibTeX
     archive: Archive | None  # None: the project generates the corpus
