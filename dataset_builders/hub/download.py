@@ -1,7 +1,8 @@
 """From a Hub id to a folder on this machine whose every byte is the one that the Hub holds.
 
-The client of the Hub asks again where a connection breaks, and checks sizes. A file that was damaged on its way can have the right size, so each file is hashed once after it
-came: large files are named by their SHA-256 in the cache, small ones by their git hash. What differs is fetched again, once.
+The client of the Hub asks again where a connection breaks, and checks sizes. A file that was damaged on its way can have the right
+size, so each file is hashed once after it came: large files are named by their SHA-256 in the cache, small ones by their git
+hash. What differs is fetched again, once.
 """
 
 from __future__ import annotations

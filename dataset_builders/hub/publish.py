@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.errors import HfHubHTTPError, HTTPError
 from tqdm import tqdm
 
 from dataset_builders.hub.access import connect, explained
@@ -129,12 +129,15 @@ def _upload(api: HfApi, repository: Repository, additions: list[CommitOperationA
     total = sum(addition.upload_info.size for addition in additions)
     with tqdm(total=total, unit="B", unit_scale=True, desc=repository.id) as bar:
         for addition in additions:
-            retrying(
-                addition.path_in_repo,
-                lambda addition=addition: api.preupload_lfs_files(
-                    repository.id, [addition], repo_type=repository.type, free_memory=False
-                ),
-            )
+            try:
+                retrying(
+                    addition.path_in_repo,
+                    lambda addition=addition: api.preupload_lfs_files(
+                        repository.id, [addition], repo_type=repository.type, free_memory=False
+                    ),
+                )
+            except RuntimeError as error:  # the client has sent the file again and again, and wraps the last failure
+                raise (error.__cause__ if isinstance(error.__cause__, HTTPError) else error) from error
             bar.update(addition.upload_info.size)
 
 

@@ -12,13 +12,13 @@ def resolve(dataset: str, tables: list[str], revision: str | None = None) -> Pat
 
     ValueError when there is neither such a folder nor such a Hub data set, or when it lacks a table.
     """
-    folder = Path(dataset)
-    if not folder.is_dir():
-        folder = _download(dataset, tables, revision)
+    local = Path(dataset).is_dir()
+    folder = Path(dataset) if local else _download(dataset, tables, revision)
     missing = [name for name in tables if not store.table_splits(folder, name)]
     if missing:
+        names = store.table_names(folder) if local else _tables_on_hub(dataset, revision)
         raise ValueError(
-            f"{dataset} has no {missing[0]!r}. It has: {', '.join(store.table_names(folder)) or 'nothing'}. Build what is missing "
+            f"{dataset} has no {missing[0]!r}. It has: {', '.join(names) or 'nothing'}. Build what is missing "
             f"with python dataset_builders/release.py, for instance with another --history_length."
         )
     return folder
@@ -35,3 +35,14 @@ def _download(dataset: str, tables: list[str], revision: str | None) -> Path:
             f"The data set {dataset!r} is neither a folder here nor to be had from the Hub ({error}). "
             f"Build it: python dataset_builders/release.py --corpus {corpus}"
         ) from error
+
+
+def _tables_on_hub(dataset: str, revision: str | None) -> list[str]:
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HTTPError
+
+    try:
+        files = HfApi().list_repo_files(dataset, repo_type="dataset", revision=revision)
+    except (HTTPError, OSError):  # offline: what it has cannot be asked
+        return []
+    return sorted({path.split("/")[0] for path in files if path.endswith(".parquet") and "/" in path})

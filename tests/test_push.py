@@ -1,0 +1,322 @@
+"""Pushing a data set: one commit that holds what the folder holds, whatever the network, the token or another push does."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from hub_server import HubServer
+from huggingface_hub import constants
+
+from dataset_builders.hub import retry
+from dataset_builders.stages.arguments import FolderArguments, PromptArguments, RawArguments, ViewArguments
+from dataset_builders.stages.card import write_card
+from dataset_builders.stages.prepare import prepare
+from dataset_builders.stages.prompt import build_prompts
+from dataset_builders.stages.push import PushArguments, push
+from dataset_builders.stages.view import build_views
+from dataset_builders.tables import store
+
+REPOSITORY = Path(__file__).parents[1]
+RAW = Path(__file__).parent / "fixtures" / "raw"
+ID = ("dataset", "rella/bookcrossing")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> FolderArguments:
+    """The invented BookCrossing, whose terms allow to pass it on, with recency at K = 3 and 5, in files of 14 rows."""
+    where = FolderArguments(corpus="bookcrossing", output=str(tmp_path_factory.mktemp("push") / "rella/bookcrossing"))
+    views = ViewArguments(view=["recency"], history_length=[3, 5])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "ROWS_PER_SHARD", 40)
+        prepare(where, RawArguments(raw=str(RAW / "bookcrossing")))
+        build_views(where, views)
+        build_prompts(where, views, PromptArguments())
+    write_card(where)
+    return where
+
+
+@pytest.fixture
+def built(whole, tmp_path) -> FolderArguments:
+    """A copy, to be changed."""
+    return replace(whole, output=str(shutil.copytree(whole.folder, tmp_path / "rella" / "bookcrossing")))
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """The client of this process talks to it; pauses are noted, not taken."""
+    with HubServer() as hub:
+        hub.pauses = []
+        monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setenv("HF_TOKEN", "write-token")
+        monkeypatch.setattr(retry.time, "sleep", hub.pauses.append)
+        yield hub
+
+
+def local_files(where: FolderArguments) -> dict[str, bytes]:
+    return {str(p.relative_to(where.folder)): p.read_bytes() for p in where.folder.rglob("*") if p.is_file()}
+
+
+def on_hub(hub, revision: str = "main") -> dict[str, bytes]:
+    return {path: data for path, data in hub.repositories[ID].files(revision).items() if path != ".gitattributes"}
+
+
+def titles(hub) -> list[str]:
+    return [commit.title for commit in hub.repositories[ID].commits]
+
+
+def test_the_repository_holds_what_the_folder_holds(hub, built, capsys):
+    address = push(built, PushArguments())
+    assert on_hub(hub) == local_files(built)
+    ours = [title for title in titles(hub) if title.startswith("BookCrossing")]
+    assert len(ours) == 1, "one commit"
+    said = capsys.readouterr().out
+    assert f"dataset rella/bookcrossing (a new public repository): {len(local_files(built))} files to add" in said
+    assert said.strip().endswith(address)
+    (tag,) = hub.repositories[ID].tags
+    assert re.fullmatch(r"data-[0-9a-f]{12}", tag)
+    assert on_hub(hub, tag) == local_files(built)
+
+
+def test_a_second_push_sends_nothing(hub, built, capsys):
+    push(built, PushArguments())
+    before, sent = titles(hub), dict(hub.uploaded)
+    assert push(built, PushArguments()) is None
+    assert titles(hub) == before
+    assert dict(hub.uploaded) == sent
+    assert "nothing to change" in capsys.readouterr().out
+
+
+def test_only_what_changed_is_sent_and_deleted_configs_vanish(hub, built):
+    push(built, PushArguments(revision_tag="v1.0"))
+    repository = hub.repositories[ID]
+    repository.commit({**repository.files("main"), "notes.md": b"of somebody else"}, "notes")
+    sent = set(hub.uploaded)
+    for name in ("recency_k3", "view_recency_k3"):
+        shutil.rmtree(built.folder / name)
+    write_card(built)
+    push(built, PushArguments(revision_tag="v2.0"))
+    assert set(hub.uploaded) == sent, "no shard was sent again"
+    now = on_hub(hub)
+    assert now.pop("notes.md") == b"of somebody else", "what is not ours stays"
+    assert now == local_files(built)
+    assert not any("recency_k3" in path for path in now)
+    card = yaml.safe_load(now["README.md"].decode().split("---\n")[1])
+    assert "recency_k3" not in [config["config_name"] for config in card["configs"]]
+    assert any("recency_k3" in path for path in on_hub(hub, "v1.0")), "an old version stays what it was"
+
+
+def test_a_dry_run_says_what_would_change_and_sends_nothing(hub, built, capsys, monkeypatch):
+    monkeypatch.delenv("HF_TOKEN")  # not even a token is needed
+    assert push(built, PushArguments(dry_run=True)) is None
+    assert ID not in hub.repositories
+    said = capsys.readouterr().out
+    for path in local_files(built):
+        assert f"  + {path}\n" in said
+    assert "dry run: nothing was sent" in said
+    assert all(request.method in ("GET", "HEAD") for request in hub.requests)
+
+
+def test_a_tag_is_never_moved(hub, built):
+    push(built, PushArguments(revision_tag="v1.0"))
+    first = on_hub(hub, "v1.0")
+    push(built, PushArguments(revision_tag="v1.0"))  # the same version
+    shutil.rmtree(built.folder / "recency_k3")
+    write_card(built)
+    with pytest.raises(ValueError, match=r"has the tag v1.0 at .*give them another --revision_tag"):
+        push(built, PushArguments(revision_tag="v1.0"))
+    assert on_hub(hub, "v1.0") == first
+
+
+@pytest.fixture
+def movielens(tmp_path) -> FolderArguments:
+    where = FolderArguments(corpus="ml1m", output=str(tmp_path / "rella" / "ml1m"))
+    prepare(where, RawArguments(raw=str(RAW / "ml1m")))
+    return where
+
+
+def test_what_must_not_be_passed_on_is_private(hub, movielens, capsys):
+    push(movielens, PushArguments())
+    repository = hub.repositories["dataset", "rella/ml1m"]
+    assert repository.private
+    assert "MovieLens-1M is pushed privately: GroupLens allows" in capsys.readouterr().out
+    assert b"may stand on the Hub as a private repository only" in repository.files("main")["README.md"]
+
+
+def test_a_public_repository_does_not_get_it_by_accident(hub, movielens):
+    hub.add_repository("dataset", "rella/ml1m", {"README.md": b"# mine\n"})
+    with pytest.raises(ValueError, match=r"rella/ml1m is public, and this push must be private"):
+        push(movielens, PushArguments())
+    assert hub.repositories["dataset", "rella/ml1m"].files("main")["README.md"] == b"# mine\n"
+
+
+def test_who_holds_permission_says_so_on_the_card(hub, movielens):
+    push(movielens, PushArguments(permission="GroupLens, by letter of 1 May 2026"))
+    repository = hub.repositories["dataset", "rella/ml1m"]
+    assert not repository.private
+    card = repository.files("main")["README.md"].decode()
+    assert "Published with permission to redistribute, as stated by who published it: GroupLens, by letter" in card
+    assert "private repository only" not in card
+
+
+def test_another_namespace_and_name_stand_on_the_card(hub, built):
+    push(built, PushArguments(namespace="tester", name="books"))
+    card = hub.repositories["dataset", "tester/books"].files("main")["README.md"].decode()
+    assert 'load_dataset("tester/books", "recency_k5")' in card
+
+
+def test_a_collection_takes_it(hub, built):
+    for _ in range(2):
+        push(built, PushArguments(collection="ReLLa"))
+    (collection,) = hub.collections.values()
+    assert [(item["type"], item["id"]) for item in collection["items"]] == [("dataset", "rella/bookcrossing")]
+
+
+@pytest.mark.parametrize(
+    ("token", "namespace", "said"),
+    [
+        (None, "rella", r"There is no Hub token. Log in with `hf auth login`.*write permission for rella"),
+        ("read-token", "rella", r"of tester lacks write permission for rella \(its role is 'read'\)"),
+        ("nonsense", "rella", r"the Hub does not know the token"),
+        ("write-token", "somebody", r"may write to tester, rella, not to somebody"),
+    ],
+)
+def test_a_token_that_does_not_do_is_said_before_anything_is_sent(hub, built, monkeypatch, token, namespace, said):
+    monkeypatch.delenv("HF_TOKEN")
+    if token:
+        monkeypatch.setenv("HF_TOKEN", token)
+    with pytest.raises(ValueError, match=said) as raised:
+        push(built, PushArguments(namespace=namespace))
+    assert "token" not in (token or "") or token not in str(raised.value), "a token is never printed"
+    assert not hub.repositories
+    assert not hub.uploaded
+
+
+def test_the_server_dies_between_two_shards_and_the_next_run_finishes(hub, built):
+    """What had arrived is not sent again."""
+    large = sorted(path for path in local_files(built) if path.endswith(".parquet"))
+    fault = hub.fail("PUT", ".", skip=len(large) // 2, die=True)
+    with pytest.raises(ValueError, match="Run the same command again"):
+        push(built, PushArguments())
+    assert fault.hits == 1
+    arrived = {oid: size for oid, size in hub.uploaded.items() if size}
+    assert len(arrived) >= len(large) // 2
+    assert not [title for title in titles(hub) if title.startswith("BookCrossing")], "nobody sees half a release"
+    hub.revive()
+    push(built, PushArguments())
+    assert on_hub(hub) == local_files(built)
+    assert {oid: hub.uploaded[oid] for oid in arrived} == arrived, "nothing twice"
+
+
+def test_a_busy_hub_is_asked_again_when_it_says(hub, built):
+    hub.fail("GET", "whoami", status=429, headers={"Retry-After": "7"})
+    hub.fail("POST", "/commit/", status=503, times=2)
+    push(built, PushArguments())
+    assert on_hub(hub) == local_files(built)
+    assert 7 in hub.pauses
+    assert len([title for title in titles(hub) if title.startswith("BookCrossing")]) == 1
+
+
+@pytest.mark.parametrize("where", ["whoami", "/tree/", "/preupload/", "/commit/", "objects/batch"])
+def test_a_dropped_connection_is_no_end(hub, built, where):
+    push(built, PushArguments(revision_tag="v0"))
+    shutil.rmtree(built.folder / "recency_k3")
+    write_card(built)
+    hub.fail("GET|POST", where, drop="before")
+    push(built, PushArguments(revision_tag="v1"))
+    assert on_hub(hub) == local_files(built)
+
+
+def test_a_commit_whose_answer_is_lost_is_made_once(hub, built):
+    hub.fail("POST", "/commit/", drop="after")
+    address = push(built, PushArguments())
+    assert on_hub(hub) == local_files(built)
+    assert len([title for title in titles(hub) if title.startswith("BookCrossing")]) == 1
+    assert hub.repositories[ID].commits[-1].oid in address or hub.repositories[ID].commits[0].oid in address
+
+
+def test_of_two_pushes_at_once_one_wins_and_the_other_says_so(hub, built):
+    push(built, PushArguments())
+    before = on_hub(hub)
+    repository = hub.repositories[ID]
+    hub.before_commit = lambda: repository.commit({**repository.files("main"), "README.md": b"# theirs\n"}, "theirs")
+    shutil.rmtree(built.folder / "recency_k3")
+    write_card(built)
+    with pytest.raises(ValueError, match=r"Somebody else changed rella/bookcrossing.*Nothing of this push can be seen"):
+        push(built, PushArguments())
+    assert on_hub(hub) == {**before, "README.md": b"# theirs\n"}
+
+
+def test_ctrl_c_leaves_the_hub_as_it_was(hub, built, monkeypatch):
+    push(built, PushArguments())
+    before, commits = on_hub(hub), titles(hub)
+    with (built.folder / "users" / "train-00000-of-00001.parquet").open("ab") as file:
+        file.write(b"")
+    shutil.rmtree(built.folder / "recency_k3")
+    write_card(built)
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dataset_builders.hub.publish._upload", lambda *_: interrupt())
+    with pytest.raises(KeyboardInterrupt):
+        push(built, PushArguments())
+    assert (on_hub(hub), titles(hub)) == (before, commits)
+
+
+def test_a_card_that_the_hub_refuses_is_said(hub, built, monkeypatch):
+    monkeypatch.setattr("dataset_builders.stages.push._card", lambda *_: "---\nlicense: mine-alone\n---\n# x\n")
+    with pytest.raises(ValueError, match=r"Invalid metadata in README.md.\n- \"license\" must be one of"):
+        push(built, PushArguments())
+    assert not [title for title in titles(hub) if title.startswith("BookCrossing")]
+
+
+def test_the_command_and_what_it_pushed_by_id(hub, whole, tmp_path):
+    """As a user does it, with nothing of the folder left behind: push, then load plain, streaming and by tag."""
+    environment = hub.environment(tmp_path / "home") | {"PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, str(REPOSITORY / "dataset_builders/push.py"), "--corpus", "bookcrossing"]
+    command += ["--output", str(whole.folder), "--revision_tag", "v1.0"]
+    pushed = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert pushed.returncode == 0, pushed.stderr
+    assert re.search(rf"{re.escape(hub.endpoint)}/datasets/rella/bookcrossing/commit/\w{{40}}\n$", pushed.stdout)
+    assert "write-token" not in pushed.stdout + pushed.stderr
+    code = (
+        "import json, sys\n"
+        "from datasets import load_dataset\n"
+        "plain = load_dataset('rella/bookcrossing', 'recency_k5', revision='v1.0')\n"
+        "streamed = load_dataset('rella/bookcrossing', 'recency_k5', streaming=True)\n"
+        "print(json.dumps([{s: list(rows) for s, rows in d.items()} for d in (plain, streamed)]))\n"
+    )
+    empty = tmp_path / "elsewhere"
+    empty.mkdir()
+    done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=empty, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    expected = {s: store.read(whole.folder, "recency_k5", s).to_pylist() for s in store.SPLITS}
+    assert json.loads(done.stdout.splitlines()[-1]) == [expected, expected]
+
+
+def test_the_metrics_are_spaces_that_evaluate_loads(hub, tmp_path):
+    environment = hub.environment(tmp_path / "home") | {"PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, str(REPOSITORY / "evaluation/push_metrics.py"), "--collection", "ReLLa"]
+    pushed = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert pushed.returncode == 0, pushed.stderr
+    names = ["accuracy", "auc", "log_loss"]
+    assert sorted(id for type, id in hub.repositories if type == "space") == [f"rella/{name}" for name in names]
+    for name in names:
+        files = hub.repositories["space", f"rella/{name}"].files("main")
+        assert files[f"{name}.py"] == (REPOSITORY / f"evaluation/metrics/{name}.py").read_bytes()
+        assert {"README.md", "app.py", "requirements.txt"} < set(files)
+        assert yaml.safe_load(files["README.md"].decode().split("---\n")[1])["sdk"] == "gradio"
+    (collection,) = hub.collections.values()
+    assert len(collection["items"]) == 3
+    code = "import evaluate; print(evaluate.load('rella/auc').compute(predictions=[.1, .4, .4, .8], references=[0, 0, 1, 1]))"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "{'auc': 0.875}"
