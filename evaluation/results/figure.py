@@ -26,7 +26,7 @@ DPI = 150
 
 def draw(groups: list[Group], path: Path) -> None:
     """Write the figure as PNG: AUC in one panel above, one reliability panel for each group below."""
-    styles = _styles(groups)
+    styles = styles_of(groups)
     lines = -(-len(groups) // PANELS_PER_LINE)
     columns = min(len(groups), PANELS_PER_LINE)
     rows = sum(len(group.rows) for group in groups) + len(groups)  # and a title for each group
@@ -36,7 +36,8 @@ def draw(groups: list[Group], path: Path) -> None:
     _draw_auc(figure.add_subplot(grid[0, :]), groups, styles)
     for i, group in enumerate(groups):
         axes = figure.add_subplot(grid[1 + i // columns, i % columns])
-        _draw_reliability(axes, group, _title(group, groups), styles)
+        draw_reliability(axes, group, _title(group, groups), styles)
+        axes.legend(fontsize=6, frameon=False)
         if i % columns == 0:
             axes.set_ylabel("share liked")
     figure.savefig(path, format="png")
@@ -53,7 +54,7 @@ def reliability(label: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.nd
     return np.bincount(of_bin, weights=score) / count, np.bincount(of_bin, weights=label) / count
 
 
-def _styles(groups: list[Group]) -> dict[str, dict]:
+def styles_of(groups: list[Group]) -> dict[str, dict]:
     """Color, marker and line of each system name, the same in every panel."""
     names = dict.fromkeys(row.name for group in groups for row in group.rows)
     colors, markers = cycle(COLORS), cycle(MARKERS)
@@ -88,7 +89,8 @@ def _whisker(axes: Axes, row: Row, y: float, style: dict) -> None:
     axes.plot(row.auc.value, y, markersize=6, markeredgewidth=1.6, **style)
 
 
-def _draw_reliability(axes: Axes, group: Group, title: str, styles: dict[str, dict]) -> None:
+def draw_reliability(axes: Axes, group: Group, title: str, styles: dict[str, dict]) -> None:
+    """Share of label 1 over mean score; a calibrated system lies on the diagonal."""
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
     for row in group.rows:
         predicted, liked = reliability(group.label, row.scores.score)
@@ -97,7 +99,6 @@ def _draw_reliability(axes: Axes, group: Group, title: str, styles: dict[str, di
     axes.set(xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
     axes.set_title(title, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=6, frameon=False)
 
 
 def _title(group: Group, groups: list[Group]) -> str:

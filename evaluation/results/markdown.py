@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 
 from evaluation.bootstrap.paired import Interval
 from evaluation.results.rows import REFERENCE, Group, Row
 
 COLUMNS = ("system", "base", "config", "n", "AUC", "LogLoss", "ACC", f"AUC - {REFERENCE}")
-_TEXT_COLUMNS = 3  # the first ones stand at the left, numbers at the right
+TEXT_COLUMNS = 3  # the first ones stand at the left, numbers at the right
 
 
 def render(groups: list[Group], resamples: int, seed: int) -> str:
@@ -20,7 +21,7 @@ def render(groups: list[Group], resamples: int, seed: int) -> str:
             "",
             f"## {corpus}, {split}",
             "",
-            _table([_cells(row, group) for group in together for row in group.rows]),
+            table(COLUMNS, [_cells(row, group) for group in together for row in group.rows], TEXT_COLUMNS),
         ]
         notes = [f"- {group.config_name}: {note}" for group in together for note in group.notes]
         if notes:
@@ -38,41 +39,43 @@ def _explanation(resamples: int, seed: int) -> str:
 
 
 def _cells(row: Row, group: Group) -> list[str]:
-    if row.auc_difference is not None:
-        difference = _interval(row.auc_difference, "+.4f")
-    else:
-        difference = "reference" if row.reference == row.name else "-"
     return [
         row.name,
-        _short(row.scores.record["base"]),
+        short_name(row.scores.record["base"]),
         group.config_name,
         f"{len(group.label):,}",
-        *(_interval(value, ".4f") for value in (row.auc, row.log_loss, row.accuracy)),
-        difference,
+        *(interval_text(value, ".4f") for value in (row.auc, row.log_loss, row.accuracy)),
+        difference_text(row),
     ]
 
 
-def _interval(interval: Interval, form: str) -> str:
+def difference_text(row: Row) -> str:
+    if row.auc_difference is not None:
+        return interval_text(row.auc_difference, "+.4f")
+    return "reference" if row.reference == row.name else "-"
+
+
+def interval_text(interval: Interval, form: str) -> str:
     return f"{interval.value:{form}} [{interval.low:{form}}, {interval.high:{form}}]"
 
 
-def _short(base: str | None) -> str:
+def short_name(base: str | None) -> str:
     """The last part of a Hub id or a folder; results.json has the whole."""
     return "-" if base is None else str(base).rstrip("/").rsplit("/", 1)[-1]
 
 
-def _table(rows: list[list[str]]) -> str:
-    """A Markdown table whose columns are padded, so that it reads well in a terminal too."""
-    rows = [[cell.replace("|", "\\|") for cell in row] for row in (COLUMNS, *rows)]
+def table(columns: Sequence[str], rows: list[list[str]], text_columns: int) -> str:
+    """A Markdown table whose columns are padded, so that it reads well in a terminal too. The first ones hold text."""
+    rows = [[cell.replace("|", "\\|") for cell in row] for row in (columns, *rows)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [_line(row, widths) for row in rows]
-    rule = ["-" * width if c < _TEXT_COLUMNS else "-" * (width - 1) + ":" for c, width in enumerate(widths)]
-    return "\n".join([lines[0], _line(rule, widths), *lines[1:]])
+    lines = [_line(row, widths, text_columns) for row in rows]
+    rule = ["-" * width if c < text_columns else "-" * (width - 1) + ":" for c, width in enumerate(widths)]
+    return "\n".join([lines[0], _line(rule, widths, text_columns), *lines[1:]])
 
 
-def _line(cells: list[str], widths: list[int]) -> str:
+def _line(cells: list[str], widths: list[int], text_columns: int) -> str:
     padded = [
-        cell.ljust(width) if c < _TEXT_COLUMNS else cell.rjust(width)
+        cell.ljust(width) if c < text_columns else cell.rjust(width)
         for c, (cell, width) in enumerate(zip(cells, widths, strict=True))
     ]
     return "| " + " | ".join(padded) + " |"

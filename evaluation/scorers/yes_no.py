@@ -9,7 +9,8 @@ through the language-model head, whose vocabulary-wide logits would otherwise co
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -31,7 +32,23 @@ def p_yes(
     progress: bool = False,
 ) -> np.ndarray:
     """(N,) float64 P(Yes) of each tokenized prompt, in the order given."""
-    scores = np.empty(len(prompts), dtype=np.float64)
+    return p_yes_of_systems(model, [lambda: None], prompts, answers, tokens_per_batch, progress)[0][0]
+
+
+def p_yes_of_systems(
+    model: torch.nn.Module,
+    systems: Sequence[Callable[[], None]],
+    prompts: Sequence[Sequence[int]],
+    answers: Answers,
+    tokens_per_batch: int = TOKENS_PER_BATCH,
+    progress: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(S, N) P(Yes) of each tokenized prompt by each system, and (S,) the seconds that each took.
+
+    A system is a function that makes `model` that system, such as one that activates an adapter. Each batch is put together
+    once and read by all of them in turn, so a system's scores are the same to the last digit with others or alone.
+    """
+    scores, seconds = np.empty((len(systems), len(prompts)), dtype=np.float64), np.zeros(len(systems))
     device = next(model.parameters()).device
     pair = torch.tensor([answers.no, answers.yes], device=device)
     was_training = model.training
@@ -43,17 +60,22 @@ def p_yes(
         ):
             for rows in batches_of_like_length([len(p) for p in prompts], tokens_per_batch):
                 input_ids, last = pad_right([prompts[row] for row in rows])
-                logits = last_logits(model, input_ids.to(device), last)  # (B, V)
-                scores[rows] = logits[:, pair].double().softmax(dim=1)[:, 1].cpu().numpy()
+                input_ids = input_ids.to(device)
+                for s, become in enumerate(systems):
+                    begin = time.perf_counter()
+                    become()
+                    logits = last_logits(model, input_ids, last)  # (B, V)
+                    scores[s, rows] = logits[:, pair].double().softmax(dim=1)[:, 1].cpu().numpy()
+                    seconds[s] += time.perf_counter() - begin
                 bar.update(len(rows))
     finally:
         model.train(was_training)
     if not np.isfinite(scores).all():
         raise ValueError(
-            f"{int((~np.isfinite(scores)).sum())} of {len(scores)} prompts got a score that is not finite; "
+            f"{int((~np.isfinite(scores)).sum())} of {scores.size} prompts got a score that is not finite; "
             "the model's weights or its number format (try --dtype float32) are at fault."
         )
-    return scores
+    return scores, seconds
 
 
 def last_logits(model: torch.nn.Module, input_ids: torch.Tensor, last: torch.Tensor) -> torch.Tensor:

@@ -16,7 +16,7 @@ Operating Characteristic Curves", Biometrics 44, 1988.
 The components come from midranks, in O((m + n) log(m + n)) instead of m n comparisons: the midrank of a sample among all,
 minus its midrank among its own label, counts the samples of the other label below it. Source: X. Sun and W. Xu, "Fast
 Implementation of DeLong's Algorithm for Comparing the Areas Under Correlated Receiver Operating Characteristic Curves",
-IEEE Signal Processing Letters 21, 2014, equation 5 and 8.
+IEEE Signal Processing Letters 21, 2014.
 """
 
 from __future__ import annotations
@@ -48,11 +48,14 @@ def compare_aucs(label: np.ndarray, score: np.ndarray, reference: np.ndarray) ->
     yes, no = yes[0] - yes[1], no[0] - no[1]  # paired: what the two systems share is gone before anything is squared
     value = float(yes.mean())
     error = math.sqrt(yes.var(ddof=1) / len(yes) + no.var(ddof=1) / len(no))
-    if value == 0:
-        z = 0.0
-    else:
-        z = value / error if error > 0 else math.copysign(math.inf, value)
+    z = _z(value, error)
     return Difference(value, error, z, math.erfc(abs(z) / math.sqrt(2)))
+
+
+def _z(value: float, error: float) -> float:
+    if value == 0:
+        return 0.0
+    return value / error if error > 0 else math.copysign(math.inf, value)
 
 
 def auc_covariance(label: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -85,7 +88,9 @@ def _midranks(scores: np.ndarray) -> np.ndarray:
 def _checked(label: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     label, scores = np.asarray(label), np.asarray(scores, dtype=np.float64)
     if scores.ndim != 2 or label.shape != scores.shape[1:]:
-        raise ValueError(f"Got labels of shape {label.shape} and scores of shape {scores.shape}; expected (n,) and (S, n).")
+        raise ValueError(
+            f"Got labels of shape {label.shape} and scores of shape {scores.shape}; expected (n,) and (S, n)."
+        )
     if not np.isin(label, (0, 1)).all():
         raise ValueError(f"A label is neither 0 nor 1: {label[~np.isin(label, (0, 1))][0]}. Give labels, not ratings.")
     if not np.isfinite(scores).all():

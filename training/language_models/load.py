@@ -111,8 +111,19 @@ def write_base_record(adapter: Path, identity: dict) -> None:
     (adapter / BASE_RECORD).write_text(json.dumps(identity, indent=2) + "\n", encoding="utf-8")
 
 
-def load_adapter(model: torch.nn.Module, base: dict, adapter: str, revision: str | None = None) -> PeftModel:
+def adapter_tokenizer(adapter: str, revision: str | None = None) -> PreTrainedTokenizerBase | None:
+    """The tokenizer that lies beside an adapter, None where there is none."""
+    found = _adapter_file(adapter, "tokenizer_config.json", revision, required=False)
+    return load_tokenizer(adapter, revision) if found else None
+
+
+def load_adapter(
+    model: torch.nn.Module, base: dict, adapter: str, revision: str | None = None, name: str = "default"
+) -> PeftModel:
     """Put an adapter (folder or Hub id) on `model`, whose `base_identity` is `base`.
+
+    A model that has adapters already gets one more, beside them and unmerged, under another `name`; the one that was active
+    stays so (training/language_models/several.py).
 
     ValueError when a file is missing, when the adapter was trained on another base, or when any of its weights, or any weight
     it should have, does not find its place: a half-loaded adapter scores like no adapter and nobody notices.
@@ -125,12 +136,13 @@ def load_adapter(model: torch.nn.Module, base: dict, adapter: str, revision: str
     except SafetensorError as error:
         raise ValueError(f"{weights} is not a whole safetensors file ({error}). Get the adapter again.") from error
     try:
-        tuned = PeftModel.from_pretrained(model, adapter, revision=revision, use_safetensors=True)
-    except (RuntimeError, ValueError, OSError) as error:
+        tuned = _attach(model, adapter, revision, name)
+    except (RuntimeError, ValueError, TypeError, OSError) as error:
+        place = "beside the other adapters (it may do so alone)" if isinstance(model, PeftModel) else "its base model"
         raise ValueError(
-            f"The adapter {adapter!r} does not fit its base model: {str(error).splitlines()[-1].strip()}"
+            f"The adapter {adapter!r} does not fit {place}: {str(error).splitlines()[-1].strip()}"
         ) from error
-    wanted = {key: tuple(value.shape) for key, value in get_peft_model_state_dict(tuned).items()}
+    wanted = {key: tuple(value.shape) for key, value in get_peft_model_state_dict(tuned, adapter_name=name).items()}
     missing, foreign = sorted(wanted.keys() - held.keys()), sorted(held.keys() - wanted.keys())
     if missing or foreign:
         example = f"misses {missing[0]}" if missing else f"has {foreign[0]}, which the base has no place for"
@@ -141,8 +153,21 @@ def load_adapter(model: torch.nn.Module, base: dict, adapter: str, revision: str
     return tuned
 
 
+def _attach(model: torch.nn.Module, adapter: str, revision: str | None, name: str) -> PeftModel:
+    if not isinstance(model, PeftModel):
+        return PeftModel.from_pretrained(model, adapter, name, revision=revision, use_safetensors=True)
+    mapping = getattr(model.get_base_model(), "_checkpoint_conversion_mapping", {})  # as `from_pretrained` does
+    model.load_adapter(adapter, name, revision=revision, key_mapping=mapping)
+    return model
+
+
 def _require_same_base(base: dict, adapter: str, revision: str | None) -> None:
     config = PeftConfig.from_pretrained(adapter, revision=revision)
+    if config.is_prompt_learning:
+        raise ValueError(
+            f"The adapter {adapter!r} is of type {config.peft_type.value}: it puts tokens of its own before the prompt. Adapters that "
+            "change the layers are scored, such as LoRA."
+        )
     record = _adapter_file(adapter, BASE_RECORD, revision, required=False)
     if record:
         trained_on = json.loads(Path(record).read_text(encoding="utf-8"))

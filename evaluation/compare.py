@@ -1,0 +1,78 @@
+"""Compare the adapters of one base on the same samples in one pass: the base is loaded once, each prompt is read once.
+
+Every batch is scored by the base alone (zero-shot) and by each adapter in turn, and the two rows that need no model, the mean of the
+ratings shown and the mean of the item, are added. The scores are those of python evaluation/score.py for each system alone. The
+folder of --output gets
+
+  scores/<system>.parquet   as score.py writes them: report.py takes them, and what stands there from the same inputs is kept
+  compare.md                AUC, LogLoss, ACC with 95 % intervals; the AUC difference to zero-shot with DeLong's z and p
+  compare.json              the same in full; model_cards/render.py takes it as --results
+  compare.png               ROC curves, and how well the scores are calibrated
+
+examples:
+  python evaluation/compare.py --base runs/demo/base --adapters runs/demo/rella/adapter --dataset rella/demo --config_name subr_k5
+  python evaluation/compare.py --base lmsys/vicuna-13b-v1.5 --adapters rella/ml1m-rella-vicuna-13b rella/ml1m-recency-vicuna-13b \\
+      --dataset rella/ml1m --config_name subr_k30 --split test --limit 10000 --seed 0 --quantization 8bit
+  python evaluation/compare.py --base runs/demo/base --adapters a/rella/adapter b/rella/adapter --systems small large \\
+      --dataset rella/demo --config_name subr_k5           # two adapters of one name: --systems tells them apart
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dataset_builders import cli
+
+
+@dataclass(frozen=True)
+class CompareArguments:
+    base: str = field(metadata={"help": "Base model of all adapters: Hub id or folder."})
+    dataset: str = field(metadata={"help": "Data set: Hub id or folder, such as rella/ml1m."})
+    config_name: str = field(metadata={"help": "Prompts to score: subr_k30, recency_k30, ..."})
+    adapters: list[str] = field(
+        default_factory=list,
+        metadata={"help": "Adapters: Hub ids or folders. Without any: zero-shot and the rows that need no model."},
+    )
+    systems: list[str] = field(
+        default_factory=list,
+        metadata={"help": "Name of each adapter's row, in their order. Default: their run or Hub names."},
+    )
+    output: str | None = field(
+        default=None, metadata={"help": "Folder. Default: runs/<corpus>/compare/<config_name>_<split>"}
+    )
+    split: str = field(default="test", metadata={"help": "train, validation or test."})
+    limit: int | None = field(
+        default=None, metadata={"help": "Score a seeded choice of this many samples. Default: all."}
+    )
+    seed: int = field(default=0, metadata={"help": "Seed of that choice, and of the resamples."})
+    resamples: int = field(default=1000, metadata={"help": "Bootstrap resamples behind each interval."})
+    max_length: int = field(
+        default=2048, metadata={"help": "Token budget of a prompt; a longer one is an error, never cut."}
+    )
+    dtype: str = field(
+        default="auto", metadata={"help": "float32, bfloat16, float16, or auto: bfloat16 on a GPU, else float32."}
+    )
+    quantization: str = field(default="none", metadata={"help": "none, 8bit or 4bit base weights (bitsandbytes)."})
+    tokens_per_batch: int = field(
+        default=8192, metadata={"help": "Padded tokens scored at once; lower it if memory runs out."}
+    )
+    base_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of the base model."})
+    adapter_revisions: list[str] = field(
+        default_factory=list,
+        metadata={"help": "Branch, tag or commit of each adapter, in their order. Default: main for all."},
+    )
+    dataset_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of the data set."})
+    overwrite: bool = field(
+        default=False, metadata={"help": "Score all anew, also where a score file was made from something else."}
+    )
+
+
+def main() -> None:
+    (options,) = cli.parse(CompareArguments, description=__doc__)
+    from evaluation.comparison.run import make_comparison
+
+    make_comparison(options)
+
+
+if __name__ == "__main__":
+    cli.run(main)

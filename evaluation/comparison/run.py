@@ -1,0 +1,104 @@
+"""The pass: what does not stand yet is scored, every batch by every system, and all of it is compared."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from dataset_builders.tables import store
+from dataset_builders.tables.store import replacing_file
+from dataset_builders.text.tokens import encode_prompts
+from evaluation.bootstrap.paired import MINIMUM_RESAMPLES
+from evaluation.comparison.systems import System, systems_of
+from evaluation.results.rows import Group, compare
+from evaluation.scorers.yes_no import p_yes_of_systems
+from evaluation.scores.make import Read, dataset_folder, read_prompts, stands, write
+from evaluation.scores.table import read_scores
+from evaluation.significance.delong import Difference, compare_aucs, require_both_labels
+from training.language_models.load import adapter_tokenizer, base_identity, load_base
+from training.language_models.several import load_adapters, switch
+
+EXAMPLES = 16  # prompts that an adapter's own tokenizer is tried on
+
+
+def make_comparison(options) -> None:
+    """Write the folder of `options` (see evaluation/compare.py): scores/*.parquet, compare.md, compare.json, compare.png."""
+    if options.resamples < MINIMUM_RESAMPLES:
+        raise ValueError(f"--resamples is {options.resamples}; at least {MINIMUM_RESAMPLES} bound a 95 % interval.")
+    if options.seed < 0:
+        raise ValueError(f"--seed is {options.seed}; expected 0 or more.")
+    folder = dataset_folder(options)
+    output = Path(options.output) if options.output else _default_output(options, folder)
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"--output {output} is a file. Give a folder.")
+    base = base_identity(options.base, options.base_revision)
+    systems = systems_of(options, folder, base, output)
+    missing = [system for system in systems if not stands(system.path, system.record, options.overwrite)]
+    if missing:
+        _score(options, missing, read_prompts(options, folder), base)
+    scores = [read_scores(system.path) for system in systems]
+    scores = [replace(s, record={**s.record, "dataset_folder": str(folder)}) for s in scores]
+    (group,) = compare(scores, options.resamples, options.seed)
+    _write_comparison(group, options, output)
+
+
+def _score(options, systems: list[System], read: Read, base: dict) -> None:
+    """Load the base once with the adapters of `systems`, and write the score file of each."""
+    require_both_labels(read.label)  # before the model takes its minutes
+    asked = [(s.options.adapter, s.options.adapter_revision) for s in systems if s.options.adapter]
+    for adapter, revision in asked:
+        _require_same_reading(read, adapter, revision)
+    model = load_base(options.base, options.base_revision, options.dtype, options.quantization)
+    model = load_adapters(model, base, asked, min(read.prompts, key=len))
+    numbers = iter(range(len(asked)))
+    switches = [switch(model, next(numbers) if s.options.adapter else None) for s in systems]
+    scores, seconds = p_yes_of_systems(
+        model, switches, read.prompts, read.answers, options.tokens_per_batch, progress=True
+    )
+    for system, score, took in zip(systems, scores, seconds, strict=True):
+        write(system.path, read, score, system.record, took)
+
+
+def _require_same_reading(read: Read, adapter: str, revision: str | None) -> None:
+    """ValueError when the adapter brings a tokenizer that reads the prompts otherwise than the base's, which all systems share."""
+    own = adapter_tokenizer(adapter, revision)
+    if own is None or encode_prompts(own, read.texts[:EXAMPLES], None) == read.prompts[:EXAMPLES]:
+        return
+    raise ValueError(
+        f"The adapter {adapter!r} brings a tokenizer of its own, which reads these prompts otherwise than that of the base: it was "
+        "trained on other tokens, or in another chat template. Pass the base that it was trained on with --base, or leave it out."
+    )
+
+
+def tests_of(group: Group) -> dict[str, Difference | None]:
+    """DeLong's test of each row's AUC against that of its reference, None where there is none."""
+    score = {row.name: row.scores.score for row in group.rows}
+    return {
+        row.name: None
+        if row.reference in (None, row.name)
+        else compare_aucs(group.label, score[row.name], score[row.reference])
+        for row in group.rows
+    }
+
+
+def _write_comparison(group: Group, options, output: Path) -> None:
+    from evaluation.comparison.figure import draw  # after the scoring: this takes seconds
+    from evaluation.comparison.report import as_dictionary, render
+
+    tests = tests_of(group)
+    text = render(group, tests, options.resamples, options.seed)
+    with replacing_file(output / "compare.md") as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    with replacing_file(output / "compare.json") as temporary:
+        results = as_dictionary(group, tests, options.resamples, options.seed)
+        temporary.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    with replacing_file(output / "compare.png") as temporary:
+        draw(group, temporary)
+    print(text)
+    print(f"{output}: compare.md, compare.json, compare.png, scores/")
+
+
+def _default_output(options, folder: Path) -> Path:
+    corpus = store.provenance(folder, options.config_name)["corpus"]
+    return Path("runs") / corpus / "compare" / f"{options.config_name}_{options.split}"
