@@ -231,7 +231,7 @@ def test_scores_can_be_reported(scored, command, smoke, monkeypatch, tmp_path, c
     [
         (["--base", "nowhere"], "The base model 'nowhere' cannot be loaded"),
         (["--dataset", "nowhere"], "The data set 'nowhere' is neither a folder here"),
-        (["--adapter", "nowhere"], "The adapter 'nowhere' has no adapter_model.safetensors"),
+        (["--adapter", "nowhere"], "The adapter 'nowhere' cannot be reached"),
         (["--config_name", "subr_k7"], "has no 'subr_k7'"),
         (["--split", "mixed"], "--split is 'mixed'; expected one of train, validation, test"),
         (["--limit", "0"], "limit is 0; at least 1 row is needed"),

@@ -19,12 +19,15 @@ from dataset_builders.raw.archive import hash_file
 VERIFIED = ".verified"  # in the repository's folder of the cache: the names of the blobs that were hashed
 
 
-def snapshot(repo_id: str, repo_type: str, patterns: list[str], revision: str | None = None) -> Path:
-    """The folder of the files that match `patterns`, from the cache where they are there (HF_HUB_OFFLINE=1: only from there).
+def snapshot(
+    repo_id: str, repo_type: str, patterns: list[str], revision: str | None = None, ignore: list[str] | None = None
+) -> Path:
+    """The folder of the files that match `patterns` and none of `ignore`, from the cache where they are there.
 
+    With HF_HUB_OFFLINE=1 it is looked for in the cache alone.
     ValueError when there is no such repository or revision, when the network or the disk does not do, or when a file stays damaged.
     """
-    arguments = {"repo_type": repo_type, "revision": revision, "allow_patterns": patterns}
+    arguments = {"repo_type": repo_type, "revision": revision, "allow_patterns": patterns, "ignore_patterns": ignore}
     try:
         folder = Path(snapshot_download(repo_id, **arguments))
         damaged = _damaged(folder)

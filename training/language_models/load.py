@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from pathlib import Path
@@ -9,21 +10,23 @@ from pathlib import Path
 import torch
 from peft import PeftConfig, PeftModel, get_peft_model_state_dict
 from safetensors import SafetensorError, safe_open
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedTokenizerBase
-from transformers.utils import cached_file
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedTokenizerBase
 
 from dataset_builders.raw.archive import hash_file
+from training.language_models.fetch import commit_of, local_folder, weights_hash
 
 QUANTIZATIONS = ("none", "8bit", "4bit")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+WEIGHTS = "adapter_model.safetensors"
 BASE_RECORD = "base_model.json"  # stands in an adapter's folder: what the adapter was trained on
 
 
 def load_tokenizer(base: str, revision: str | None = None) -> PreTrainedTokenizerBase:
     try:
-        tokenizer = AutoTokenizer.from_pretrained(base, revision=revision or "main", trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(local_folder(base, revision), trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise ValueError(_cannot_load("tokenizer of", base, error)) from error
+    tokenizer.name_or_path = base
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -45,8 +48,7 @@ def load_base(
         options["device_map"] = {"": torch.cuda.current_device()}
     try:
         model, found = AutoModelForCausalLM.from_pretrained(
-            base,
-            revision=revision or "main",
+            local_folder(base, revision),
             dtype=chosen,
             use_safetensors=True,
             trust_remote_code=False,
@@ -60,6 +62,7 @@ def load_base(
             f"The base model {base!r} does not load whole: {len(found['missing_keys'])} weights are missing, such as "
             f"{min(found['missing_keys'])}; they would be drawn at random. Its files are damaged, or it is no causal language model."
         )
+    model.name_or_path = model.config._name_or_path = base  # an adapter names its base by it, not by a folder of the cache
     if for_training and quantization == "4bit":
         _keep_trainable_on_cpu(model)
     return model
@@ -90,21 +93,24 @@ def _quantization(quantization: str, compute: torch.dtype) -> BitsAndBytesConfig
 
 
 def base_identity(base: str, revision: str | None = None) -> dict:
-    """What pins a base model: the Hub commit, or the hash of a folder's weights."""
-    weights = sorted(Path(base).glob("*.safetensors"))
-    if weights:
-        return {"name": base, "revision": "sha256:" + "+".join(hash_file(path)[:16] for path in weights)}
+    """What pins a base model: its `weights`, wherever they lie, and as `revision` the Hub commit, or those weights again."""
     try:
-        config = AutoConfig.from_pretrained(base, revision=revision or "main", trust_remote_code=False)
-    except (OSError, ValueError) as error:
+        folder = local_folder(base, revision)
+    except ValueError as error:
         raise ValueError(_cannot_load("base model", base, error)) from error
-    return {"name": base, "revision": str(getattr(config, "_commit_hash", None) or "unknown")}
+    weights = weights_hash(folder)
+    if weights is None:
+        raise ValueError(_cannot_load("base model", base, ValueError("it has no *.safetensors.")))
+    return {"name": base, "revision": commit_of(folder) or weights, "weights": weights}
 
 
 def adapter_identity(adapter: str, revision: str | None = None) -> dict:
-    """What pins an adapter: its name and the hash of its weights."""
-    weights = _adapter_file(adapter, "adapter_model.safetensors", revision)
-    return {"name": adapter, "sha256": hash_file(Path(weights))}
+    """What pins an adapter: its name, the hash of its weights, and that of how they are put to use."""
+    folder = _adapter_folder(adapter, revision)
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    used = {key: value for key, value in config.items() if key not in ("base_model_name_or_path", "revision")}
+    settings = hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()
+    return {"name": adapter, "sha256": hash_file(folder / WEIGHTS), "settings_sha256": settings}
 
 
 def write_base_record(adapter: Path, identity: dict) -> None:
@@ -113,7 +119,7 @@ def write_base_record(adapter: Path, identity: dict) -> None:
 
 def adapter_tokenizer(adapter: str, revision: str | None = None) -> PreTrainedTokenizerBase | None:
     """The tokenizer that lies beside an adapter, None where there is none."""
-    found = _adapter_file(adapter, "tokenizer_config.json", revision, required=False)
+    found = (_adapter_folder(adapter, revision) / "tokenizer_config.json").is_file()
     return load_tokenizer(adapter, revision) if found else None
 
 
@@ -128,15 +134,16 @@ def load_adapter(
     ValueError when a file is missing, when the adapter was trained on another base, or when any of its weights, or any weight
     it should have, does not find its place: a half-loaded adapter scores like no adapter and nobody notices.
     """
-    weights = _adapter_file(adapter, "adapter_model.safetensors", revision)
-    _require_same_base(base, adapter, revision)
+    folder = _adapter_folder(adapter, revision)
+    weights = folder / WEIGHTS
+    _require_same_base(base, adapter, folder)
     try:
         with safe_open(weights, framework="pt") as stored:
             held = {key: tuple(stored.get_slice(key).get_shape()) for key in stored.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(f"{weights} is not a whole safetensors file ({error}). Get the adapter again.") from error
     try:
-        tuned = _attach(model, adapter, revision, name)
+        tuned = _attach(model, folder, name)
     except (RuntimeError, ValueError, TypeError, OSError) as error:
         place = "beside the other adapters (it may do so alone)" if isinstance(model, PeftModel) else "its base model"
         raise ValueError(
@@ -153,25 +160,25 @@ def load_adapter(
     return tuned
 
 
-def _attach(model: torch.nn.Module, adapter: str, revision: str | None, name: str) -> PeftModel:
+def _attach(model: torch.nn.Module, adapter: Path, name: str) -> PeftModel:
     if not isinstance(model, PeftModel):
-        return PeftModel.from_pretrained(model, adapter, name, revision=revision, use_safetensors=True)
+        return PeftModel.from_pretrained(model, str(adapter), name, use_safetensors=True)
     mapping = getattr(model.get_base_model(), "_checkpoint_conversion_mapping", {})  # as `from_pretrained` does
-    model.load_adapter(adapter, name, revision=revision, key_mapping=mapping)
+    model.load_adapter(str(adapter), name, key_mapping=mapping)
     return model
 
 
-def _require_same_base(base: dict, adapter: str, revision: str | None) -> None:
-    config = PeftConfig.from_pretrained(adapter, revision=revision)
+def _require_same_base(base: dict, adapter: str, folder: Path) -> None:
+    config = PeftConfig.from_pretrained(str(folder))
     if config.is_prompt_learning:
         raise ValueError(
             f"The adapter {adapter!r} is of type {config.peft_type.value}: it puts tokens of its own before the prompt. Adapters that "
             "change the layers are scored, such as LoRA."
         )
-    record = _adapter_file(adapter, BASE_RECORD, revision, required=False)
-    if record:
-        trained_on = json.loads(Path(record).read_text(encoding="utf-8"))
-        same = trained_on["revision"] == base["revision"]
+    record = folder / BASE_RECORD
+    if record.is_file():
+        trained_on = json.loads(record.read_text(encoding="utf-8"))
+        same = _weights(trained_on) == _weights(base) or trained_on["revision"] == base["revision"]
     else:
         trained_on = {"name": config.base_model_name_or_path, "revision": config.revision}
         same = trained_on["name"] == base["name"]
@@ -182,15 +189,27 @@ def _require_same_base(base: dict, adapter: str, revision: str | None) -> None:
         )
 
 
-def _adapter_file(adapter: str, name: str, revision: str | None, required: bool = True) -> str | None:
+def _weights(identity: dict) -> str | None:
+    """The hash of a base model's weights, as far as its record knows it."""
+    in_folder = identity["revision"] if identity["revision"].startswith("sha256:") else None
+    return identity.get("weights", in_folder)
+
+
+def _adapter_folder(adapter: str, revision: str | None) -> Path:
+    """The local folder of an adapter that has all it needs."""
+    reason = None
     try:
-        path = cached_file(adapter, name, revision=revision or "main", _raise_exceptions_for_missing_entries=required)
-    except (OSError, ValueError) as error:
+        folder = local_folder(adapter, revision)
+        missing = [name for name in (WEIGHTS, "adapter_config.json") if not (folder / name).is_file()]
+        reason = f"has no {missing[0]}" if missing else None
+    except ValueError as error:
+        reason = f"cannot be reached ({error})"
+    if reason:
         raise ValueError(
-            f"The adapter {adapter!r} has no {name}, or cannot be reached ({str(error).strip().splitlines()[0]}). An adapter is a "
-            "folder or Hub id with adapter_config.json and adapter_model.safetensors; pickled weights (.bin) are not read."
-        ) from error
-    return path
+            f"The adapter {adapter!r} {reason}. An adapter is a folder or Hub id with adapter_config.json and "
+            "adapter_model.safetensors; pickled weights (.bin) are not read."
+        )
+    return folder
 
 
 def _cannot_load(what: str, base: str, error: Exception) -> str:

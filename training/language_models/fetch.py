@@ -1,0 +1,37 @@
+"""A base model or an adapter by folder or Hub id: either way a local folder, downloaded once and verified.
+
+Only what a model is loaded from comes down: configuration, tokenizer and safetensors. Pickled weights and code never do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from dataset_builders.hub.download import snapshot
+from dataset_builders.raw.archive import hash_file
+
+FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
+
+
+def local_folder(name: str, revision: str | None = None) -> Path:
+    """The folder of a model. ValueError with the reason when there is neither such a folder nor such a model on the Hub."""
+    folder = Path(name)
+    return folder if folder.is_dir() else snapshot(name, "model", FILES, revision, ignore=["*/*"])
+
+
+def commit_of(folder: Path) -> str | None:
+    """The Hub commit that a folder is the snapshot of, None for any other folder."""
+    return folder.name if folder.parent.name == "snapshots" and len(folder.name) == 40 else None
+
+
+def weights_hash(folder: Path) -> str | None:
+    """What pins the weights wherever they lie: the hashes of the safetensors files; None where there are none."""
+    files = sorted(folder.glob("*.safetensors"))
+    return "sha256:" + "+".join(_sha256(path)[:16] for path in files) if files else None
+
+
+def _sha256(path: Path) -> str:
+    """Of a large file in the cache of the Hub the name of its blob, which was verified when it came."""
+    blob = path.resolve().name
+    return blob if path.is_symlink() and len(blob) == hashlib.sha256().digest_size * 2 else hash_file(path)
