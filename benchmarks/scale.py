@@ -85,7 +85,8 @@ def main() -> None:
             "per row / SUBR",
         ),
         f"{largest.samples:,} samples: prepare and SUBR together {seconds / 60:.1f} min (aim: 15), "
-        f"prompts {largest.prompts.seconds:.0f} s more (aim: 60), at most {peak:.1f} GB (aim: 8). {_flatness(measured)}\n\n![Cost of a sample over the size of the corpus](scale.png)",
+        f"prompts {largest.prompts.seconds:.0f} s more (aim: 60), at most {peak:.1f} GB (aim: 8). {_flatness(measured)}"
+        "\n\n![Cost of a sample over the size of the corpus](scale.png)",
     )
 
 

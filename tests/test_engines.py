@@ -92,5 +92,5 @@ def test_errors_read_the_same_on_ray(ray, tmp_path):
     """With functions of this project, which a worker can import."""
     with pytest.raises(ValueError, match=r"^There is no corpus 'ml2m'\. There are: "):
         load_engine("ray_data").run(load_corpus, ["ml1m", "ml2m"], 2, "corpora")
-    with pytest.raises(ValueError, match="FileNotFoundError: .*nowhere"):
+    with pytest.raises(ValueError, match=r"FileNotFoundError: .*nowhere"):
         load_engine("ray_data").run(hash_file, [tmp_path / "nowhere"], 2, "hashes")

@@ -521,3 +521,18 @@ def test_names_are_those_that_training_writes():
 
     assert (run.RECIPE, run.RECORD, run.ADAPTER) == (tuning.RECIPE, tuning.RECORD, tuning.RESULT)
     assert load.BASE_RECORD == run.BASE_RECORD
+
+
+def test_a_card_without_results_says_that_it_is_not_scored(inside):
+    command("model_cards/render.py", "--run", RUN, *IDS, "--license", "llama2", "--output", "card/README.md")
+    text = Path("card/README.md").read_text()
+    training = json.loads(Path(RUN, "training.json").read_text())
+    assert "> **Not scored yet.**" in text
+    assert f"the best of all epochs | {training['best_validation_auc']:.4f} |" in text
+    assert not [
+        said for said in ("The scores above", "better than", "What the paper prints", "zero_shot") if said in text
+    ]
+    data = ModelCard(text).data
+    assert (data.eval_results, data.metrics, data.base_model, data.license) == (None, None, "org/tiny", "llama2")
+    ast.parse(snippet_of(text))
+    assert 'load_dataset("org/ml1m", "reit_k3", split="test[:5]")' in text

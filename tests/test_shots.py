@@ -155,7 +155,8 @@ def test_a_hub_data_set_is_downloaded_by_table(folder, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)  # where no folder has that name
     asked = {}
     monkeypatch.setattr(
-        "dataset_builders.hub.download.snapshot_download", lambda name, **options: asked.update(options, name=name) or folder
+        "dataset_builders.hub.download.snapshot_download",
+        lambda name, **options: asked.update(options, name=name) or folder,
     )
     assert hub.resolve("rella/demo", ["subr_k5"], revision="v1") == folder
     assert asked == {

@@ -1,12 +1,14 @@
 """ReiT: tune a base model on prompts with TRL's SFTTrainer and keep the adapter of the best validation epoch.
 
 Without arguments the recipe is training/recipes/ml1m/rella.yaml, the paper's row for MovieLens-1M. The run folder gets the
-adapter, the recipe, the log and the curve; a run that was interrupted goes on from its last checkpoint.
+adapter, the recipe, the log and the curve; a run that was interrupted goes on from its last checkpoint. With --push_to_hub the
+adapter of the finished run is published, with a card that says that it is not scored yet; whether it can be is asked before training.
 
 examples:
   python training/sft.py --config training/recipes/demo/rella.yaml
   python training/sft.py --config training/recipes/ml1m/rella.yaml --num_shots 1024 --base Qwen/Qwen3-0.6B
   python training/sft.py --config training/recipes/ml1m/rella.yaml --quantization 4bit --learning_rate 1.5e-3
+  python training/sft.py --config training/recipes/ml1m/rella.yaml --push_to_hub --hub_model_id me/ml1m-rella-vicuna-13b
   accelerate launch --num_processes 4 training/sft.py --config training/recipes/ml1m/rella.yaml
 
 Options of ours stand first; below them are all of TRL's SFTConfig.
@@ -18,18 +20,29 @@ from dataset_builders import cli
 
 
 def main() -> None:
+    from model_cards.publishing.arguments import PublishingArguments, PushArguments
     from training.tuning.arguments import TuningArguments, TuningConfig
     from training.tuning.requirements import RECIPES
 
     arguments = sys.argv[1:]
     if not any(argument in ("--config", "-h", "--help") or argument.startswith("--config=") for argument in arguments):
         arguments = ["--config", str(RECIPES / "ml1m" / "rella.yaml"), *arguments]
-    options, config = cli.parse(TuningArguments, TuningConfig, description=__doc__, arguments=arguments)
+    options, publishing, config = cli.parse(
+        *(TuningArguments, PublishingArguments, TuningConfig), description=__doc__, arguments=arguments
+    )
     from evaluation.results.measure import measure
     from evaluation.scorers.yes_no import p_yes
     from training.tuning.run import tune
 
+    pushes = config.push_to_hub and config.process_index == 0  # one of several processes
+    if pushes:
+        from model_cards.publishing.push import PlannedRun, check_before_training, push_adapter
+
+        push = PushArguments(config.output_dir, config.hub_model_id, private=bool(config.hub_private_repo))
+        check_before_training(PlannedRun(options.base, options.dataset, options.full_finetuning), push, publishing)
     tune(options, config, score=p_yes, measure=measure)
+    if pushes:
+        push_adapter(push, publishing)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def connect(namespace: str) -> HfApi:
     if namespace not in names:
         raise ValueError(
             f"The Hub token is of {who['name']}, who may write to {', '.join(names)}, not to {namespace}. "
-            f"Pass another --namespace, or the token of somebody who may."
+            "Push to another namespace, or with the token of somebody who may."
         )
     token = who.get("auth", {}).get("accessToken", {})
     if not _may_write(token, namespace):

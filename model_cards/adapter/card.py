@@ -15,6 +15,8 @@ from dataset_builders.corpora import Corpus, load_corpus
 from dataset_builders.prompts import pointwise
 from dataset_builders.tables import hub, store
 from model_cards.adapter import metadata, paper, verdict
+from model_cards.adapter.arguments import CardArguments
+from model_cards.adapter.names import dataset_on_hub, names_of, require_hub_id
 from model_cards.adapter.results import Comparison, main_comparison, read_results
 from model_cards.adapter.run import CURVE, Run, read_run
 
@@ -34,31 +36,10 @@ class TrainingData:
     history_length: int
 
 
-@dataclass(frozen=True)
-class Names:
-    """What the card calls things: Hub ids where there are any, else the folders of this machine."""
-
-    base: str
-    adapter: str
-    dataset: str  # that was scored
-    base_on_hub: str | None
-    dataset_on_hub: str | None  # that was trained on
-    base_commit: str | None
-
-    def local(self, adapter_on_hub: str | None) -> list[str]:
-        """The options that would name a thing by its Hub id, for each one that is a folder."""
-        given = {
-            "base_model_id": self.base_on_hub,
-            "dataset_id": self.dataset_on_hub,
-            "hub_model_id": adapter_on_hub,
-        }
-        return [f"--{option}" for option, name in given.items() if name is None]
-
-
-def write_card(options) -> None:
-    """Write the card of `options` (see model_cards/render.py), and the training curve beside it."""
+def write_card(options: CardArguments) -> None:
+    """Write the card of `options`, and the training curve beside it."""
     for option in ("hub_model_id", "base_model_id", "dataset_id"):
-        metadata.require_hub_id(option, getattr(options, option))
+        require_hub_id(option, getattr(options, option))
     run = read_run(Path(options.run))
     output = Path(options.output) if options.output else run.adapter / "README.md"
     text, local = render(options, run)
@@ -75,33 +56,47 @@ def write_card(options) -> None:
     print(f"{output}: card of {run.adapter}.", flush=True)
 
 
-def render(options, run: Run) -> tuple[str, list[str]]:
-    """The text of the card, the same for the same inputs, and the options that would make it name Hub ids only."""
+def render(
+    options: CardArguments, run: Run, licence: dict[str, str] | None = None, figure: str | None = None
+) -> tuple[str, list[str]]:
+    """The text of the card, the same for the same inputs, and the options that would make it name Hub ids only.
+
+    licence: the keys of the YAML that say it, where --license alone does not. figure: a picture of the results beside the card.
+    """
     data = read_training_data(run)
-    results = read_results(Path(options.results), run.sha256, run.adapter)
-    comparisons = results.comparisons
-    main = main_comparison(comparisons, data.corpus.id, run.recipe["config_name"])
-    names = _names(options, run, main.own["record"], data.corpus.id)
+    results = read_results(Path(options.results), run.sha256, run.adapter) if options.results else None
+    comparisons = results.comparisons if results else []
+    main = main_comparison(comparisons, data.corpus.id, run.recipe["config_name"]) if comparisons else None
+    record = main.own["record"] if main else _untested(run, data.corpus.id)
+    names = names_of(options, run, record, data.corpus.id)
     title = options.hub_model_id or f"{data.corpus.id}-{run.folder.resolve().name}"
-    scored = [(c, _dataset_on_hub(c.own["record"]["dataset"], options, run, c.corpus)) for c in comparisons]
+    licence = licence or ({"license": options.license} if options.license else {})
+    trained_on = run.recipe["dataset"]
+    scored = [
+        (c, dataset_on_hub(c.own["record"]["dataset"], c.corpus, options.dataset_id, trained_on)) for c in comparisons
+    ]
     rows_per_sample = 2 if data.view == "reit" else 1
     text = (
         _environment()
         .get_template(TEMPLATE)
         .render(
             metadata=metadata.card_metadata(
-                title.rsplit("/", 1)[-1], names.base_on_hub, names.dataset_on_hub, data.corpus, options.license, scored
+                title.rsplit("/", 1)[-1], names.base_on_hub, names.dataset_on_hub, data.corpus, licence, scored
             ),
             title=title,
             run=run,
             data=data,
             names=names,
             comparisons=comparisons,
-            resamples=results.resamples,
+            resamples=results and results.resamples,
+            figure=figure,
             main=main,
+            record=record,
+            config_name=main.config_name if main else run.recipe["config_name"],
+            split=main.split if main else "test",
             num_shots=run.training["training_rows"] // rows_per_sample,
-            licence=options.license,
-            papers=_papers([main, *comparisons], data, names.base),
+            licence=licence.get("license_name") or licence.get("license"),
+            papers=_papers([main, *comparisons], data, names.base) if main else [],
             paper_weights=paper.paper_weights(),
             answers=pointwise.ANSWERS,
         )
@@ -131,28 +126,18 @@ def read_training_data(run: Run) -> TrainingData:
     )
 
 
-def _names(options, run: Run, record: dict, corpus: str) -> Names:
-    revision = record["base_identity"]["revision"]
-    in_folder = revision.startswith("sha256:")
-    on_hub = options.base_model_id or (None if in_folder else record["base"])
-    pinned = options.base_model_id is None and not in_folder and revision != "unknown"
-    return Names(
-        base=on_hub or record["base"],
-        adapter=options.hub_model_id or run.adapter.as_posix(),
-        dataset=_dataset_on_hub(record["dataset"], options, run, record["corpus"]) or record["dataset"],
-        base_on_hub=on_hub,
-        dataset_on_hub=_dataset_on_hub(run.recipe["dataset"], options, run, corpus),
-        base_commit=revision if pinned else None,
-    )
-
-
-def _dataset_on_hub(name: str, options, run: Run, corpus: str) -> str | None:
-    """The Hub id of a data set: the one given for the run's own, else its name, unless that is a folder of another name than the Hub's."""
-    if options.dataset_id and name == run.recipe["dataset"]:
-        return options.dataset_id
-    if not metadata.HUB_ID.fullmatch(name):
-        return None
-    return name if name == store.default_folder(corpus).as_posix() or not Path(name).is_dir() else None
+def _untested(run: Run, corpus: str) -> dict:
+    """What the record of scores would say of an adapter that has none, as far as its run knows."""
+    recipe = run.recipe
+    return {
+        "base": run.base["name"],
+        "base_identity": run.base,
+        "corpus": corpus,
+        "dataset": recipe["dataset"],
+        "dataset_revision": recipe["dataset_revision"],
+        "dtype": recipe.get("dtype", "auto"),
+        "quantization": recipe["quantization"],
+    }
 
 
 def _papers(comparisons: list[Comparison], data: TrainingData, base: str) -> list[dict]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from huggingface_hub import EvalResult, ModelCardData
 
 from dataset_builders.corpora import Corpus, load_corpus
 from model_cards.adapter.results import Comparison
 
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 METRICS = {  # ours: id on the Hub, as printed
     "auc": ("roc_auc", "AUC"),
     "log_loss": ("log_loss", "LogLoss"),
@@ -18,37 +15,31 @@ METRICS = {  # ours: id on the Hub, as printed
 DIGITS = 4  # of every metric, in the table as in the YAML
 
 
-def require_hub_id(option: str, name: str | None) -> None:
-    if name is not None and not HUB_ID.fullmatch(name):
-        raise ValueError(f"--{option} is {name!r}; expected a Hub id, owner/name.")
-
-
 def card_metadata(
     name: str,
     base: str | None,
     dataset: str | None,
     corpus: Corpus,
-    licence: str | None,
+    licence: dict[str, str],
     scored: list[tuple[Comparison, str | None]],
 ) -> str:
     """The YAML between the two `---`.
 
-    base, dataset: Hub ids, None where there is none. licence: None takes the corpus's. scored: each comparison with the Hub id
-    of the data set it was scored on.
+    base, dataset: Hub ids, None where there is none. licence: the keys of a card that say it, none of which takes the corpus's.
+    scored: each comparison with the Hub id of the data set it was scored on; none where there are no scores yet.
     """
-    terms = {"license": licence} if licence else _corpus_terms(corpus, dataset)
     return ModelCardData(
-        model_name=name,
+        model_name=name if scored else None,  # of its `model-index`
         language=["en"],
-        **terms,
+        **(licence or _corpus_terms(corpus, dataset)),
         library_name="peft",
         pipeline_tag="text-generation",  # what the weights do; the task they are scored on stands in model-index
         base_model=base,
         base_model_relation="adapter" if base else None,
         datasets=[dataset] if dataset else None,
-        metrics=[hub_name for hub_name, _ in METRICS.values()],
+        metrics=[hub_name for hub_name, _ in METRICS.values()] if scored else None,
         tags=["recommendation", "click-through-rate", "lora", "rella", "arxiv:2308.11131"],
-        eval_results=[result for comparison, on in scored for result in _results(comparison, on)],
+        eval_results=[result for comparison, on in scored for result in _results(comparison, on)] or None,
     ).to_yaml()
 
 

@@ -62,7 +62,9 @@ def load_base(
             f"The base model {base!r} does not load whole: {len(found['missing_keys'])} weights are missing, such as "
             f"{min(found['missing_keys'])}; they would be drawn at random. Its files are damaged, or it is no causal language model."
         )
-    model.name_or_path = model.config._name_or_path = base  # an adapter names its base by it, not by a folder of the cache
+    model.name_or_path = model.config._name_or_path = (
+        base  # an adapter names its base by it, not by a folder of the cache
+    )
     if for_training and quantization == "4bit":
         _keep_trainable_on_cpu(model)
     return model

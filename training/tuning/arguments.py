@@ -77,9 +77,35 @@ class TuningConfig(SFTConfig):
         default=True, metadata={"help": "Whether an interrupted run goes on counting the epochs without a better AUC."}
     )
     logging_steps: float = field(default=1, metadata={"help": "Log the loss every so many steps."})
+    push_to_hub: bool = field(
+        default=False, metadata={"help": "Publish the finished adapter on the Hub, as model_cards/push.py does."}
+    )
+    hub_model_id: str | None = field(
+        default=None, metadata={"help": "Hub id of the adapter, such as rella/ml1m-rella-vicuna-13b."}
+    )
+    hub_private_repo: bool | None = field(default=None, metadata={"help": "Publish it in a private repository."})
 
     def __post_init__(self):
+        _require_one_push(self)
         self.use_cpu = self.use_cpu or not torch.cuda.is_available()
         if self.bf16 is None:
             self.bf16 = not self.use_cpu
         super().__post_init__()
+
+
+def _require_one_push(config: TuningConfig) -> None:
+    """ValueError for the options of TRL that push while it trains, or take a token from where others can read it."""
+    if config.hub_token is not None:
+        raise ValueError(
+            "--hub_token is not taken: a token on a command line or in a recipe is read by others. Log in with `hf auth login`, or set "
+            "HF_TOKEN."
+        )
+    if config.push_to_hub and config.hub_model_id is None:
+        raise ValueError("--push_to_hub needs to know where: pass --hub_model_id owner/name.")
+    for option in ("hub_strategy", "hub_always_push", "hub_revision"):
+        got = getattr(config, option)
+        if got != TuningConfig.__dataclass_fields__[option].default:
+            raise ValueError(
+                f"--{option} is {got!r}, but nothing is pushed while a run trains: with --push_to_hub its adapter is published once, when "
+                "the run has finished, on the main branch. Leave it out; --revision_tag names what was published."
+            )

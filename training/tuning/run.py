@@ -47,7 +47,7 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
     identity = base_identity(options.base, options.base_revision)
     recipe = _recipe(options, config)
     inputs = {
-        "base model": identity["revision"],
+        "base model": identity["weights"],
         "prompts": store.provenance(folder, options.config_name)["fingerprint"],
     }
     if not options.overwrite and _is_finished(output, recipe, inputs):
@@ -124,11 +124,12 @@ def _lora(options: TuningArguments) -> LoraConfig:
 
 
 def _without_preparation(config: TuningConfig) -> TuningConfig:
-    """The rows are tokenized and within budget: TRL must neither tokenize nor cut them."""
+    """The rows are tokenized and within budget: TRL must neither tokenize nor cut them, nor push anything."""
     config.max_length = None
     config.dataset_kwargs = {"skip_prepare_dataset": True}
     config.remove_unused_columns = False
     config.shuffle_dataset = False
+    config.push_to_hub = False  # else every checkpoint, with TRL's card; training/sft.py pushes what is finished
     config._n_gpu = (
         1  # one process, one GPU: Trainer would split a batch over all it sees, positions of the answers included
     )

@@ -1,0 +1,71 @@
+"""What a card calls things: Hub ids where there are any, else the folders of this machine."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataset_builders.tables import store
+from model_cards.adapter.run import Run
+
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+IN_FOLDER = "sha256:"  # how the revision of a base begins that was read from a folder: it is a hash of its weights
+
+
+@dataclass(frozen=True)
+class Names:
+    base: str
+    adapter: str
+    dataset: str  # that was scored
+    base_on_hub: str | None
+    dataset_on_hub: str | None  # that was trained on
+    base_commit: str | None
+
+    def local(self, adapter_on_hub: str | None) -> list[str]:
+        """The options that would name a thing by its Hub id, for each one that is a folder."""
+        given = {
+            "base_model_id": self.base_on_hub,
+            "dataset_id": self.dataset_on_hub,
+            "hub_model_id": adapter_on_hub,
+        }
+        return [f"--{option}" for option, name in given.items() if name is None]
+
+
+def require_hub_id(option: str, name: str | None) -> None:
+    if name is not None and not HUB_ID.fullmatch(name):
+        raise ValueError(f"--{option} is {name!r}; expected a Hub id, owner/name.")
+
+
+def is_in_folder(base: dict) -> bool:
+    """Whether the base model of a record was a folder of this machine, one in the cache of the Hub among them."""
+    return base["revision"].startswith(IN_FOLDER) or Path(base["name"]).is_absolute()
+
+
+def names_of(options, run: Run, record: dict, corpus: str) -> Names:
+    """options: with hub_model_id, base_model_id and dataset_id. record: of the scores. corpus: that was trained on."""
+    revision = record["base_identity"]["revision"]
+    in_folder = is_in_folder(record["base_identity"])
+    on_hub = options.base_model_id or (None if in_folder else record["base"])
+    pinned = options.base_model_id is None and not in_folder and revision != "unknown"
+    trained_on = run.recipe["dataset"]
+    return Names(
+        base=on_hub or record["base"],
+        adapter=options.hub_model_id or run.adapter.as_posix(),
+        dataset=dataset_on_hub(record["dataset"], record["corpus"], options.dataset_id, trained_on)
+        or record["dataset"],
+        base_on_hub=on_hub,
+        dataset_on_hub=dataset_on_hub(trained_on, corpus, options.dataset_id, trained_on),
+        base_commit=revision if pinned else None,
+    )
+
+
+def dataset_on_hub(name: str, corpus: str | None, given: str | None, trained_on: str) -> str | None:
+    """The Hub id of a data set: the one given for what was trained on, else its name, unless that is a folder of another name than
+    the Hub's."""
+    if given and name in (trained_on, given):
+        return given
+    if not HUB_ID.fullmatch(name):
+        return None
+    is_default = corpus is not None and name == store.default_folder(corpus).as_posix()
+    return name if is_default or not Path(name).is_dir() else None
