@@ -164,4 +164,5 @@ def test_a_hub_data_set_is_downloaded_by_table(folder, monkeypatch, tmp_path):
         "repo_type": "dataset",
         "revision": "v1",
         "allow_patterns": ["README.md", "subr_k5/*"],
+        "ignore_patterns": None,
     }

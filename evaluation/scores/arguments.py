@@ -7,11 +7,17 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class ScoreArguments:
-    base: str = field(metadata={"help": "Base model: Hub id or folder."})
     dataset: str = field(metadata={"help": "Data set: Hub id or folder, such as rella/ml1m."})
     config_name: str = field(metadata={"help": "Prompts to score: subr_k30, recency_k30, ..."})
+    base: str | None = field(
+        default=None, metadata={"help": "Base model of a language-model system: Hub id or folder."}
+    )
     adapter: str | None = field(
         default=None, metadata={"help": "Adapter: Hub id or folder. Default: none, which is zero-shot."}
+    )
+    model: str | None = field(
+        default=None,
+        metadata={"help": "Instead of --base: a traditional CTR model, the run folder of training/ctr.py or a Hub id."},
     )
     output: str | None = field(
         default=None,
@@ -42,5 +48,6 @@ class ScoreArguments:
     )
     base_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of the base model."})
     adapter_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of the adapter."})
+    model_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of the CTR model."})
     dataset_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of the data set."})
     overwrite: bool = field(default=False, metadata={"help": "Replace a score file that was made from something else."})

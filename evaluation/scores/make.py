@@ -20,7 +20,7 @@ from evaluation.scores.table import read_scores, write_scores
 from training.language_models.load import adapter_identity, base_identity, load_adapter, load_base, load_tokenizer
 
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
-NOT_OF_THE_SCORES = ("output", "overwrite", "tokens_per_batch", "system")
+NOT_OF_THE_SCORES = ("output", "overwrite", "tokens_per_batch", "system", "model", "model_revision")
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,13 @@ class Read:
 
 def make_scores(options: ScoreArguments) -> None:
     """Write the score file of `options`, unless it stands there from the very same inputs."""
+    if options.model is not None:
+        from evaluation.scores.clicks import make_click_scores
+
+        make_click_scores(options, stands, _default_output)
+        return
+    if options.base is None:
+        raise ValueError("there is no system to score. Give a language model with --base, or a CTR model with --model.")
     folder = dataset_folder(options)
     base = base_identity(options.base, options.base_revision)
     adapter = adapter_identity(options.adapter, options.adapter_revision) if options.adapter else None

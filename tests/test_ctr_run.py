@@ -1,0 +1,140 @@
+"""training/ctr.py from the command line: trained, saved, scored like every other system, kept or refused the second time."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_views import write_vectors
+
+from dataset_builders.stages.arguments import PromptArguments, ViewArguments
+from dataset_builders.stages.prompt import build_prompts
+from dataset_builders.stages.view import build_views
+from dataset_builders.tables import store
+from evaluation.scores.table import read_scores
+from training.fitting.trained import p_click, read_trained
+from training.models import model_names
+
+SMALL = {"caser": '{"embedding_size": 8, "heights": [1, 2]}'}  # convolutions no higher than the history
+
+
+@pytest.fixture
+def data(prepared) -> Path:
+    write_vectors(prepared)
+    views = ViewArguments(view=["recency", "subr"], history_length=[3])
+    build_views(prepared, views)
+    build_prompts(prepared, views, PromptArguments())
+    return prepared.folder
+
+
+@pytest.fixture
+def train(command, data, tmp_path):
+    def run(model: str, *options) -> int:
+        arguments = [
+            "--model",
+            model,
+            "--dataset",
+            data,
+            "--output_dir",
+            tmp_path / "runs" / model,
+            "--history_length",
+            3,
+        ]
+        arguments += [
+            "--retrieved",
+            3,
+            "--batch_size",
+            16,
+            "--num_train_epochs",
+            2,
+            "--model_options",
+            SMALL.get(model, '{"embedding_size": 8}'),
+        ]
+        return command("training/ctr.py", *arguments, *options)
+
+    return run
+
+
+@pytest.mark.parametrize("model", model_names())
+def test_every_model_is_trained_saved_and_scored(train, command, data, tmp_path, model):
+    assert train(model) == 0
+    run = tmp_path / "runs" / model
+    record = json.loads((run / "training.json").read_text())
+    assert record["training_samples"] == 55
+    assert record["best_validation"] == max(record["log"], key=lambda epoch: epoch["auc"])
+    assert sorted(path.suffix for path in (run / "model").iterdir()) == [
+        *(".json", ".json", ".parquet", ".safetensors")
+    ]
+    scores = tmp_path / f"{model}.parquet"
+    options = ("--model", run, "--dataset", data, "--config_name", "subr_k3", "--output", scores)
+    assert command("evaluation/score.py", *options) == 0
+    found = read_scores(scores)
+    test = store.read(data, "samples", "test").to_pydict()
+    assert dict(zip(test["sample_id"], test["label"], strict=True)) == dict(
+        zip(found.sample_id.tolist(), found.label.tolist(), strict=True)
+    )
+    again = p_click(read_trained(str(run)), data, "test", found.sample_id)
+    assert np.allclose(again, found.score, atol=1e-6)
+    assert command("evaluation/report.py", "--scores", scores, "--output", tmp_path / "report", "--resamples", 50) == 0
+    assert f"| {model}" in (tmp_path / "report/report.md").read_text()
+
+
+def test_what_was_trained_is_kept_and_another_recipe_refused(train, capsys, tmp_path):
+    assert train("deepfm") == 0
+    weights = (tmp_path / "runs/deepfm/model/model.safetensors").read_bytes()
+    assert train("deepfm") == 0
+    assert "this recipe has been trained already, kept" in capsys.readouterr().out
+    assert train("deepfm", "--seed", 1) == 2
+    assert "holds another run: its recipe.seed is 0, asked for is 1" in capsys.readouterr().err
+    assert train("deepfm", "--seed", 1, "--overwrite", "true") == 0
+    assert (tmp_path / "runs/deepfm/model/model.safetensors").read_bytes() != weights
+    assert train("deepfm", "--seed", 0, "--overwrite", "true") == 0
+    assert (tmp_path / "runs/deepfm/model/model.safetensors").read_bytes() == weights, "the seed decides all"
+
+
+def test_few_shots_are_the_first_samples(train, tmp_path):
+    assert train("din", "--num_shots", 20) == 0
+    assert json.loads((tmp_path / "runs/din/training.json").read_text())["training_samples"] == 20
+
+
+@pytest.mark.parametrize("search", ["subr", "category"])
+def test_sim_searches_either_way(train, tmp_path, search):
+    assert train("sim", "--search", search) == 0
+    assert json.loads((tmp_path / "runs/sim/model/features.json").read_text())["search"] == search
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--model_options", '{"width": 3}'], "DeepFM takes "),
+        (["--model_options", "{"], "expected JSON"),
+        (["--model_options", '{"embedding_size": 0}'], "embedding_size is 0"),
+        (["--history_length", "0"], "--history_length is 0; at least 1"),
+        (["--learning_rate", "0"], "--learning_rate is 0"),
+        (["--metric_for_best_model", "test_auc"], "expected one of auc, log_loss"),
+        (["--search", "bm25"], "no search 'bm25'"),
+        (["--num_shots", "99999"], "99,999 samples of train are asked for"),
+        (["--dataset", "nowhere"], "The data set 'nowhere' is neither a folder here"),
+    ],
+)
+def test_bad_options_end_in_one_clear_line_and_no_run(train, capsys, tmp_path, options, said):
+    assert train("deepfm", *options) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: ")
+    assert said in error
+    assert not (tmp_path / "runs/deepfm").exists()
+
+
+def test_a_model_that_lacks_a_file_is_refused(train, command, data, tmp_path, capsys):
+    assert train("deepfm") == 0
+    options = ("--dataset", data, "--config_name", "subr_k3", "--output", tmp_path / "x.parquet")
+    for name in ("features.json", "vocabulary.parquet", "model.safetensors"):
+        broken = shutil.copytree(tmp_path / "runs/deepfm", tmp_path / name)
+        (broken / "model" / name).unlink()
+        assert command("evaluation/score.py", "--model", broken, *options) == 2
+        assert f"has no {name}" in capsys.readouterr().err
+    assert command("evaluation/score.py", "--model", tmp_path / "runs/deepfm", "--base", "x", *options) == 2
+    assert "--model scores a traditional CTR model, --base a language model" in capsys.readouterr().err
+    assert command("evaluation/score.py", *options) == 2
+    assert "there is no system to score" in capsys.readouterr().err

@@ -1,0 +1,26 @@
+"""Train a traditional CTR model on the same samples as the language models: DeepFM, AutoInt, DCNv2, GRU4Rec, Caser, SASRec, DIN, SIM.
+
+Reads the tables of a data set (interactions, samples, users, items), by folder or Hub id. The run folder gets the weights of the best
+validation epoch with their vocabulary (model/), the recipe and the log.
+
+examples:
+  python training/ctr.py --config training/recipes/ml1m/din.yaml
+  python training/ctr.py --model sasrec --dataset rella/ml1m --output_dir runs/ml1m/sasrec --model_options '{"embedding_size": 64}'
+  python training/ctr.py --config training/recipes/ml1m/sim.yaml --num_shots 8192 --search category --output_dir runs/ml1m/sim_8192
+"""
+
+from dataset_builders import cli
+
+
+def main() -> None:
+    from training.fitting.arguments import FittingArguments
+
+    (options,) = cli.parse(FittingArguments, description=__doc__)
+    from evaluation.results.measure import measure
+    from training.fitting.run import train
+
+    train(options, measure)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,71 @@
+"""Which behaviors of the whole history SIM looks at: those closest in meaning to the target (SUBR), or the latest of its category.
+
+Source: Q. Pi et al., "Search-based User Interest Modeling with Lifelong Sequential Behavior Data", CIKM 2020, section 3.1: soft search
+by embedding, hard search by category. ReLLa lets SIM retrieve with SUBR (section 4.1.3), which is the soft search here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+
+from dataset_builders.corpora import load_corpus
+from dataset_builders.stages.view import config_name, table_name
+from dataset_builders.tables import store
+from dataset_builders.tables.keys import codes_of
+
+SEARCHES = ("subr", "category")
+
+
+class SoftSearch:
+    """SUBR's view: positions are stored for each sample, and looked up."""
+
+    def __init__(self, folder: Path, split: str, sample_id: np.ndarray, count: int):
+        name = table_name(config_name("subr", count))
+        table = store.read(folder, name, split)
+        lists = table["positions"].combine_chunks()
+        counts = lists.value_lengths().to_numpy()
+        shown = np.arange(count) < counts[:, None]
+        positions = np.zeros(shown.shape, dtype=np.int32)
+        positions[shown] = lists.flatten().to_numpy()
+        stored = table["sample_id"].to_numpy()
+        order = np.argsort(stored, kind="stable")
+        rows = order[codes_of(sample_id, stored[order], f"samples are not in the {split} split of {folder / name}")]
+        self._positions, self._counts = torch.from_numpy(positions[rows]), torch.from_numpy(counts[rows])
+
+    def find(self, samples: torch.Tensor, first: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, R) rows of interactions, and which are used. samples: (B,) numbers; first: (B,) row of the user's first behavior."""
+        positions = self._positions[samples]
+        mask = torch.arange(positions.shape[1]) < self._counts[samples][:, None]
+        return first[:, None] + positions, mask
+
+
+class HardSearch:
+    """The latest behaviors in the target's category: a recency view of each user's behaviors sorted by category."""
+
+    def __init__(self, folder: Path, sample_id: np.ndarray, count: int):
+        corpus = load_corpus(store.provenance(folder, "samples")["corpus"])
+        interactions = store.read(folder, "interactions", columns=["user_id", "item_id"])
+        items = pl.from_arrow(store.read(folder, "items", columns=["item_id", corpus.group_field]))
+        known = items["item_id"].to_numpy()
+        row = codes_of(interactions["item_id"].to_numpy(), known, "items have interactions but no row in items")
+        group = items[corpus.group_field].rank("dense").to_numpy().astype(np.int64)[row]
+        user = interactions["user_id"].to_numpy().astype(np.int64)
+        by_group = np.lexsort((np.arange(len(user)), group, user))  # within a user and group by what comes first
+        key = user[by_group] * (group.max() + 1) + group[by_group]
+        starts = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
+        rank = np.arange(len(key)) - np.repeat(starts, np.diff(np.r_[starts, len(key)]))
+        place, earlier = np.empty_like(by_group), np.empty_like(by_group)
+        place[by_group], earlier[by_group] = np.arange(len(key)), rank
+        self._order, self._count = torch.from_numpy(by_group), count
+        self._place, self._earlier = (torch.from_numpy(a[sample_id]) for a in (place, earlier))
+
+    def find(self, samples: torch.Tensor, first: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `SoftSearch.find`."""
+        shown = self._earlier[samples].clamp(max=self._count)
+        places = (self._place[samples] - shown)[:, None] + torch.arange(self._count)
+        mask = torch.arange(self._count) < shown[:, None]
+        return self._order[places.clamp(0, len(self._order) - 1)], mask

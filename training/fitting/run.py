@@ -1,0 +1,134 @@
+"""Train a CTR model on the tables of a data set and leave a run folder that says all of it."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+import yaml
+
+from dataset_builders.tables import hub, provenance, store
+from training.features.batches import Samples, sample_ids
+from training.features.columns import load_columns
+from training.features.retrieval import SEARCHES
+from training.features.vocabulary import Values
+from training.fitting.arguments import FittingArguments
+from training.loops.clicks import fit
+from training.models import load_model_class
+
+TABLES = ["users", "items", "interactions", "samples"]
+MODEL, RECIPE, RECORD, FEATURES = "model", "recipe.yaml", "training.json", "features.json"
+NOT_OF_THE_RECIPE = ("output_dir", "overwrite")
+METRICS = ("auc", "log_loss")
+
+
+def train(options: FittingArguments, measure) -> None:
+    """measure(labels, scores) -> metrics by name."""
+    _check(options)
+    output = Path(options.output_dir)
+    model_class = load_model_class(options.model)
+    views = [f"view_subr_k{options.retrieved}"] if model_class.RETRIEVES and options.search == "subr" else []
+    folder = hub.resolve(options.dataset, [*TABLES, *views], options.dataset_revision)
+    recipe = {key: value for key, value in asdict(options).items() if key not in NOT_OF_THE_RECIPE}
+    record = {
+        "corpus": store.provenance(folder, "samples")["corpus"],
+        "inputs": provenance.input_fingerprints(folder, [*TABLES, *views]),
+        "recipe": recipe,
+    }
+    if _stands(output, record, options.overwrite):
+        return
+    begin = time.perf_counter()
+    ids = sample_ids(folder, "train", options.num_shots)
+    columns = load_columns(folder, train=ids)
+    torch.manual_seed(options.seed)
+    model = build_model(model_class, columns.values, options)
+    search = options.search if model_class.RETRIEVES else None
+    parts = {
+        split: Samples(columns, folder, split, found, options.history_length, search, options.retrieved)
+        for split, found in (("train", ids), ("validation", sample_ids(folder, "validation")))
+    }
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    weights = sum(p.numel() for p in model.parameters())
+    print(
+        f"{options.model}: {weights:,} weights, {len(parts['train']):,} training and {len(parts['validation']):,} validation samples.",
+        flush=True,
+    )
+    best, progress = fit(model.to(device), parts["train"], parts["validation"], options, measure, device)
+    model.load_state_dict(best)
+    record |= {
+        "weights": weights,
+        "training_samples": len(ids),
+        "seconds": round(time.perf_counter() - begin, 1),
+        "best_epoch": progress.best_epoch,
+        "best_validation": progress.log[progress.best_epoch - 1],
+        "log": progress.log,
+    }
+    with store.replacing(output) as temporary:
+        _save(temporary, model.cpu(), columns.values, options, record)
+    print(f"{output}: epoch {progress.best_epoch} of {progress.epoch} kept, {record['seconds']:.0f} s.", flush=True)
+
+
+def build_model(model_class: type, values: Values, options: FittingArguments) -> torch.nn.Module:
+    """ValueError naming the options that the architecture does not have."""
+    try:
+        given = json.loads(options.model_options)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"--model_options is {options.model_options!r}, expected JSON ({error}).") from error
+    known = set(inspect.signature(model_class.__init__).parameters) - {"self", "field_sizes", "rating_values"}
+    if not isinstance(given, dict) or not set(given) <= known:
+        raise ValueError(f"--model_options is {given!r}; {model_class.__name__} takes {', '.join(sorted(known))}.")
+    sizes = {"history_length": options.history_length} if "history_length" in known else {}
+    return model_class(field_sizes=values.field_sizes, rating_values=values.rating_values, **sizes, **given)
+
+
+def _check(options: FittingArguments) -> None:
+    for name in ("history_length", "retrieved", "batch_size", "num_train_epochs", "early_stopping_patience"):
+        if getattr(options, name) < 1:
+            raise ValueError(f"--{name} is {getattr(options, name)}; at least 1 is needed.")
+    if not options.learning_rate > 0:
+        raise ValueError(f"--learning_rate is {options.learning_rate}; it must be above 0.")
+    if options.metric_for_best_model not in METRICS:
+        raise ValueError(
+            f"--metric_for_best_model is {options.metric_for_best_model!r}; expected one of {', '.join(METRICS)}."
+        )
+    if options.search not in SEARCHES:
+        raise ValueError(f"There is no search {options.search!r}. Expected one of {', '.join(SEARCHES)}.")
+
+
+def _stands(output: Path, record: dict, overwrite: bool) -> bool:
+    path = output / RECORD
+    if not path.is_file():
+        if output.exists() and any(output.iterdir()):
+            raise ValueError(
+                f"{output} exists and is no run of this command (it has no {RECORD}). Give another --output_dir."
+            )
+        return False
+    existing = json.loads(path.read_text(encoding="utf-8"))
+    if all(existing.get(key) == value for key, value in record.items()):
+        print(f"{output}: this recipe has been trained already, kept.", flush=True)
+        return True
+    if not overwrite:
+        raise ValueError(
+            f"{output} holds another run: {provenance.difference(existing, record)}. Pass --overwrite true, or another --output_dir."
+        )
+    return False
+
+
+def _save(folder: Path, model: torch.nn.Module, values: Values, options: FittingArguments, record: dict) -> None:
+    model.save_pretrained(folder / MODEL)
+    (folder / MODEL / "README.md").unlink(missing_ok=True)  # the mixin's card says nothing
+    values.save(folder / MODEL)
+    features = {
+        "model": options.model,
+        "corpus": record["corpus"],
+        "history_length": options.history_length,
+        "search": options.search if model.RETRIEVES else None,
+        "retrieved": options.retrieved,
+    }
+    (folder / MODEL / FEATURES).write_text(json.dumps(features, indent=2) + "\n", encoding="utf-8")
+    (folder / RECIPE).write_text(yaml.safe_dump(record["recipe"], sort_keys=False), encoding="utf-8")
+    (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

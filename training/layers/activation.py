@@ -1,0 +1,46 @@
+"""Activations: ReLU, PReLU and Dice.
+
+Dice is a PReLU whose corner moves with the data. Source: Zhou et al., Deep Interest Network (KDD 2018), section 5.2:
+
+    f(s) = p(s) s + (1 - p(s)) alpha s,   p(s) = sigmoid((s - E[s]) / sqrt(Var[s] + 1e-8))
+
+with the mean and variance of the mini-batch in training and their moving averages afterwards. So a model with Dice is the
+same function of a sample alone and in a batch only in evaluation mode.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from training.layers.options import check_choice
+
+ACTIVATIONS = ("relu", "prelu", "dice")
+EPSILON = 1e-8
+
+
+class Dice(nn.Module):
+    """(N, width) -> (N, width). alpha starts at 0, as in the authors' code (the paper does not say)."""
+
+    def __init__(self, width: int, momentum: float = 0.1):
+        super().__init__()
+        self.alpha = nn.Parameter(torch.zeros(width))
+        self.momentum = momentum
+        self.register_buffer("running_mean", torch.zeros(width))
+        self.register_buffer("running_var", torch.ones(width))
+
+    def forward(self, s: Tensor) -> Tensor:
+        # One row has no variance: a last batch of one sample, or one behavior, is judged by the moving averages.
+        from_batch = self.training and len(s) > 1
+        centered = F.batch_norm(
+            s, self.running_mean, self.running_var, training=from_batch, momentum=self.momentum, eps=EPSILON
+        )
+        return s * torch.lerp(self.alpha, torch.ones_like(self.alpha), torch.sigmoid(centered))
+
+
+def activation_layer(name: str, width: int) -> nn.Module:
+    check_choice("activation", name, ACTIVATIONS)
+    if name == "dice":
+        return Dice(width)
+    return nn.PReLU(width) if name == "prelu" else nn.ReLU()

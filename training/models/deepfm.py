@@ -1,0 +1,47 @@
+"""DeepFM: a factorization machine and an MLP on the same embeddings.
+
+    logit = y_FM + y_DNN,    y_FM = <w, x> + sum_{i<j} <v_i, v_j>,    y_DNN = MLP([v_1, ..., v_F])
+
+Source: Guo et al., DeepFM: A Factorization-Machine based Neural Network for CTR Prediction (IJCAI 2017), section 2.1,
+equations 1 to 4. The history is one more field, whose vector is the mean of its behaviors; it has no codes of its own, so its
+first-order weight is a linear map of that vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from training.layers.batch import Batch
+from training.layers.embedding import SampleEmbedding, embedding_table
+from training.layers.factorization import pairwise_interactions
+from training.layers.mlp import Predictor
+from training.layers.pooling import masked_mean
+from training.layers.saving import SavedModel
+
+
+class DeepFM(SavedModel):
+    def __init__(
+        self,
+        field_sizes: dict[str, int],
+        rating_values: int,
+        *,
+        embedding_size: int = 32,
+        hidden_sizes: Sequence[int] = (256, 256, 256),
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        self.embedding = SampleEmbedding(field_sizes, rating_values, embedding_size)
+        self.field_weight = embedding_table(self.embedding.rows.num_rows, 1)
+        self.history_weight = nn.Linear(embedding_size, 1, bias=False)
+        self.deep = Predictor((len(field_sizes) + 1) * embedding_size, hidden_sizes, dropout)
+
+    def forward(self, batch: Batch) -> Tensor:
+        embedded = self.embedding(batch)
+        history = masked_mean(embedded.history, batch.history_mask)  # (B, T, D) -> (B, D)
+        vectors = torch.cat([embedded.fields, history.unsqueeze(1)], dim=1)  # (B, F + 1, D)
+        first_order = self.field_weight(self.embedding.rows.fields(batch.fields)).sum(dim=(1, 2))  # (B, F, 1) -> (B,)
+        first_order = first_order + self.history_weight(history).squeeze(1)
+        return first_order + pairwise_interactions(vectors) + self.deep(vectors.flatten(1))
