@@ -1,5 +1,6 @@
 """The command that tunes: what a run leaves, when it is kept, refused, gone on with or started anew, and what it says is missing."""
 
+import inspect
 import json
 import os
 import shutil
@@ -28,6 +29,8 @@ from dataset_builders.stages.arguments import (
 from dataset_builders.tables import store
 from evaluation.metrics.auc import auc
 from evaluation.scores.table import read_scores
+from training.fitting.arguments import FittingArguments
+from training.models import load_model_class
 from training.pretrain import PretrainArguments
 from training.tuning import requirements
 from training.tuning.arguments import TuningArguments, TuningConfig
@@ -568,13 +571,20 @@ def test_every_recipe_is_parsed_by_the_parser_of_its_command(path):
         types = (TuningArguments, TuningConfig)
     elif "hidden_size" in values:
         types = (PretrainArguments,)
+    elif "model" in values:
+        types = (FittingArguments,)
     else:
         types = BUILDERS
     found = {}
     for parsed in cli.parse(*types, description="", arguments=["--config", str(path)]):
         found |= vars(parsed)
     for key, value in values.items():
-        assert found[key] == value
-    if "base" in values:
+        assert (json.loads(found[key]) if key == "model_options" else found[key]) == value
+    if "model" in values:
+        known = inspect.signature(load_model_class(values["model"]).__init__).parameters
+        assert path.stem == values["model"]
+        assert set(values["model_options"]) <= set(known)
+    if "output_dir" in values:
         assert values["output_dir"] == f"runs/{path.parent.name}/{path.stem}"
+    if "base" in values:
         assert "k30" in values["config_name"] or path.parent.name != "ml1m"

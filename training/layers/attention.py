@@ -74,7 +74,5 @@ class MultiHeadTargetAttention(nn.Module):
         query = torch.einsum("bha,haz->bhz", query, self.key)
         scores = query @ behaviors.transpose(1, 2)  # (B, H, Z) (B, Z, R) -> (B, H, R)
         scores = scores.masked_fill(~mask.unsqueeze(1), torch.finfo(scores.dtype).min)
-        weights = scores.softmax(dim=2) * mask.unsqueeze(
-            1
-        )  # the product: no behavior at all gives zero, not a mean of padding
+        weights = scores.softmax(dim=2) * mask.unsqueeze(1)  # no behavior at all gives zero, not a mean of padding
         return (weights @ behaviors).flatten(1)  # (B, H, Z) -> (B, H * Z)

@@ -15,6 +15,8 @@ class SavedModel(nn.Module, PyTorchModelHubMixin):
     has no safetensors file it reads a pickle.
     """
 
+    RETRIEVES = False  # whether a batch must hold retrieved behaviors
+
     RETRIEVES = False  # whether a batch must hold behaviors searched in the whole history
 
     @classmethod

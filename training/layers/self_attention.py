@@ -51,15 +51,20 @@ class CausalBlock(nn.Module):
         check_dropout(dropout)
         self.heads = heads
         self.attention_norm = nn.LayerNorm(width)
-        self.projections = nn.Linear(width, 3 * width, bias=False)  # W_Q, W_K, W_V
-        for weight in self.projections.weight.detach().chunk(3):
+        self.query = nn.Linear(width, width, bias=False)  # W_Q
+        self.key_value = nn.Linear(width, 2 * width, bias=False)  # W_K, W_V
+        for weight in (self.query.weight, *self.key_value.weight.detach().chunk(2)):
             nn.init.xavier_uniform_(weight)
         self.forward_norm = nn.LayerNorm(width)
         self.feed_forward = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, allowed: Tensor) -> Tensor:
-        projected = self.projections(self.attention_norm(x)).chunk(3, dim=2)
+    def forward(self, x: Tensor, allowed: Tensor, last_only: bool = False) -> Tensor:
+        """`last_only`: (B, 1, D), the last row alone, for the block whose other rows nobody reads."""
+        normed = self.attention_norm(x)
+        if last_only:
+            x, allowed = x[:, -1:], allowed[:, -1:]
+        projected = self.query(normed[:, -x.shape[1] :]), *self.key_value(normed).chunk(2, dim=2)
         query, key, value = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in projected)  # (B, H, L, d)
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=allowed.unsqueeze(1))
         x = x + self.dropout(mixed.transpose(1, 2).flatten(2))  # (B, H, L, d) -> (B, L, D)

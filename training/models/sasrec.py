@@ -55,7 +55,7 @@ class SASRec(SavedModel):
         behaviors, mask = most_recent(embedded.history, batch.history_mask, self.history_length)  # (B, L, D), (B, L)
         x = self.dropout(behaviors + self.position)
         allowed = causal_mask(mask)  # (B, L, L)
-        for block in self.blocks:
-            x = block(x, allowed)
+        for number, block in enumerate(self.blocks, start=1):
+            x = block(x, allowed, last_only=number == len(self.blocks))
         state = self.norm(x[:, -1]) * mask[:, -1:]  # (B, L, D) -> (B, D), zero for an empty history
         return self.predictor(torch.cat([state, embedded.fields.flatten(1)], dim=1))

@@ -37,6 +37,8 @@ class SIM(SavedModel):
 
     RETRIEVES = True
 
+    RETRIEVES = True
+
     def __init__(
         self,
         field_sizes: dict[str, int],
