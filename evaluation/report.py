@@ -5,6 +5,7 @@ Two rows that need no model, the mean of the ratings shown and the mean of the i
 examples:
   python evaluation/report.py --scores runs/demo/scores/*.parquet --output runs/demo/report
   python evaluation/report.py --scores a.parquet b.parquet --output report --resamples 2000 --seed 1
+  python evaluation/report.py --table overall --scores runs/ml1m/scores/*_test.parquet --output tables
   python evaluation/report.py --table data_statistics --output tables                # of every data set in rella/
   python evaluation/report.py --table heterogeneity --dataset rella/ml1m rella/ml25m --output tables
 """
@@ -25,7 +26,8 @@ class ReportArguments:
     table: str | None = field(
         default=None,
         metadata={
-            "help": "Instead of scores, a table on the data beside the paper's: data_statistics (table 1) or heterogeneity (D.4)."
+            "help": "A table beside the paper's: overall (the main table, of --scores), or on the data of --dataset: data_statistics "
+            "(table 1), heterogeneity (D.4)."
         },
     )
     dataset: list[str] = field(
@@ -46,6 +48,9 @@ def main() -> None:
     output = Path(arguments.output)
     if output.exists() and not output.is_dir():
         raise ValueError(f"--output {output} is a file. Give a folder.")
+    if arguments.table == "overall":
+        write_overall([read_scores(Path(path)) for path in arguments.scores], output)
+        return
     if arguments.table is not None:
         from evaluation.results.data_tables import write_table
 
@@ -61,6 +66,19 @@ def main() -> None:
     for folder in arguments.dataset:
         scores = [replace(s, record={**s.record, "dataset_folder": folder}) for s in scores]
     write_report(scores, output, arguments.resamples, arguments.seed)
+
+
+def write_overall(scores: list, output: Path) -> None:
+    """Print the paper's main table with the rows of `scores` in it and write it to `output`/overall.md."""
+    from dataset_builders.tables.store import replacing_file
+    from evaluation.results.overall import overall
+
+    if not scores:
+        raise ValueError("--table overall needs --scores: files of evaluation/score.py on the whole test split.")
+    text = overall(scores)
+    with replacing_file(output / "overall.md") as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    print(text)
 
 
 def write_report(scores: list, output: Path, resamples: int, seed: int) -> None:

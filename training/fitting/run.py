@@ -128,6 +128,7 @@ def _save(folder: Path, model: torch.nn.Module, values: Values, options: Fitting
         "history_length": options.history_length,
         "search": options.search if model.RETRIEVES else None,
         "retrieved": options.retrieved,
+        "num_shots": options.num_shots,
     }
     (folder / MODEL / FEATURES).write_text(json.dumps(features, indent=2) + "\n", encoding="utf-8")
     (folder / RECIPE).write_text(yaml.safe_dump(record["recipe"], sort_keys=False), encoding="utf-8")

@@ -47,8 +47,6 @@ class GRU4Rec(SavedModel):
 
     def forward(self, batch: Batch) -> Tensor:
         embedded = self.embedding(batch)
-        states, _ = self.gru(
-            embedded.history
-        )  # (B, T, D) -> (B, T, gru_size); padding comes after the state that is read
-        state = last_state(states, batch.history_mask)  # (B, gru_size)
+        states, _ = self.gru(embedded.history)  # (B, T, D) -> (B, T, gru_size)
+        state = last_state(states, batch.history_mask)  # (B, gru_size), untouched by the padding after it
         return self.predictor(torch.cat([state, embedded.fields.flatten(1)], dim=1))
