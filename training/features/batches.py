@@ -30,7 +30,7 @@ class Samples:
         if search not in (None, *SEARCHES):
             raise ValueError(f"There is no search {search!r}. Expected one of {', '.join(SEARCHES)}.")
         self.columns, self.history_length = columns, history_length
-        self.sample_id = torch.from_numpy(sample_id)
+        self.sample_id = torch.from_numpy(np.array(sample_id))
         self._search = None
         if search == "subr":
             self._search = SoftSearch(folder, split, sample_id, retrieved)
