@@ -1,6 +1,6 @@
 """Which behaviors of the whole history SIM looks at: those closest in meaning to the target (SUBR), or the latest of its category.
 
-Source: Q. Pi et al., "Search-based User Interest Modeling with Lifelong Sequential Behavior Data", CIKM 2020, section 3.1: soft search
+Source: Q. Pi et al., "Search-based User Interest Modeling with Lifelong Sequential Behavior Data", CIKM 2020, section 3.2: soft search
 by embedding, hard search by category. ReLLa lets SIM retrieve with SUBR (section 4.1.3), which is the soft search here.
 """
 
