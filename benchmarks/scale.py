@@ -207,8 +207,7 @@ def _flatness(measured: list[Measured]) -> str:
     return (
         f"From the smallest to the largest corpus the cost of a sample in SUBR changes by a factor of {last / first:.2f}; per earlier "
         f"behavior of a sample, which is what is compared, by {by_history[1] / by_history[0]:.2f}. Small corpora pay more for each "
-        "sample because starting the process, loading the vectors and writing the card take seconds whatever the size; the largest "
-        "has the longest users, whose similarities do not fit a cache."
+        "sample because starting the process, loading the vectors and writing the card take seconds whatever the size."
     )
 
 

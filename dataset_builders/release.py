@@ -40,11 +40,13 @@ def main() -> None:
     from dataset_builders.stages.embed import embed
     from dataset_builders.stages.prepare import prepare
     from dataset_builders.stages.prompt import build_prompts, load_style
-    from dataset_builders.stages.view import build_views, check_views
+    from dataset_builders.stages.view import build_views, check_views, require_parts
 
     check_views(views)  # what is wrong with a late stage is said before the early ones take their time
     load_style(prompts.prompt_style)
     rows.choose(load_corpus(where.corpus))
+    engine.check()
+    require_parts(where, views)
     prepare(where, source)
     if "subr" in views.view or "reit" in views.view:
         embed(where, encoder)

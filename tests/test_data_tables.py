@@ -126,5 +126,5 @@ def test_what_cannot_be_made_is_said(tmp_path, name, datasets, said):
 def test_no_view_to_measure(tmp_path):
     where = FolderArguments(corpus="ml1m", output=str(tmp_path / "ml1m"))
     prepare(where, RawArguments(raw=str(RAW / "ml1m")))
-    with pytest.raises(ValueError, match=r"has no view of recency or subr. Build some"):
+    with pytest.raises(ValueError, match=r"No data set has a view of recency or subr\. Build some"):
         write_table("heterogeneity", [str(where.folder)], tmp_path / "out")

@@ -13,7 +13,7 @@ import yaml
 from hub_server import HubServer
 from huggingface_hub import constants
 
-from dataset_builders.hub import retry
+from dataset_builders.hub import publish, retry
 from dataset_builders.stages.arguments import FolderArguments, PromptArguments, RawArguments, ViewArguments
 from dataset_builders.stages.card import write_card
 from dataset_builders.stages.prepare import prepare
@@ -155,6 +155,40 @@ def test_a_public_repository_does_not_get_it_by_accident(hub, movielens):
     with pytest.raises(ValueError, match=r"rella/ml1m is public, and this push must be private"):
         push(movielens, PushArguments())
     assert hub.repositories["dataset", "rella/ml1m"].files("main")["README.md"] == b"# mine\n"
+
+
+def test_a_repository_that_somebody_makes_public_meanwhile_gets_nothing(hub, movielens, monkeypatch):
+    plan = publish.make_plan
+
+    def plan_and_be_overtaken(*arguments):
+        made = plan(*arguments)
+        hub.add_repository("dataset", "rella/ml1m", {})
+        return made
+
+    monkeypatch.setattr(publish, "make_plan", plan_and_be_overtaken)
+    with pytest.raises(ValueError, match=r"made public by somebody else while this push began.*Nothing was sent"):
+        push(movielens, PushArguments())
+    assert not hub.uploaded
+
+
+def test_another_folder_is_another_repository(hub, built):
+    other = replace(built, output=str(built.folder.rename(built.folder.with_name("released-labels"))))
+    push(other, PushArguments())
+    assert ID not in hub.repositories
+    card = hub.repositories["dataset", "rella/released-labels"].files("main")["README.md"].decode()
+    assert 'load_dataset("rella/released-labels", "recency_k5")' in card
+
+
+def test_a_dry_run_without_a_token_does_not_claim_to_see_private_repositories(hub, movielens, monkeypatch, capsys):
+    push(movielens, PushArguments())
+    monkeypatch.delenv("HF_TOKEN")
+    push(movielens, PushArguments(dry_run=True))
+    assert "(not there, or private and not to be seen without a token)" in capsys.readouterr().out
+
+
+def test_a_tag_that_git_would_not_take(hub, built):
+    with pytest.raises(ValueError, match=r"--revision_tag is 'a b'; a tag has letters"):
+        push(built, PushArguments(revision_tag="a b"))
 
 
 def test_who_holds_permission_says_so_on_the_card(hub, movielens):

@@ -244,7 +244,7 @@ def test_a_rebuilt_table_of_the_very_same_size_is_not_served_from_the_cache(wher
 
 def test_the_same_tables_give_the_same_card_anywhere(where, raw_ml1m, tmp_path):
     build(where, raw_ml1m)
-    elsewhere = FolderArguments(corpus="ml1m", output=str(tmp_path / "elsewhere"))
+    elsewhere = FolderArguments(corpus="ml1m", output=str(tmp_path / "elsewhere" / "ml1m"))
     build(elsewhere, raw_ml1m)
     assert (where.folder / "README.md").read_bytes() == (elsewhere.folder / "README.md").read_bytes()
 

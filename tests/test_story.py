@@ -59,7 +59,9 @@ def test_push_forget_train_push_forget_compare(hub, smoke, command, tmp_path):
         local[name] = read_scores(output)
 
     # Push the data set; the base model is there as any base model of the Hub is.
-    address = maker.run("dataset_builders/push.py", "--corpus", "demo", "--output", home / "data").splitlines()[-1]
+    address = maker.run(
+        "dataset_builders/push.py", "--corpus", "demo", "--output", home / "data", "--name", "demo"
+    ).splitlines()[-1]
     assert address.startswith(f"{hub.endpoint}/datasets/{DATA}/commit/")
     api = HfApi(endpoint=hub.endpoint, token="write-token")
     with pytest.MonkeyPatch.context() as patch:

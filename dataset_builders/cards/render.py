@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jinja2
+import polars as pl
 
 from dataset_builders.cards import metadata, statistics
 from dataset_builders.cards.heterogeneity import heterogeneity
@@ -30,7 +31,7 @@ def render(
     samples = sum(split.samples for split in counts.splits)
     prompts = [config for config in configs if config.holds_prompts]
     vectors = store.provenance(folder, "item_vectors") if "item_vectors" in names else None
-    count_tokens = _token_counter(vectors) if prompts and vectors else None
+    count_tokens = _token_counter(folder, vectors) if prompts and vectors else None
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         undefined=jinja2.StrictUndefined,
@@ -46,8 +47,9 @@ def render(
         corpus=corpus,
         samples=samples,
         counts=counts,
-        repository=repository or store.default_folder(corpus.id).as_posix(),
+        repository=repository or f"rella/{folder.resolve().name}",
         permission=permission,
+        has_profile=_has_profile(folder, corpus),
         made_from=store.provenance(folder, "interactions"),
         protocol=load_protocol(corpus.protocol),
         published=_published(prompts, {split.name: split.samples for split in counts.splits}),
@@ -64,6 +66,11 @@ def render(
         heterogeneity=_heterogeneity(folder, corpus, names),
         examples=_examples(folder, prompts),
     )
+
+
+def _has_profile(folder: Path, corpus: Corpus) -> bool:
+    users = pl.from_arrow(store.read_rows(folder, "users", 0, 1))
+    return bool(len(users)) and corpus.words.profile(users)[0] != ""
 
 
 def _published(prompts: list[Config], samples: dict[str, int]) -> dict[str, int]:
@@ -88,15 +95,15 @@ def cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def _token_counter(vectors: dict) -> Callable[[list[str]], list[int]] | None:
+def _token_counter(folder: Path, vectors: dict) -> Callable[[list[str]], list[int]] | None:
     """Counts tokens as the encoder of the item vectors reads a prompt; None where its tokenizer is not to be had."""
     from dataset_builders.embeddings.encode import load_tokenizer
     from dataset_builders.text.tokens import encode_prompts
 
-    revision = vectors["encoder_revision"]
-    on_hub = not revision.startswith("sha256:") and revision != "unknown"
+    revision, note = vectors["encoder_revision"], folder / store.ENCODER_FOLDER
+    encoder = note.read_text(encoding="utf-8") if note.is_file() else vectors["encoder"]
     try:
-        tokenizer = load_tokenizer(vectors["encoder"], revision if on_hub else None)
+        tokenizer = load_tokenizer(encoder, None if revision.startswith("sha256:") else revision)
     except ValueError:
         return None
     tokenizer.model_max_length = 10**9  # the lengths are wanted, not a warning that they exceed the encoder's context
@@ -104,9 +111,8 @@ def _token_counter(vectors: dict) -> Callable[[list[str]], list[int]] | None:
 
 
 def _described(folder: Path, vectors: dict) -> dict:
-    encoder = vectors["encoder"]
     return {
-        "encoder": Path(encoder).name if Path(encoder).is_dir() else encoder,  # a path says nothing to another reader
+        "encoder": vectors["encoder"],
         "revision": vectors["encoder_revision"],
         "dimension": metadata.vector_dimension(folder),
     }

@@ -80,6 +80,7 @@ class Corpus:
     words: Words
     expected_rows: dict[str, int]  # of the official archive, by table or split; empty where none is known
     published_rows: dict[str, int] = field(default_factory=dict)  # split -> rows of views and prompts; not in it: all
+    limits: tuple[str, ...] = ()  # what a reader of the card must know of this corpus alone
     divergences: tuple[Divergence, ...] = ()  # of this corpus alone; those of every corpus stand in the card's template
 
 

@@ -121,7 +121,7 @@ def subject(users: pl.DataFrame) -> pl.Series:
 
 
 def title(items: pl.DataFrame) -> pl.Series:
-    return items["title"]
+    return items["title"].str.replace_all(r"\s+", " ").str.strip_chars()
 
 
 def description(items: pl.DataFrame) -> pl.Series:

@@ -101,7 +101,7 @@ CORPUS: Corpus = replace(
             what="number of samples in table 1",
             paper="25,000,095",
             released="24,187,390, after the first five ratings of each user are left out",
-            ours="24,187,390",
+            ours="counted after that rule",
             why="25,000,095 is the number of ratings in the raw file; the other two corpora are counted after that rule",
         ),
         Divergence(

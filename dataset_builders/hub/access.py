@@ -44,7 +44,8 @@ def _may_write(token: dict, namespace: str) -> bool:
         return token.get("role") in ("write", None)
     scoped = token.get("fineGrained", {}).get("scoped", [])
     return any(
-        "repo.write" in scope.get("permissions", []) and scope.get("entity", {}).get("name") in (namespace, None)
+        "repo.write" in scope.get("permissions", [])
+        and (scope.get("entity", {}).get("name") or namespace).split("/")[0] == namespace
         for scope in scoped
     )
 

@@ -6,17 +6,20 @@ again. The commit names the one it was planned against, so of two pushes at a ti
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
 from huggingface_hub.errors import HfHubHTTPError, HTTPError
 from tqdm import tqdm
 
 from dataset_builders.hub.access import connect, explained
 from dataset_builders.hub.plan import Plan, make_plan
 from dataset_builders.hub.retry import retrying, status_of
+
+TAG = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,10 @@ def publish(repository: Repository, message: str, tag: str | None = None, dry_ru
     """
     if "/" not in repository.id:
         raise ValueError(f"{repository.id!r} is no Hub id. Give namespace/name, such as rella/ml1m.")
+    if tag is not None and not TAG.fullmatch(tag):
+        raise ValueError(
+            f"--revision_tag is {tag!r}; a tag has letters, digits, dots, dashes and underscores, such as v1.0."
+        )
     api = HfApi(library_name="rella") if dry_run else connect(repository.namespace)
     with explained(repository.id, "be read"):
         plan = make_plan(api, repository.id, repository.type, repository.files, repository.is_ours)
@@ -69,7 +76,9 @@ def _check_privacy(repository: Repository, plan: Plan) -> None:
 
 
 def _say(repository: Repository, plan: Plan) -> None:
-    if plan.head is None:
+    if plan.head is None and get_token() is None:
+        state = "not there, or private and not to be seen without a token"
+    elif plan.head is None:
         state = f"a new {'private' if repository.private else 'public'} repository"
     else:
         state = f"{'private' if plan.private else 'public'}, at {plan.head[:12]}"
@@ -121,7 +130,12 @@ def _create(api: HfApi, repository: Repository) -> str:
             exist_ok=True,
         ),
     )
-    return retrying(repository.id, lambda: api.repo_info(repository.id, repo_type=repository.type)).sha
+    made = retrying(repository.id, lambda: api.repo_info(repository.id, repo_type=repository.type))
+    if repository.private and not made.private:  # somebody else was quicker
+        raise ValueError(
+            f"{repository.id} was made public by somebody else while this push began, and this push must be private. Nothing was sent."
+        )
+    return made.sha
 
 
 def _upload(api: HfApi, repository: Repository, additions: list[CommitOperationAdd]) -> None:

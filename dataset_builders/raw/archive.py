@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 LARGEST_MEMBER = 4 * 1024**3  # bytes; the largest real one, ratings.csv of MovieLens-25M, has 0.7 GB
+LARGEST_WHOLE = 512 * 1024**2  # bytes of a file that is read at once; the largest real one, BX-Books.csv, has 0.08 GB
 LARGEST_UNCHECKED = 64 * 1024**2  # bytes; a member below does no harm, however small it is packed
 LARGEST_RATIO = 100  # of unpacked to packed; tables of ratings pack to a third or a tenth
 BLOCK = 16 * 1024**2
@@ -50,7 +51,15 @@ class RawFiles(ABC):
 
     def read(self, name: str) -> bytes:
         """The bytes of the one file of that name; ValueError when it is missing, double or damaged."""
-        return b"".join(self.blocks(name))
+        parts, size = [], 0
+        for block in self.blocks(name):
+            size += len(block)
+            if size > LARGEST_WHOLE:
+                raise ValueError(
+                    f"{self.path}: {name} has more than {LARGEST_WHOLE:,} bytes, more than any real one. Not read."
+                )
+            parts.append(block)
+        return b"".join(parts)
 
     def blocks(self, name: str) -> Iterator[bytes]:
         """The same bytes in blocks that fit into memory, whatever the file's size."""

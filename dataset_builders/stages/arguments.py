@@ -129,10 +129,15 @@ class EngineArguments:
         """Tasks at a time."""
         return self.workers or os.cpu_count() or 1
 
-    def run(self, function: Callable[[object], None], tasks: Sequence[object], what: str) -> None:
-        """Call `function` with every task on the chosen engine."""
+    def check(self) -> None:
+        """ValueError for an engine that is not there, or for no workers."""
+        load_engine(self.engine)
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"--workers is {self.workers}; at least 1 is needed.")
+
+    def run(self, function: Callable[[object], None], tasks: Sequence[object], what: str) -> None:
+        """Call `function` with every task on the chosen engine."""
+        self.check()
         load_engine(self.engine).run(function, tasks, self.parallel, what)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 import pyarrow as pa
 
@@ -21,7 +23,7 @@ def embed(where: FolderArguments, options: EncoderArguments) -> None:
     made_from = {
         "corpus": corpus.id,
         "inputs": provenance.input_fingerprints(where.folder, ["items"]),
-        "encoder": options.encoder,
+        "encoder": Path(options.encoder).resolve().name if Path(options.encoder).is_dir() else options.encoder,
         "encoder_revision": encoder_revision(options.encoder, options.encoder_revision),
         "description_version": DESCRIPTION_VERSION,
         "dimension": options.dimension,
@@ -48,7 +50,17 @@ def embed(where: FolderArguments, options: EncoderArguments) -> None:
         {store.SINGLE_SPLIT: table},
         made_from,
     )
+    _remember_folder(where.folder, options.encoder)
     print(
         f"{where.folder / 'item_vectors'}: {len(items):,} items, {vectors.shape[1]} dimensions, {options.encoder}.",
         flush=True,
     )
+
+
+def _remember_folder(folder: Path, encoder: str) -> None:
+    """Where an encoder lies on this machine is kept beside the tables, for the card to count tokens, and never published."""
+    note = folder / store.ENCODER_FOLDER
+    if Path(encoder).is_dir():
+        note.write_text(str(Path(encoder).resolve()), encoding="utf-8")
+    else:
+        note.unlink(missing_ok=True)

@@ -21,6 +21,8 @@ RULES_VERSION = 1  # rises when the same raw files would give other tables
 
 def prepare(where: FolderArguments, source: RawArguments) -> None:
     corpus = load_corpus(where.corpus)
+    if source.seed < 0:
+        raise ValueError(f"--seed is {source.seed}; a whole number from 0 is needed.")
     threshold = _threshold(corpus, source.label_threshold)
     with open_raw(_raw_path(corpus, source), corpus.files, corpus.archive) as raw:
         made_from = _made_from(corpus, raw, source.seed, threshold)

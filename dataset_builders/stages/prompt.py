@@ -91,7 +91,9 @@ def _build(
 def _rows_of_view(folder: Path, view: str, split: str, selected: dict[str, int | None]) -> np.ndarray:
     """(n,) ascending rows of a split of a view that get a prompt."""
     of_samples = "train" if split == "mixed" else split
-    shown = published.rows_of(folder, of_samples, store.provenance(folder, view)["selected_rows"][of_samples])
+    shown = published.rows_of(
+        folder, of_samples, store.provenance(folder, view).get("selected_rows", {}).get(of_samples)
+    )
     wanted = published.rows_of(folder, of_samples, selected[of_samples])
     if len(wanted) > len(shown):
         raise ValueError(

@@ -22,7 +22,9 @@ SHARD = re.compile(r"[^/]+/\w+-\d{5}-of-\d{5}\.parquet")  # what a push may dele
 @dataclass(frozen=True)
 class PushArguments:
     namespace: str = field(default="rella", metadata={"help": "User or organization of the Hub to push to."})
-    name: str | None = field(default=None, metadata={"help": "Name of the repository. Default: the corpus."})
+    name: str | None = field(
+        default=None, metadata={"help": "Name of the repository. Default: that of the data set folder."}
+    )
     private: bool = field(
         default=False, metadata={"help": "Push to a private repository. So it is where the corpus's terms forbid more."}
     )
@@ -50,7 +52,7 @@ def push(where: FolderArguments, options: PushArguments) -> str | None:
     if private and not options.private:
         print(f"{corpus.name} is pushed privately: {corpus.terms} See --permission.", flush=True)
     names = current_tables(where)
-    repo_id = f"{options.namespace}/{options.name or corpus.id}"
+    repo_id = f"{options.namespace}/{options.name or where.folder.resolve().name}"
     tag = options.revision_tag or f"data-{_version(where.folder, names)}"
     with TemporaryDirectory() as scratch:
         card = Path(scratch) / "README.md"

@@ -71,6 +71,17 @@ def check_views(options: ViewArguments) -> None:
         )
 
 
+def require_parts(where: FolderArguments, options: ViewArguments) -> None:
+    """ValueError when `reit` is asked for without the two views that it mixes, and they are not there either."""
+    for history_length in options.history_length if "reit" in options.view else []:
+        for part in ("recency", "subr"):
+            name = table_name(config_name(part, history_length))
+            if part not in options.view and not store.table_splits(where.folder, name):
+                raise ValueError(
+                    f"The view reit mixes recency and subr, and {where.folder} has no {name}. Ask for it too: --view recency subr reit"
+                )
+
+
 def _build(
     where: FolderArguments,
     view: str,

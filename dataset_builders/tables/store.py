@@ -27,6 +27,7 @@ from datasets import Features
 SINGLE_SPLIT = "train"  # the Hub's name for the only split of a table that has no splits
 SPLITS = ("train", "validation", "test")
 PROVENANCE_KEY = b"rella"
+ENCODER_FOLDER = ".encoder"  # a note of this machine, no part of the data set
 ROWS_PER_SHARD = 400_000
 ROWS_PER_GROUP = 50_000
 NOTHING: Mapping = {}

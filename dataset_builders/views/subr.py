@@ -1,4 +1,4 @@
-"""SUBR, semantic user behavior retrieval: the K earlier behaviors whose item vectors are closest to the target's, in time order.
+"""SUBR, semantic user behavior retrieval: the K earlier behaviors with the item vectors closest to the target's, in history order.
 
 For a user with behaviors i_0 ... i_{n-1} and a target at position p, these are the K largest of
 ``similarity(v[i_p], v[i_j]), j < p``. Equal similarities go to the more recent behavior. Source: ReLLa, section 3.2.

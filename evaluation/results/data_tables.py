@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +44,10 @@ def write_table(name: str, datasets: list[str], output: Path) -> None:
         raise ValueError(
             f"--table {name} needs --dataset with the folder of a built data set; there is none in rella/."
         )
+    if name == "heterogeneity" and not any(_views(folder) for folder in folders):
+        raise ValueError(
+            f"No data set has a view of {' or '.join(VIEWS)}. Build some: dataset_builders/view.py --history_length ..."
+        )
     text = "\n".join(TABLES[name](folders)) + "\n"
     with replacing_file(output / f"{name}.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -61,13 +66,17 @@ def _data_statistics(folders: list[Path]) -> Iterator[str]:
         corpus = load_corpus(store.provenance(folder, "samples")["corpus"])
         ours = count(folder, corpus)
         ratings = store.count_rows(folder, "interactions")
-        yield f"| {corpus.name} | ours | " + " | ".join(f"{ours[v]:,}" for v in paper.values) + f" | {ratings:,} |"
+        yield (
+            f"| {_name(folder, folders)} | ours | "
+            + " | ".join(f"{ours[v]:,}" for v in paper.values)
+            + f" | {ratings:,} |"
+        )
         for row in paper.where({"corpus": corpus.id}):
             yield f"| | paper | {' | '.join(f'{row[v]:,}' for v in paper.values)} | |"
             differences = " | ".join(f"{ours[v] - row[v]:+,}" if ours[v] != row[v] else "0" for v in paper.values)
             yield f"| | difference | {differences} | |"
     yield ""
-    yield from (f"* {_archive(folder)}" for folder in folders)
+    yield from (f"* {_name(folder, folders)}: {_archive(folder)}" for folder in folders)
     yield from ("", WHY_THE_COUNTS)
 
 
@@ -97,15 +106,18 @@ def _heterogeneity(folders: list[Path]) -> Iterator[str]:
         corpus = load_corpus(store.provenance(folder, "samples")["corpus"])
         built = _views(folder)
         if not built:
-            raise ValueError(
-                f"{folder} has no view of {' or '.join(VIEWS)}. Build some: dataset_builders/view.py --history_length ..."
+            print(
+                f"WARNING: {folder} has no view of {' or '.join(VIEWS)}, so it is left out.",
+                file=sys.stderr,
+                flush=True,
             )
+            continue
         ours = heterogeneity(folder, list(built.values()), corpus.group_field)
         rows = store.count_rows(folder, next(iter(built.values())), "test")
         yield from (
             "",
-            f"Mean number of distinct values of `{corpus.group_field}` among the K behaviors shown, over {rows:,} test samples. "
-            + _archive(folder),
+            f"Mean number of distinct values of `{corpus.group_field}` among the K behaviors shown, over {rows:,} test samples of "
+            f"{_name(folder, folders)}: {_archive(folder)}",
             "",
             "| view | K | ours | paper | difference |",
             "|---|---:|---:|---:|---:|",
@@ -129,7 +141,14 @@ def _views(folder: Path) -> dict[tuple[str, int], str]:
 
 def _archive(folder: Path) -> str:
     made_from = store.provenance(folder, "samples")
-    return f"{load_corpus(made_from['corpus']).name}: archive {made_from['raw_status']}, SHA-256 {made_from['raw_sha256'][:16]}."
+    return f"archive {made_from['raw_status']}, SHA-256 {made_from['raw_sha256'][:16]}, {made_from['rules']['label']}."
+
+
+def _name(folder: Path, folders: list[Path]) -> str:
+    """The corpus, with the folder where several are of the same one."""
+    corpus_of = {other: store.provenance(other, "samples")["corpus"] for other in folders}
+    name = load_corpus(corpus_of[folder]).name
+    return f"{name} (`{folder.name}`)" if list(corpus_of.values()).count(corpus_of[folder]) > 1 else name
 
 
 TABLES = {"data_statistics": _data_statistics, "heterogeneity": _heterogeneity}

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from dataset_builders.hub.models import local_folder
 from dataset_builders.raw.archive import hash_file
 from training.features.batches import Samples
 from training.features.columns import load_columns
 from training.features.vocabulary import FILE, load_values
 from training.fitting.run import FEATURES, MODEL
-from training.language_models.fetch import local_folder
 from training.loops.clicks import predict
 from training.models import load_model_class
 

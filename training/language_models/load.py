@@ -12,8 +12,8 @@ from peft import PeftConfig, PeftModel, get_peft_model_state_dict
 from safetensors import SafetensorError, safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedTokenizerBase
 
+from dataset_builders.hub.models import commit_of, local_folder, weights_hash
 from dataset_builders.raw.archive import hash_file
-from training.language_models.fetch import commit_of, local_folder, weights_hash
 
 QUANTIZATIONS = ("none", "8bit", "4bit")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
