@@ -210,6 +210,12 @@ def test_more_prompts_than_rows_of_the_view_are_refused(ready):
     assert f"recency_k{K}" not in store.table_names(ready.folder)
 
 
+def test_another_number_of_prompts_is_another_table(ready):
+    build(ready, RowArguments(train_rows="20"))
+    with pytest.raises(ValueError, match=rf"recency_k{K} exists .*: its selected_rows.train is 20, asked for is 10"):
+        build_prompts(ready, ViewArguments(history_length=[K]), PromptArguments(), RowArguments(train_rows="10"))
+
+
 @pytest.mark.parametrize("value", ["0", "-3", "many"])
 @pytest.mark.parametrize("split", SPLITS)
 def test_what_is_no_number_of_rows_is_refused_before_anything_is_built(ready, split, value):

@@ -169,6 +169,7 @@ def test_the_table_holds_unit_vectors_of_every_item(prepared, tiny_encoder, word
     texts = words.description(pl.from_arrow(items)).to_list()
     expected = reduce(encode(load_encoder(str(tiny_encoder)), texts), 4)
     np.testing.assert_allclose(vectors * table["norm"].to_numpy()[:, None], expected, atol=1e-5)
+    assert store.provenance(prepared.folder, "item_vectors")["encoder"] == tiny_encoder.name, "no path of this machine"
 
 
 def test_a_dimension_of_nothing(prepared):

@@ -7,6 +7,7 @@ import pytest
 from hub_server import HubServer
 from huggingface_hub import constants
 
+from dataset_builders.embeddings import encode
 from dataset_builders.hub import download
 from dataset_builders.tables import hub as data_sets
 
@@ -119,3 +120,21 @@ def test_a_private_data_set_needs_a_token(hub, monkeypatch):
         data_sets.resolve("rella/secret", ["users"])
     monkeypatch.setenv("HF_TOKEN", "read-token")
     assert (data_sets.resolve("rella/secret", ["users"]) / "users").is_dir()
+
+
+def test_an_encoder_of_the_hub_is_pinned_by_its_commit_and_verified(hub, tiny_encoder):
+    files = {path.name: path.read_bytes() for path in tiny_encoder.iterdir()}
+    repository = hub.add_repository("model", "rella/encoder", files)
+    first = encode.encoder_revision("rella/encoder")
+    assert first == repository.commits[0].oid
+    repository.commit({**files, "notes.txt": b"second"}, "second")
+    assert encode.encoder_revision("rella/encoder") == repository.commits[0].oid != first
+    assert encode.encoder_revision("rella/encoder", first) == first
+    assert (encode.encode(encode.load_encoder("rella/encoder"), ["the movie"]) != 0).any()
+
+
+def test_an_encoder_that_comes_damaged_is_refused(hub, tiny_encoder):
+    hub.add_repository("model", "rella/encoder", {path.name: path.read_bytes() for path in tiny_encoder.iterdir()})
+    hub.fail("GET", "/resolve/.*safetensors", corrupt=True, times=None)
+    with pytest.raises(ValueError, match=r"The encoder 'rella/encoder' cannot be loaded: .*came damaged twice"):
+        encode.load_encoder("rella/encoder")

@@ -116,8 +116,10 @@ def _heterogeneity(folders: list[Path]) -> Iterator[str]:
         rows = store.count_rows(folder, next(iter(built.values())), "test")
         yield from (
             "",
-            f"Mean number of distinct values of `{corpus.group_field}` among the K behaviors shown, over {rows:,} test samples of "
-            f"{_name(folder, folders)}: {_archive(folder)}",
+            (
+                f"Mean number of distinct values of `{corpus.group_field}` among the K behaviors shown, over {rows:,} test samples of "
+                f"{_name(folder, folders)}: {_archive(folder)}"
+            ),
             "",
             "| view | K | ours | paper | difference |",
             "|---|---:|---:|---:|---:|",
