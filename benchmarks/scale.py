@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import matplotlib
+import matplotlib.ticker
 import numpy as np
 import pyarrow as pa
 from harness import markdown, movielens_25m, processes
@@ -232,7 +233,11 @@ def _draw(measured: list[Measured], path: Path) -> None:
         title="Cost of a sample over the size of the corpus",
     )
     axes.grid(alpha=0.3, which="both")
-    axes.legend()
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(lambda value, _: f"{value:,g}" if value < 1e6 else f"{value / 1e6:g} M")
+        axis.set_minor_formatter(lambda *_: "")
+    figure.legend(loc="outside lower center", ncols=2)
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=130, metadata={"Software": None})
 

@@ -120,7 +120,10 @@ def test_a_dry_run_says_what_would_change_and_sends_nothing(world, monkeypatch, 
     monkeypatch.delenv("HF_TOKEN")
     assert world.push(*SCORED, *LICENSED, "--collection", "ReLLa", "--dry_run") == 0
     said = capsys.readouterr().out
-    assert f"model {ADAPTER_ID} (a new public repository): {len(SCORED_FILES) - 1} files to add" in said
+    assert (
+        f"model {ADAPTER_ID} (not there, or private and not to be seen without a token): {len(SCORED_FILES) - 1} files to add"
+        in said
+    )
     assert {line[4:] for line in said.splitlines() if line.startswith("  + ")} == SCORED_FILES - {".gitattributes"}
     assert "dry run: nothing was sent." in said
     assert not world.hub.repositories

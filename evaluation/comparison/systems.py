@@ -10,6 +10,7 @@ from evaluation.scores.arguments import ScoreArguments
 from evaluation.scores.make import record_of, system_name
 from training.language_models.load import adapter_identity
 
+KNOWN = {field.name for field in fields(ScoreArguments)}
 OTHER_NAMES = "Name the adapters with --systems, one plain name for each, in the order of --adapters."
 
 
@@ -37,7 +38,7 @@ def _system(
 ) -> System:
     path = output / "scores" / f"{name}.parquet"
     own = {"adapter": adapter, "adapter_revision": revision, "system": name, "output": str(path)}
-    shared = {f.name: getattr(options, f.name) for f in fields(ScoreArguments) if f.name not in own}
+    shared = {f.name: getattr(options, f.name) for f in fields(options) if f.name in KNOWN and f.name not in own}
     alone = ScoreArguments(**shared, **own)
     return System(name, alone, record_of(alone, folder, base, identity), path)
 
