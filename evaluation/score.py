@@ -19,9 +19,14 @@ from evaluation.scores.arguments import ScoreArguments
 
 def main() -> None:
     (options,) = cli.parse(ScoreArguments, description=__doc__)
-    from evaluation.scores.make import make_scores
+    if options.model is not None:
+        from evaluation.scores.clicks import make_click_scores
 
-    make_scores(options)
+        make_click_scores(options)
+    else:
+        from evaluation.scores.make import make_scores
+
+        make_scores(options)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,12 @@ hash. What differs is fetched again, once.
 from __future__ import annotations
 
 import errno
-import hashlib
 from pathlib import Path
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, LocalEntryNotFoundError
 
-from dataset_builders.raw.archive import hash_file
+from dataset_builders.raw.archive import git_hash, hash_file
 
 VERIFIED = ".verified"  # in the repository's folder of the cache: the names of the blobs that were hashed
 
@@ -68,6 +67,5 @@ def _is_whole(blob: Path) -> bool:
     if len(blob.name) == 64:
         return hash_file(blob) == blob.name
     if len(blob.name) == 40:
-        data = blob.read_bytes()
-        return hashlib.sha1(f"blob {len(data)}\0".encode() + data).hexdigest() == blob.name
+        return git_hash(blob) == blob.name
     return True  # a mirror that names its files by something else

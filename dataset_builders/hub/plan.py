@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from huggingface_hub.errors import RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
 
 from dataset_builders.hub.retry import retrying
-from dataset_builders.raw.archive import hash_file
+from dataset_builders.raw.archive import git_hash, hash_file
 
 
 @dataclass(frozen=True)
@@ -73,5 +72,4 @@ def _same(entry: RepoFile, local: Path) -> bool:
         return False
     if entry.lfs is not None:
         return entry.lfs.sha256 == hash_file(local)
-    data = local.read_bytes()
-    return entry.blob_id == hashlib.sha1(f"blob {len(data)}\0".encode() + data).hexdigest()
+    return entry.blob_id == git_hash(local)

@@ -160,6 +160,12 @@ def hash_file(path: Path, algorithm: str = "sha256") -> str:
         return hashlib.file_digest(stream, algorithm).hexdigest()
 
 
+def git_hash(path: Path) -> str:
+    """The name that git, and so the Hub, gives a small file: SHA-1 over its length and its bytes."""
+    data = path.read_bytes()
+    return hashlib.sha1(f"blob {len(data)}\0".encode() + data).hexdigest()
+
+
 def _is_official(path: Path, sha256: str, official: Archive) -> bool:
     if official.sha256 is not None:
         return sha256 == official.sha256

@@ -6,6 +6,7 @@ Every shard of every config is a task of its own, so that an engine may run them
 from __future__ import annotations
 
 import importlib
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -168,6 +169,9 @@ def _write_shard(task: _Shard) -> None:
     task.writer.write(task.shard, _parts(task))
 
 
+_LOADING = threading.Lock()
+
+
 @lru_cache(maxsize=1)
 def _loaded(folder: Path, corpus: str, style: str, longest: int, fingerprint: str) -> tuple:
     """The sources and fragments that the tasks of one process share."""
@@ -176,7 +180,8 @@ def _loaded(folder: Path, corpus: str, style: str, longest: int, fingerprint: st
 
 
 def _parts(task: _Shard) -> Iterator[pa.Table]:
-    source, fragments = _loaded(task.folder, task.corpus, task.style, task.longest, task.fingerprint)
+    with _LOADING:  # the first tasks of several threads would each load for themselves
+        source, fragments = _loaded(task.folder, task.corpus, task.style, task.longest, task.fingerprint)
     style = load_style(task.style)
     completions = pa.array(style.ANSWERS)
     for begin in range(0, len(task.rows), ROWS_PER_PART):
@@ -205,6 +210,6 @@ def shown_positions(lists: pa.ListArray) -> tuple[np.ndarray, np.ndarray]:
     """Lists → (S, K) positions, 0 where unused, and (S, K) whether used; K is the longest list's."""
     counts = lists.value_lengths().to_numpy()
     shown = np.arange(counts.max(initial=0)) < counts[:, None]
-    positions = np.zeros(shown.shape, dtype=np.int64)
+    positions = np.zeros(shown.shape, dtype=np.int32)
     positions[shown] = lists.flatten().to_numpy()
     return positions, shown

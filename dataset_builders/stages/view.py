@@ -119,8 +119,9 @@ def _build(
             tasks = [_Mixed(writer, shard, where.folder.absolute(), *mixed_from) for shard in writer.shards]
             engine.run(_mix_shard, tasks, name)
         else:
-            _lay_out(where.folder, order, writer, scratch)
+            _lay_out(where.folder, order, scratch)
             if view == "subr":
+                _lay_out_by_user(writer, scratch)
                 blocks = _lay_out_subr(where.folder, scratch, history_length, similarity, engine)
                 engine.run(_answer_block, blocks, name)
             shards = [_Shard(writer, n, scratch, view, history_length) for n in range(len(writer.shards))]
@@ -128,16 +129,21 @@ def _build(
     print(f"{where.folder / name}: {sum(rows.values()):,} rows.", flush=True)
 
 
-def _lay_out(folder: Path, order: dict[str, np.ndarray], writer: store.Writer, scratch: Path) -> None:
-    """Lay out where every row goes: `sample_id` and `position` as published, and the same sorted by sample, with its shard and row."""
+def _lay_out(folder: Path, order: dict[str, np.ndarray], scratch: Path) -> None:
+    """Lay out what is in every row: `sample_id` and `position`, as published."""
     samples = []
     for split, rows in order.items():
         table = store.read(folder, "samples", split, ["sample_id", "position"])
         samples.append([table[column].to_numpy()[rows] for column in ("sample_id", "position")])
     sample_id, position = (np.concatenate(column) for column in zip(*samples, strict=True))
-    lengths = [shard.end - shard.begin for shard in writer.shards]
     np.save(scratch / "sample_id.npy", sample_id)
     np.save(scratch / "position.npy", position)
+
+
+def _lay_out_by_user(writer: store.Writer, scratch: Path) -> None:
+    """The same rows sorted by sample, each with the shard and the row in it that it goes to."""
+    sample_id, position = (np.load(scratch / f"{name}.npy") for name in ("sample_id", "position"))
+    lengths = [shard.end - shard.begin for shard in writer.shards]
     by_user = np.argsort(sample_id)  # sample ids are rows of interactions: this is by user and position
     shard = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
     row = np.concatenate([np.arange(length, dtype=np.int32) for length in lengths])

@@ -13,3 +13,9 @@ def codes_of(ids: np.ndarray, known: np.ndarray, what: str) -> np.ndarray:
         shown = ", ".join(map(str, missing[:5]))
         raise ValueError(f"{len(missing)} {what}: {shown}{', ...' if len(missing) > 5 else ''}.")
     return codes
+
+
+def rows_of(ids: np.ndarray, found: np.ndarray, what: str) -> np.ndarray:
+    """The same for ids `found` that stand in any order."""
+    order = np.argsort(found, kind="stable")
+    return order[codes_of(ids, found[order], what)]

@@ -149,8 +149,9 @@ def read_rows(
 ) -> pa.Table:
     """Rows `begin` to `end` of a split; of the files only the row groups that hold some of them are read."""
     paths = shard_paths(folder, name, split)
-    size = max(_open(paths[0]).metadata.num_rows, 1)  # every shard but the last has as many
-    parts = [_open(paths[0]).schema_arrow.empty_table().select(columns or _open(paths[0]).schema_arrow.names)]
+    first_file = _open(paths[0])
+    size = max(first_file.metadata.num_rows, 1)  # every shard but the last has as many
+    parts = [first_file.schema_arrow.empty_table().select(columns or first_file.schema_arrow.names)]
     for number in range(begin // size, -(-end // size)):
         file, first = _open(paths[number]), number * size
         for group in range(file.metadata.num_row_groups):

@@ -14,7 +14,7 @@ import pyarrow as pa
 from dataset_builders.corpora import load_corpus
 from dataset_builders.stages.view import table_name
 from dataset_builders.tables import store
-from dataset_builders.tables.keys import codes_of
+from dataset_builders.tables.keys import rows_of
 
 
 def history_mean(folder: Path, config_name: str, split: str, sample_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -79,6 +79,4 @@ def _shown(folder: Path, config_name: str, split: str, sample_ids: np.ndarray) -
 
 def _rows(table: pa.Table, sample_ids: np.ndarray, what: str) -> np.ndarray:
     """The row of each sample in a table whose samples stand in any order."""
-    found = table["sample_id"].to_numpy()
-    order = np.argsort(found, kind="stable")
-    return order[codes_of(sample_ids, found[order], what)]
+    return rows_of(sample_ids, table["sample_id"].to_numpy(), what)

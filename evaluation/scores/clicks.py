@@ -10,6 +10,7 @@ from pathlib import Path
 from dataset_builders.stages.view import config_name, table_name
 from dataset_builders.tables import hub, shots, store
 from evaluation.scores.arguments import ScoreArguments
+from evaluation.scores.make import default_output, stands
 from evaluation.scores.table import write_scores
 from training.fitting.run import TABLES
 from training.fitting.trained import p_click, read_trained
@@ -18,7 +19,7 @@ OF_LANGUAGE_MODELS = ("base", "base_revision", "adapter", "adapter_revision", "d
 NOT_OF_THE_SCORES = ("output", "overwrite", "tokens_per_batch", "system", *OF_LANGUAGE_MODELS)
 
 
-def make_click_scores(options: ScoreArguments, stands, default_output) -> None:
+def make_click_scores(options: ScoreArguments) -> None:
     """Write the score file of `options.model`; `options.config_name` says which samples are scored."""
     for name in ("base", "adapter"):
         if getattr(options, name) is not None:

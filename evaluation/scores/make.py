@@ -37,18 +37,13 @@ class Read:
 
 def make_scores(options: ScoreArguments) -> None:
     """Write the score file of `options`, unless it stands there from the very same inputs."""
-    if options.model is not None:
-        from evaluation.scores.clicks import make_click_scores
-
-        make_click_scores(options, stands, _default_output)
-        return
     if options.base is None:
         raise ValueError("there is no system to score. Give a language model with --base, or a CTR model with --model.")
     folder = dataset_folder(options)
     base = base_identity(options.base, options.base_revision)
     adapter = adapter_identity(options.adapter, options.adapter_revision) if options.adapter else None
     record = record_of(options, folder, base, adapter)
-    output = Path(options.output) if options.output else _default_output(record)
+    output = Path(options.output) if options.output else default_output(record)
     if stands(output, record, options.overwrite):
         return
     read = read_prompts(options, folder)
@@ -126,7 +121,7 @@ def record_of(options: ScoreArguments, folder: Path, base: dict, adapter: dict |
     }
 
 
-def _default_output(record: dict) -> Path:
+def default_output(record: dict) -> Path:
     name = f"{record['system']}_{record['config_name']}_{record['split']}.parquet"
     return Path("runs") / record["corpus"] / "scores" / name
 

@@ -13,9 +13,10 @@ import polars as pl
 import torch
 
 from dataset_builders.corpora import load_corpus
+from dataset_builders.stages.prompt import shown_positions
 from dataset_builders.stages.view import config_name, table_name
 from dataset_builders.tables import store
-from dataset_builders.tables.keys import codes_of
+from dataset_builders.tables.keys import codes_of, rows_of
 
 SEARCHES = ("subr", "category")
 
@@ -26,15 +27,10 @@ class SoftSearch:
     def __init__(self, folder: Path, split: str, sample_id: np.ndarray, count: int):
         name = table_name(config_name("subr", count))
         table = store.read(folder, name, split)
-        lists = table["positions"].combine_chunks()
-        counts = lists.value_lengths().to_numpy()
-        shown = np.arange(count) < counts[:, None]
-        positions = np.zeros(shown.shape, dtype=np.int32)
-        positions[shown] = lists.flatten().to_numpy()
+        positions, shown = shown_positions(table["positions"].combine_chunks())
         stored = table["sample_id"].to_numpy()
-        order = np.argsort(stored, kind="stable")
-        rows = order[codes_of(sample_id, stored[order], f"samples are not in the {split} split of {folder / name}")]
-        self._positions, self._counts = torch.from_numpy(positions[rows]), torch.from_numpy(counts[rows])
+        rows = rows_of(sample_id, stored, f"samples are not in the {split} split of {folder / name}")
+        self._positions, self._counts = torch.from_numpy(positions[rows]), torch.from_numpy(shown.sum(axis=1)[rows])
 
     def find(self, samples: torch.Tensor, first: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, R) rows of interactions, and which are used. samples: (B,) numbers; first: (B,) row of the user's first behavior."""
