@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,11 +16,14 @@ from training.features.columns import load_columns
 from training.features.retrieval import SEARCHES
 from training.features.vocabulary import Values
 from training.fitting.arguments import FittingArguments
+from training.fitting.curve import draw
+from training.loops.checkpoint import read_made_from
 from training.loops.clicks import fit
 from training.models import load_model_class
 
 TABLES = ["users", "items", "interactions", "samples"]
-MODEL, RECIPE, RECORD, FEATURES = "model", "recipe.yaml", "training.json", "features.json"
+MODEL, RECIPE, RECORD, CURVE = "model", "recipe.yaml", "training.json", "training.png"
+FEATURES, CHECKPOINT = "features.json", "checkpoint"
 NOT_OF_THE_RECIPE = ("output_dir", "overwrite")
 METRICS = ("auc", "log_loss")
 
@@ -33,6 +35,8 @@ def train(options: FittingArguments, measure) -> None:
     model_class = load_model_class(options.model)
     views = [f"view_subr_k{options.retrieved}"] if model_class.RETRIEVES and options.search == "subr" else []
     folder = hub.resolve(options.dataset, [*TABLES, *views], options.dataset_revision)
+    for view in views:
+        provenance.require_current(folder, view)
     recipe = {key: value for key, value in asdict(options).items() if key not in NOT_OF_THE_RECIPE}
     record = {
         "corpus": store.provenance(folder, "samples")["corpus"],
@@ -41,7 +45,6 @@ def train(options: FittingArguments, measure) -> None:
     }
     if _stands(output, record, options.overwrite):
         return
-    begin = time.perf_counter()
     ids = sample_ids(folder, "train", options.num_shots)
     columns = load_columns(folder, train=ids)
     torch.manual_seed(options.seed)
@@ -57,17 +60,21 @@ def train(options: FittingArguments, measure) -> None:
         f"{options.model}: {weights:,} weights, {len(parts['train']):,} training and {len(parts['validation']):,} validation samples.",
         flush=True,
     )
-    best, progress = fit(model.to(device), parts["train"], parts["validation"], options, measure, device)
+    best, progress = fit(
+        *(model.to(device), parts["train"], parts["validation"], options, measure, device),
+        kept=output / CHECKPOINT,
+        made_from=record,
+    )
     model.load_state_dict(best)
     record |= {
         "weights": weights,
         "training_samples": len(ids),
-        "seconds": round(time.perf_counter() - begin, 1),
+        "seconds": round(progress.seconds, 1),
         "best_epoch": progress.best_epoch,
         "best_validation": progress.log[progress.best_epoch - 1],
         "log": progress.log,
     }
-    with store.replacing(output) as temporary:
+    with store.replacing(output) as temporary:  # the checkpoint goes with what it replaces
         _save(temporary, model.cpu(), columns.values, options, record)
     print(f"{output}: epoch {progress.best_epoch} of {progress.epoch} kept, {record['seconds']:.0f} s.", flush=True)
 
@@ -100,17 +107,20 @@ def _check(options: FittingArguments) -> None:
 
 
 def _stands(output: Path, record: dict, overwrite: bool) -> bool:
-    path = output / RECORD
-    if not path.is_file():
-        if output.exists() and any(output.iterdir()):
-            raise ValueError(
-                f"{output} exists and is no run of this command (it has no {RECORD}). Give another --output_dir."
-            )
+    """Whether the run is finished already. ValueError when the folder holds another one, or the beginning of one, or no run at all."""
+    if not output.exists() or not any(output.iterdir()):
         return False
-    existing = json.loads(path.read_text(encoding="utf-8"))
+    finished = (output / RECORD).is_file()
+    existing = json.loads((output / RECORD).read_text(encoding="utf-8")) if finished else None
+    existing = existing or read_made_from(output / CHECKPOINT)
+    if existing is None:
+        raise ValueError(
+            f"{output} exists and is no run of this command (it has no {RECORD}). Give another --output_dir."
+        )
     if all(existing.get(key) == value for key, value in record.items()):
-        print(f"{output}: this recipe has been trained already, kept.", flush=True)
-        return True
+        if finished:
+            print(f"{output}: this recipe has been trained already, kept.", flush=True)
+        return finished
     if not overwrite:
         raise ValueError(
             f"{output} holds another run: {provenance.difference(existing, record)}. Pass --overwrite true, or another --output_dir."
@@ -132,4 +142,5 @@ def _save(folder: Path, model: torch.nn.Module, values: Values, options: Fitting
     }
     (folder / MODEL / FEATURES).write_text(json.dumps(features, indent=2) + "\n", encoding="utf-8")
     (folder / RECIPE).write_text(yaml.safe_dump(record["recipe"], sort_keys=False), encoding="utf-8")
+    draw(record["log"], record["best_epoch"], folder / CURVE)
     (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

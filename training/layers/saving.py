@@ -15,8 +15,6 @@ class SavedModel(nn.Module, PyTorchModelHubMixin):
     has no safetensors file it reads a pickle.
     """
 
-    RETRIEVES = False  # whether a batch must hold retrieved behaviors
-
     RETRIEVES = False  # whether a batch must hold behaviors searched in the whole history
 
     @classmethod

@@ -6,8 +6,9 @@ Source: ReLLa, appendix C: AdamW at 1e-3, early stopping. Epochs are chosen on v
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,18 +16,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from tqdm import tqdm
 
 from training.features.batches import Samples
+from training.loops import checkpoint
+from training.loops.checkpoint import Progress, Running
 
 BETTER_IS_LESS = ("log_loss",)
-
-
-@dataclass
-class Progress:
-    """Where a run stands after an epoch; what is needed to go on from there."""
-
-    epoch: int = 0
-    best_epoch: int = 0
-    best: float | None = None
-    log: list[dict] | None = None
 
 
 def fit(
@@ -36,28 +29,51 @@ def fit(
     options,
     measure: Callable[[np.ndarray, np.ndarray], dict[str, float]],
     device: torch.device,
+    kept: Path | None = None,
+    made_from: Mapping | None = None,
 ) -> tuple[dict, Progress]:
-    """The weights of the best epoch, and how it went. `options`: FittingArguments; measure(labels, scores) -> metrics."""
+    """The weights of the best epoch, and how it went. `options`: FittingArguments; measure(labels, scores) -> metrics.
+
+    After each epoch the folder `kept` gets a checkpoint of the run `made_from`; where it holds one of this run already, that is gone on
+    from, to the same weights as without the interruption.
+    """
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=device.type != "mps"
     )
-    generator = torch.Generator().manual_seed(options.seed)
-    progress, best_weights = Progress(log=[]), copy.deepcopy(model.state_dict())
-    for epoch in range(1, options.num_train_epochs + 1):
-        loss = _epoch(model, train, optimizer, generator, options.batch_size, device, f"epoch {epoch}")
+    order = torch.Generator().manual_seed(options.seed)
+    running = Running(model, optimizer, order, copy.deepcopy(model.state_dict()), Progress())
+    if kept is not None and checkpoint.read_made_from(kept) == made_from:
+        checkpoint.load(kept, running)
+        print(f"going on from {kept}, after epoch {running.progress.epoch}", flush=True)
+    while not _is_over(running.progress, options):
+        begin = time.perf_counter()
+        epoch = running.progress.epoch + 1
+        loss = _epoch(model, train, optimizer, order, options.batch_size, device, f"epoch {epoch}")
         found = measure(validation.label, predict(model, validation, device))
-        progress.epoch = epoch
-        progress.log.append({"epoch": epoch, "loss": loss, **found})
-        print(
-            f"epoch {epoch}: loss {loss:.4f}, validation " + ", ".join(f"{k} {v:.4f}" for k, v in found.items()),
-            flush=True,
-        )
-        if _is_better(found[options.metric_for_best_model], progress.best, options.metric_for_best_model):
-            progress.best, progress.best_epoch = found[options.metric_for_best_model], epoch
-            best_weights = copy.deepcopy(model.state_dict())
-        elif epoch - progress.best_epoch >= options.early_stopping_patience:
-            break
-    return best_weights, progress
+        _note(running, epoch, loss, found, options.metric_for_best_model)
+        running.progress.seconds += time.perf_counter() - begin
+        if kept is not None and not _is_over(running.progress, options):
+            checkpoint.save(kept, running, made_from)
+    return running.best, running.progress
+
+
+def _is_over(progress: Progress, options) -> bool:
+    waited = progress.epoch - progress.best_epoch
+    return progress.epoch >= options.num_train_epochs or (
+        progress.best_epoch > 0 and waited >= options.early_stopping_patience
+    )
+
+
+def _note(running: Running, epoch: int, loss: float, found: dict[str, float], metric: str) -> None:
+    """Log the epoch, and keep its weights if they are the best so far."""
+    progress = running.progress
+    progress.epoch = epoch
+    progress.log.append({"epoch": epoch, "loss": loss, **found})
+    figures = ", ".join(f"{key} {value:.4f}" for key, value in found.items())
+    print(f"epoch {epoch}: loss {loss:.4f}, validation {figures}", flush=True)
+    if _is_better(found[metric], progress.best, metric):
+        progress.best, progress.best_epoch = found[metric], epoch
+        running.best = copy.deepcopy(running.model.state_dict())
 
 
 def predict(model: torch.nn.Module, samples: Samples, device: torch.device, size: int = 4096) -> np.ndarray:

@@ -37,8 +37,6 @@ class SIM(SavedModel):
 
     RETRIEVES = True
 
-    RETRIEVES = True
-
     def __init__(
         self,
         field_sizes: dict[str, int],

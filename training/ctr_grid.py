@@ -1,0 +1,27 @@
+"""Search the settings of a traditional CTR model on validation, then train the best one with several seeds.
+
+Takes the options of training/ctr.py and a grid. Every setting gets a run folder under search/, the best setting one for each seed
+(seed_0/, seed_1/, ...), and grid.md says what was tried and found. An interrupted search goes on where it was.
+
+examples:
+  python training/ctr_grid.py --config training/recipes/ml1m/din.yaml --output_dir runs/ml1m/grid/din
+  python training/ctr_grid.py --config training/recipes/ml1m/sim.yaml --output_dir runs/ml1m/grid/sim \\
+      --grid '{"embedding_size": [32, 64], "batch_size": [256, 512]}' --seeds 5
+"""
+
+from dataset_builders import cli
+
+
+def main() -> None:
+    from training.fitting.arguments import FittingArguments
+    from training.fitting.grid import GridArguments
+
+    options, grid = cli.parse(FittingArguments, GridArguments, description=__doc__)
+    from evaluation.results.measure import measure
+    from training.fitting.grid import search
+
+    search(options, grid, measure)
+
+
+if __name__ == "__main__":
+    cli.run(main)
