@@ -69,15 +69,22 @@ def main() -> None:
 
 
 def write_overall(scores: list, output: Path) -> None:
-    """Print the paper's main table with the rows of `scores` in it and write it to `output`/overall.md."""
+    """Print the paper's main table with the rows of `scores` in it and write it to `output` as overall.md, .json and .png."""
     from dataset_builders.tables.store import replacing_file
     from evaluation.results.overall import overall
+    from evaluation.results.overall_figure import draw
+    from evaluation.results.overall_text import as_dictionary, markdown
 
     if not scores:
         raise ValueError("--table overall needs --scores: files of evaluation/score.py on the whole test split.")
-    text = overall(scores)
+    tables = overall(scores)
+    text = markdown(tables)
     with replacing_file(output / "overall.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
+    with replacing_file(output / "overall.json") as temporary:
+        temporary.write_text(json.dumps(as_dictionary(tables), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    with replacing_file(output / "overall.png") as temporary:
+        draw(tables, temporary)
     print(text)
 
 

@@ -87,7 +87,7 @@ def test_a_damaged_checkpoint_says_what_to_do(options):
     stopped(options, 1)
     state = Path(options.output_dir) / "checkpoint/state.safetensors"
     state.write_bytes(state.read_bytes()[:-100])
-    with pytest.raises(ValueError, match="is a damaged checkpoint .* Remove it and train from the start"):
+    with pytest.raises(ValueError, match=r"is a damaged checkpoint .* Remove it and train from the start"):
         train(options, measure)
 
 

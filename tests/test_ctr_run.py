@@ -63,6 +63,7 @@ def test_every_model_is_trained_saved_and_scored(train, command, data, tmp_path,
     record = json.loads((run / "training.json").read_text())
     assert record["training_samples"] == 55
     assert record["best_validation"] == max(record["log"], key=lambda epoch: epoch["auc"])
+    assert (run / "training.png").stat().st_size > 5_000
     assert sorted(path.suffix for path in (run / "model").iterdir()) == [
         *(".json", ".json", ".parquet", ".safetensors")
     ]
@@ -129,7 +130,7 @@ def test_bad_options_end_in_one_clear_line_and_no_run(train, capsys, tmp_path, o
 def test_a_model_that_lacks_a_file_is_refused(train, command, data, tmp_path, capsys):
     assert train("deepfm") == 0
     options = ("--dataset", data, "--config_name", "subr_k3", "--output", tmp_path / "x.parquet")
-    for name in ("features.json", "vocabulary.parquet", "model.safetensors"):
+    for name in ("features.json", "config.json", "vocabulary.parquet", "model.safetensors"):
         broken = shutil.copytree(tmp_path / "runs/deepfm", tmp_path / name)
         (broken / "model" / name).unlink()
         assert command("evaluation/score.py", "--model", broken, *options) == 2

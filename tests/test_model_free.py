@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.optimize import minimize
 
 from dataset_builders.tables import schema, store
-from evaluation.scorers.model_free import history_mean, item_mean, missing_table
+from evaluation.scorers.model_free import both_means, history_mean, item_mean, missing_table
 
 USERS, BEHAVIORS, ITEMS, HISTORY_LENGTH = 30, 14, 12, 4
 CONFIG = "subr_k4"
@@ -99,7 +100,30 @@ def test_item_mean_is_the_mean_label_in_train(folder):
     assert UNSEEN_ITEM in {samples[i]["item_id"] for i in sample_ids.tolist()}, "the fallback was not tested"
 
 
-@pytest.mark.parametrize("scorer", [history_mean, item_mean])
+def test_both_means_is_the_regression_that_minimizes_log_loss(folder):
+    """By another minimizer, on features counted one by one; the label of a training sample is not in its own item's mean."""
+    train = rows_of(folder, "samples", "train")
+    labels, shown = history_mean(folder, CONFIG, "train", np.array([row["sample_id"] for row in train]))
+    overall = sum(row["label"] for row in train) / len(train)
+    others = []
+    for row in train:
+        seen = [other["label"] for other in train if other["item_id"] == row["item_id"] and other is not row]
+        others.append(sum(seen) / len(seen) if seen else overall)
+
+    def loss(weights):
+        logit = weights[0] + weights[1] * shown + weights[2] * np.array(others)
+        return np.logaddexp(0, logit).sum() - (labels * logit).sum()
+
+    best = minimize(loss, np.zeros(3), method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-12, "maxiter": 5000}).x
+    sample_ids = sample_ids_of(folder)
+    truth, scores = both_means(folder, CONFIG, "test", sample_ids)
+    (labels, shown), (_, liked) = (mean(folder, CONFIG, "test", sample_ids) for mean in (history_mean, item_mean))
+    assert np.allclose(scores, 1 / (1 + np.exp(-(best[0] + best[1] * shown + best[2] * liked))), atol=1e-3)
+    assert (truth == labels).all()
+    assert abs(best[1:]).max() > 0.1, "weights of nothing would agree with anything"
+
+
+@pytest.mark.parametrize("scorer", [history_mean, item_mean, both_means])
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_scores_are_probabilities_for_every_split(folder, scorer, split):
     sample_ids = sample_ids_of(folder, split)
@@ -121,7 +145,7 @@ def test_history_mean_without_behaviors_is_the_middle(folder, tmp_path):
     assert scores.tolist() == [0.5, (first["rating"] - 1) / 4]
 
 
-@pytest.mark.parametrize("scorer", [history_mean, item_mean])
+@pytest.mark.parametrize("scorer", [history_mean, item_mean, both_means])
 def test_sample_of_another_split_is_refused(folder, scorer):
     strangers = sample_ids_of(folder, "train")[:2]
     with pytest.raises(

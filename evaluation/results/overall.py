@@ -1,79 +1,130 @@
 """The paper's main table with our rows beside it: filled where measured, empty where not, never copied.
 
-A score file belongs to a row by what it was made with: a traditional CTR model by its architecture, full-shot if it was trained on the
-whole training split. Several files of one row, of several seeds, give their mean and standard deviation.
+A score file belongs to a row of the paper by what it was made with (evaluation/results/places.py). Several files of one trained
+architecture are its seeds, and give their mean and standard deviation. What has no row in the paper (other base models, other N) stands
+below, and so do the systems without a model, which see as many of the latest behaviors as the CTR models do.
 """
 
 from __future__ import annotations
 
 import statistics
-from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from dataset_builders.corpora import load_corpus
+from dataset_builders.stages.view import config_name
 from dataset_builders.tables import store
 from evaluation.paper_tables.read import read_table
 from evaluation.results.measure import measure
+from evaluation.results.places import Place, place_of
+from evaluation.scorers import model_free
 from evaluation.scores.table import Scores
-from training.models import load_model_class
 
-METRICS = {"auc": "AUC", "log_loss": "LogLoss", "accuracy": "ACC"}
+METRICS = ("auc", "log_loss", "accuracy")
+OFFICIAL = "official"
+NOT_OFFICIAL = "Where its timestamps are not the official ones, neither are the split, the histories and the answers."
+MODEL_FREE = (model_free.history_mean, model_free.item_mean, model_free.both_means)
 
 
-def overall(scores: list[Scores]) -> str:
-    """Markdown. ValueError for scores that belong to no row, or are not of the whole test split."""
-    paper = read_table("overall")
-    measured = defaultdict(list)
+@dataclass(frozen=True)
+class Row:
+    """One system: what was measured, once for each seed, and what the paper prints."""
+
+    system: str
+    setting: str
+    ours: list[dict[str, float]]
+    paper: dict[str, float] | None
+
+    def mean(self, metric: str) -> float:
+        return statistics.mean(found[metric] for found in self.ours)
+
+    def deviation(self, metric: str) -> float | None:
+        """Over the seeds; None where there is only one."""
+        return statistics.stdev(found[metric] for found in self.ours) if len(self.ours) > 1 else None
+
+
+@dataclass(frozen=True)
+class CorpusTable:
+    corpus: str
+    archives: list[str]  # what the data were made from, in sentences
+    rows: list[Row]  # those of the paper in its order, then ours alone
+
+
+def overall(scores: list[Scores]) -> list[CorpusTable]:
+    """ValueError for scores that are not of the whole test split, or that are no seeds of one another in the same row."""
+    by_place = _by_place(scores)
+    tables = []
+    for corpus in sorted({place.corpus for place in by_place}):
+        own = {place: files for place, files in by_place.items() if place.corpus == corpus}
+        files = [one for several in own.values() for one in several]
+        rows = [
+            Row(row["system"], row["setting"], _measured(own.pop(_place(row), [])), {key: row[key] for key in METRICS})
+            for row in read_table("overall").where({"corpus": corpus})
+        ]
+        rows += [Row(place.system, place.setting, _measured(several), None) for place, several in own.items()]
+        tables.append(CorpusTable(corpus, sorted({_archive(one) for one in files}), [*rows, *_without_model(files)]))
+    return tables
+
+
+def _by_place(scores: list[Scores]) -> dict[Place, list[Scores]]:
+    rows: dict[Place, list[Scores]] = {}
     for one in scores:
-        measured[_row_of(one)].append(measure(one.label, one.score))
-    corpora = sorted({corpus for _, _, corpus in measured})
-    lines = [
-        "# The paper's main table",
-        "",
-        f"Paper: {paper.source}. Ours: the whole test split; over several seeds the mean and the standard deviation.",
-    ]
-    for corpus in corpora:
-        status = {_archive(one) for one in scores if one.record["corpus"] == corpus}
-        lines += ["", f"## {load_corpus(corpus).name}", "", *sorted(status), ""]
-        heads = [f"{name} {whose}" for name in METRICS.values() for whose in ("ours", "paper")]
-        lines += [f"| system | setting | {' | '.join(heads)} | AUC difference |", "|---|---|" + "---:|" * 7]
-        for row in paper.where({"corpus": corpus}):
-            lines.append(_line(row, measured.get((row["system"], row["setting"], corpus), [])))
-    return "\n".join(lines) + "\n"
+        rows.setdefault(place_of(one), []).append(one)
+    for place, files in rows.items():
+        for other in files[1:]:
+            _check_seeds(place, files[0], other)
+        weights = [one.record.get("model_identity", {}).get("sha256") for one in files]
+        if len(set(weights)) < len(weights):
+            raise ValueError(
+                f"{place.system}, {place.setting}: two of its score files are of the same weights. Give each once."
+            )
+    return rows
 
 
-def _line(row: dict, ours: list[dict[str, float]]) -> str:
-    cells = []
-    for metric in METRICS:
-        cells += [_spread([found[metric] for found in ours]), f"{row[metric]:.4f}"]
-    difference = f"{statistics.mean(found['auc'] for found in ours) - row['auc']:+.4f}" if ours else ""
-    return f"| {row['system']} | {row['setting']} | {' | '.join(cells)} | {difference} |"
-
-
-def _spread(values: list[float]) -> str:
-    if len(values) < 2:
-        return "".join(f"{value:.4f}" for value in values)
-    return f"{statistics.mean(values):.4f} ± {statistics.stdev(values):.4f} ({len(values)})"
-
-
-def _row_of(scores: Scores) -> tuple[str, str, str]:
-    """(system, setting, corpus) as the paper prints them."""
-    record = scores.record
-    where = f"{scores.path}"
-    identity = record.get("model_identity")
-    if identity is None:
+def _check_seeds(place: Place, one: Scores, other: Scores) -> None:
+    """ValueError unless the two are of models that differ in their seed alone, on the same samples."""
+    identities = [scores.record.get("model_identity") for scores in (one, other)]
+    same = ("samples_fingerprint", "corpus")
+    if None in identities or any(one.record.get(key) != other.record.get(key) for key in same):
         raise ValueError(
-            f"{where} is of {record['system']!r}, a language model; the main table takes traditional CTR models so far. Leave it out."
+            f"{one.path} and {other.path} both belong to {place.system}, {place.setting}. Give one of them."
         )
-    if record["split"] != "test" or record["limit"] is not None:
-        raise ValueError(f"{where} is not of the whole test split. Score it with --split test and without --limit.")
-    if identity.get("num_shots") is not None:
+    settings = [{key: value for key, value in i.items() if key not in ("name", "sha256", "seed")} for i in identities]
+    if settings[0] != settings[1]:
+        different = next(key for key in {**settings[0], **settings[1]} if settings[0].get(key) != settings[1].get(key))
         raise ValueError(
-            f"{where} was trained on {identity['num_shots']:,} shots; the row of the table is full-shot. Leave it out."
+            f"{one.path} and {other.path} are of {place.system} with another {different}: {settings[0].get(different)!r} and "
+            f"{settings[1].get(different)!r}. The mean of a row is over seeds; give the files of one setting."
         )
-    return load_model_class(identity["model"]).__name__, "full-shot", record["corpus"]
+
+
+def _place(row: dict) -> Place:
+    return Place(row["system"], row["setting"], row["corpus"])
+
+
+def _measured(files: Iterable[Scores]) -> list[dict[str, float]]:
+    return [measure(one.label, one.score) for one in files]
+
+
+def _without_model(scores: list[Scores]) -> list[Row]:
+    """The rows of the systems without a model, or nothing where the data set is not here or lacks what they need."""
+    folder = Path(scores[0].record["dataset_folder"] or "")
+    shown = max(
+        (one.record["model_identity"]["history_length"] for one in scores if one.record.get("model_identity")),
+        default=None,
+    )
+    name = config_name("recency", shown) if shown else scores[0].record["config_name"]
+    if not folder.is_dir() or model_free.missing_table(folder, name):
+        return []
+    ids = scores[0].sample_id
+    found = {scorer.__name__: scorer(folder, name, scores[0].record["split"], ids) for scorer in MODEL_FREE}
+    return [Row(system, f"no model, {name}", [measure(*of)], None) for system, of in found.items()]
 
 
 def _archive(scores: Scores) -> str:
-    made_from = store.provenance(Path(scores.record["dataset_folder"]), "samples")
-    return f"Archive: {made_from['raw_status']}, SHA-256 {made_from['raw_sha256'][:16]}."
+    folder = Path(scores.record["dataset_folder"] or "")
+    if not folder.is_dir():
+        return f"Archive: not known; the data set {scores.record['dataset']} is not in a folder here."
+    made_from = store.provenance(folder, "samples")
+    known = f"Archive: {made_from['raw_status']}, SHA-256 {made_from['raw_sha256'][:16]}."
+    return known if made_from["raw_status"] == OFFICIAL else f"{known} {NOT_OFFICIAL}"

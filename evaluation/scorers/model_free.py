@@ -1,7 +1,8 @@
-"""Two systems that need no model, the floor under every table: the mean of what is shown, and the mean of the item.
+"""Systems that need no model, the floor under every table: the mean of what is shown, the mean of the item, and both weighed.
 
 `history_mean` answers "what does this user usually think?" from the behaviors the prompt shows, `item_mean` answers "what do
-users usually think of this item?" from the train split. A tuned model should beat both.
+users usually think of this item?" from the train split. `both_means` is a logistic regression on the two: three weights. A trained
+model should beat them all.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from dataset_builders.corpora import load_corpus
 from dataset_builders.stages.view import table_name
 from dataset_builders.tables import store
 from dataset_builders.tables.keys import rows_of
+
+FITTED_SAMPLES = 1_000_000  # more than enough for three weights
 
 
 def history_mean(folder: Path, config_name: str, split: str, sample_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -52,6 +55,38 @@ def item_mean(folder: Path, config_name: str, split: str, sample_ids: np.ndarray
     liked = np.bincount(trained, weights=label, minlength=len(items))
     mean = np.divide(liked, count, out=np.full(len(items), label.mean()), where=count > 0)
     return samples["label"].to_numpy(), mean[asked]
+
+
+def both_means(folder: Path, config_name: str, split: str, sample_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) labels, and (n,) P(Yes) of a logistic regression on `history_mean` and `item_mean`, fitted on the train split.
+
+    In fitting, the mean of a sample's item leaves that sample's own label out: with it, an item's only rating would give itself away.
+    The fit reads at most `FITTED_SAMPLES` samples, the first of the train split's random order.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    rows = min(store.count_rows(folder, "samples", "train"), FITTED_SAMPLES)
+    known = store.read_rows(folder, "samples", 0, rows, "train", ["sample_id"])["sample_id"].to_numpy()
+    fitted, shown = history_mean(folder, config_name, "train", known)
+    if fitted.min() == fitted.max():
+        raise ValueError(
+            f"All labels of the train split of {folder} are {fitted[0]}, and a regression needs both. Use a larger corpus."
+        )
+    regression = LogisticRegression(C=np.inf).fit(np.column_stack([shown, _others_mean(folder, known)]), fitted)
+    labels, shown = history_mean(folder, config_name, split, sample_ids)
+    _, liked = item_mean(folder, config_name, split, sample_ids)
+    return labels, regression.predict_proba(np.column_stack([shown, liked]))[:, 1]
+
+
+def _others_mean(folder: Path, sample_ids: np.ndarray) -> np.ndarray:
+    """(n,) the mean label of each training sample's item over all other training samples."""
+    train = store.read(folder, "samples", "train", ["sample_id", "item_id", "label"])
+    label = train["label"].to_numpy()
+    _, code = np.unique(train["item_id"].to_numpy(), return_inverse=True)
+    others = np.bincount(code)[code] - 1
+    liked = np.bincount(code, weights=label)[code] - label
+    mean = np.divide(liked, others, out=np.full(len(label), label.mean()), where=others > 0)
+    return mean[_rows(train, sample_ids, f"samples are not in the train split of {folder / 'samples'}")]
 
 
 def missing_table(folder: Path, config_name: str) -> str | None:

@@ -17,7 +17,14 @@ from dataset_builders.text.tokens import Answers, answer_tokens, encode_prompts
 from evaluation.scorers.yes_no import p_yes
 from evaluation.scores.arguments import ScoreArguments
 from evaluation.scores.table import read_scores, write_scores
-from training.language_models.load import adapter_identity, base_identity, load_adapter, load_base, load_tokenizer
+from training.language_models.load import (
+    adapter_identity,
+    base_identity,
+    load_adapter,
+    load_base,
+    load_tokenizer,
+    training_samples,
+)
 
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 NOT_OF_THE_SCORES = ("output", "overwrite", "tokens_per_batch", "system", "model", "model_revision")
@@ -116,6 +123,7 @@ def record_of(options: ScoreArguments, folder: Path, base: dict, adapter: dict |
     return {
         **pinned,
         "system": options.system or system_name(options.adapter),
+        "training_samples": training_samples(options.adapter, options.adapter_revision) if options.adapter else None,
         "dataset_folder": str(folder),
         "fingerprint": store.fingerprint(pinned),
     }

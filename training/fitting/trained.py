@@ -18,7 +18,8 @@ from training.fitting.run import FEATURES, MODEL
 from training.loops.clicks import predict
 from training.models import load_model_class
 
-WEIGHTS = "model.safetensors"
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+OF_THE_VOCABULARY = ("field_sizes", "rating_values")
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,15 @@ def read_trained(model: str, revision: str | None = None) -> Trained:
         raise ValueError(
             f"The model {model!r} is neither a folder here nor to be had from the Hub ({error})."
         ) from error
-    missing = [name for name in (WEIGHTS, FEATURES, FILE) if not (folder / name).is_file()]
+    missing = [name for name in (WEIGHTS, CONFIG, FEATURES, FILE) if not (folder / name).is_file()]
     if missing:
         raise ValueError(
             f"{folder} has no {missing[0]}. A model is what python training/ctr.py writes into <output_dir>/{MODEL}."
         )
-    features = json.loads((folder / FEATURES).read_text(encoding="utf-8"))
-    return Trained(folder, features, {"name": model, "sha256": hash_file(folder / WEIGHTS), **features})
+    features, config = (json.loads((folder / name).read_text(encoding="utf-8")) for name in (FEATURES, CONFIG))
+    options = {key: value for key, value in config.items() if key not in OF_THE_VOCABULARY}
+    identity = {"name": model, "sha256": hash_file(folder / WEIGHTS), **features, "options": options}
+    return Trained(folder, features, identity)
 
 
 def p_click(trained: Trained, folder: Path, split: str, sample_id: np.ndarray) -> np.ndarray:

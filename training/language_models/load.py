@@ -18,6 +18,7 @@ from dataset_builders.raw.archive import hash_file
 QUANTIZATIONS = ("none", "8bit", "4bit")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 WEIGHTS = "adapter_model.safetensors"
+TRAINING_RECORD = "training.json"
 BASE_RECORD = "base_model.json"  # stands in an adapter's folder: what the adapter was trained on
 
 
@@ -113,6 +114,15 @@ def adapter_identity(adapter: str, revision: str | None = None) -> dict:
     used = {key: value for key, value in config.items() if key not in ("base_model_name_or_path", "revision")}
     settings = hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()
     return {"name": adapter, "sha256": hash_file(folder / WEIGHTS), "settings_sha256": settings}
+
+
+def training_samples(adapter: str, revision: str | None = None) -> int | None:
+    """N, the number of samples that an adapter was trained on; None where its run's record is not beside it or does not say."""
+    folder = _adapter_folder(adapter, revision)
+    for path in (folder / TRAINING_RECORD, folder.parent / TRAINING_RECORD):  # a repository on the Hub, or a run folder
+        if path.is_file():
+            return json.loads(path.read_text(encoding="utf-8")).get("training_samples")
+    return None
 
 
 def write_base_record(adapter: Path, identity: dict) -> None:

@@ -79,6 +79,7 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
     record = {
         "trainable_weights": trainable,
         "training_rows": len(train),
+        "training_samples": len(train) // shots.training_split(folder, options.config_name)[1],
         "training_tokens_per_epoch": sum(map(len, train["input_ids"])),
         "seconds": round(time.perf_counter() - begin, 1),
         "resumed": checkpoint is not None,
