@@ -19,21 +19,19 @@ from pathlib import Path
 import matplotlib
 import matplotlib.ticker
 import numpy as np
-import pyarrow as pa
-from harness import markdown, movielens_25m, processes
+from harness import large_dataset, markdown, movielens_25m, processes
+from harness.large_dataset import ALL, WIDTH
 from threadpoolctl import threadpool_limits
 
 from dataset_builders import cli
-from dataset_builders.embeddings.reduce import normalize
 from dataset_builders.engines import local
 from dataset_builders.stages.arguments import EngineArguments
-from dataset_builders.tables import provenance, schema, store
+from dataset_builders.tables import store
 from dataset_builders.tables.histories import positions_within_user
 from dataset_builders.views import subr
 
-WIDTH, HISTORY_LENGTH, MINIMUM_HISTORY = 384, 30, 5
+HISTORY_LENGTH, MINIMUM_HISTORY = 30, 5
 LOOPED = 3_000  # samples of the per-row way
-ALL = ("--train_rows", "all", "--validation_rows", "all", "--test_rows", "all")
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class Measured:
 
 def main() -> None:
     (options,) = cli.parse(Arguments, description=__doc__)
-    measured = [_measure(_archive(Path(options.archives), users)) for users in sorted(options.users)]
+    measured = [_measure(large_dataset.archive(Path(options.archives), users)) for users in sorted(options.users)]
     _draw(measured, markdown.RESULTS / "scale.png")
     largest = measured[-1]
     seconds = largest.prepare.seconds + largest.subr.seconds
@@ -91,23 +89,12 @@ def main() -> None:
     )
 
 
-def _archive(folder: Path, users: int) -> Path:
-    path = folder / f"ml-25m-{users}-users.zip"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with store.replacing_file(path.with_suffix(".part.zip")) as temporary:
-            movielens_25m.generate(temporary.with_suffix(".zip"), users)
-            temporary.with_suffix(".zip").replace(temporary)
-        path.with_suffix(".part.zip").replace(path)
-    return path
-
-
 def _measure(archive: Path) -> Measured:
     with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
         folder = Path(scratch) / "ml25m"
         where = ("--corpus", "ml25m", "--output", folder)
         prepare = processes.run("dataset_builders/prepare.py", *where, "--raw", archive)
-        _write_random_vectors(folder)
+        large_dataset.write_random_vectors(folder)
         views = processes.run("dataset_builders/view.py", *where, "--view", "subr", *ALL)
         prompts = processes.run("dataset_builders/prompt.py", *where, "--view", "subr")
         for name in ("view_subr_k30", "subr_k30"):
@@ -124,22 +111,6 @@ def _measure(archive: Path) -> Measured:
             products=_products(position, item_code, vectors),
             looped=_loop(position, item_code, vectors, samples),
         )
-
-
-def _write_random_vectors(folder: Path) -> None:
-    item_id = store.read(folder, "items", columns=["item_id"])["item_id"].to_numpy()
-    vectors, norms = normalize(np.random.default_rng(0).standard_normal((len(item_id), WIDTH)).astype(np.float32))
-    table = pa.table(
-        {"item_id": item_id, "vector": pa.FixedSizeListArray.from_arrays(vectors.ravel(), WIDTH), "norm": norms}
-    )
-    made_from = {
-        "corpus": "ml25m",
-        "inputs": provenance.input_fingerprints(folder, ["items"]),
-        "encoder": "random",
-        "encoder_revision": "unknown",
-        "dimension": WIDTH,
-    }
-    store.write(folder, "item_vectors", schema.item_vectors(WIDTH), {store.SINGLE_SPLIT: table}, made_from)
 
 
 def _bare(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

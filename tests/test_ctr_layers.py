@@ -166,9 +166,16 @@ def test_dice_by_hand():
     s = torch.tensor([[1.0], [3.0]])  # mean 2, variance 1
     p = [1 / (1 + math.exp(1)), 1 / (1 + math.exp(-1))]
     close(dice(s), [[p[0] * 1 + (1 - p[0]) * 0.5], [p[1] * 3 + (1 - p[1]) * 1.5]])
-    close(dice.running_mean, [0.2])
-    close(dice.running_var, [0.9 + 0.1 * 2])  # PyTorch averages the unbiased variance, 2
-    p = 1 / (1 + math.exp(-(4 - 0.2) / math.sqrt(1.1)))
+    close(dice.running_mean, [2.0])  # the averages begin with the first batch
+    close(dice.running_var, [2.0])  # PyTorch averages the unbiased variance
+    dice(torch.tensor([[4.0], [8.0]]))
+    close(dice.running_mean, [0.9 * 2 + 0.1 * 6])
+    close(dice.running_var, [0.9 * 2 + 0.1 * 8])
+    loaded = Dice(1)
+    loaded.load_state_dict(dice.state_dict())
+    loaded(torch.tensor([[4.0], [8.0]]))
+    close(loaded.running_mean, [0.9 * 2.4 + 0.1 * 6])  # a loaded one is not new
+    p = 1 / (1 + math.exp(-(4 - 2.4) / math.sqrt(2.6)))
     close(dice.eval()(torch.tensor([[4.0]])), [[4 * (p + (1 - p) * 0.5)]])
 
 

@@ -53,7 +53,10 @@ def load_columns(folder: Path, values: Values | None = None, train: np.ndarray |
     if values is None:
         seen = _seen(train, position)
         values = learn_values(
-            corpus, users[np.unique(user_row[train])], items[np.unique(item_row[seen])], rating.filter(pl.Series(seen))
+            corpus,
+            users.filter(_among(len(users), user_row[train])),
+            items.filter(_among(len(items), item_row[seen])),
+            rating.filter(pl.Series(seen)),
         )
     of_user = [field for field in corpus.features if field in users.columns]
     of_item = [field for field in corpus.features if field not in users.columns]
@@ -76,10 +79,16 @@ def load_columns(folder: Path, values: Values | None = None, train: np.ndarray |
 
 def _seen(train: np.ndarray, position: np.ndarray) -> np.ndarray:
     """(N,) whether an interaction is the target or in the history of one of the samples `train`."""
-    steps = np.zeros(len(position) + 1, dtype=np.int32)
-    np.add.at(steps, train - position[train], 1)
-    np.add.at(steps, train + 1, -1)
-    return np.cumsum(steps[:-1]) > 0
+    begins = np.bincount(train - position[train], minlength=len(position) + 1)
+    ends = np.bincount(train + 1, minlength=len(position) + 1)
+    return np.cumsum(begins - ends)[:-1] > 0
+
+
+def _among(size: int, rows: np.ndarray) -> pl.Series:
+    """(size,) whether a row number is one of `rows`."""
+    found = np.zeros(size, dtype=bool)
+    found[rows] = True
+    return pl.Series(found)
 
 
 def _codes(table: pl.DataFrame, fields: list[str], values: Values) -> torch.Tensor:

@@ -19,6 +19,7 @@ from dataset_builders.tables import store
 from dataset_builders.tables.keys import codes_of, rows_of
 
 SEARCHES = ("subr", "category")
+ROWS_AT_ONCE = 100_000
 
 
 class SoftSearch:
@@ -26,11 +27,23 @@ class SoftSearch:
 
     def __init__(self, folder: Path, split: str, sample_id: np.ndarray, count: int):
         name = table_name(config_name("subr", count))
-        table = store.read(folder, name, split)
-        positions, shown = shown_positions(table["positions"].combine_chunks())
-        stored = table["sample_id"].to_numpy()
+        stored = store.read(folder, name, split, ["sample_id"])["sample_id"].to_numpy()
         rows = rows_of(sample_id, stored, f"samples are not in the {split} split of {folder / name}")
-        self._positions, self._counts = torch.from_numpy(positions[rows]), torch.from_numpy(shown.sum(axis=1)[rows])
+        number = np.full(len(stored), -1, dtype=np.int32)  # of the sample that a stored row belongs to
+        number[rows] = np.arange(len(rows), dtype=np.int32)
+        positions = np.zeros((len(rows), count), dtype=np.int32)
+        counts = np.zeros(len(rows), dtype=np.int32)
+        begin = 0
+        for part in store.iterate(
+            folder, name, split, ROWS_AT_ONCE, ["positions"]
+        ):  # a list takes more than its numbers
+            found, shown = shown_positions(part["positions"])
+            wanted = number[begin : begin + len(part)]
+            mine = wanted >= 0
+            positions[wanted[mine], : found.shape[1]] = found[mine]
+            counts[wanted[mine]] = shown.sum(axis=1)[mine]
+            begin += len(part)
+        self._positions, self._counts = torch.from_numpy(positions), torch.from_numpy(counts)
 
     def find(self, samples: torch.Tensor, first: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, R) rows of interactions, and which are used. samples: (B,) numbers; first: (B,) row of the user's first behavior."""

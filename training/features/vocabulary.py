@@ -41,11 +41,11 @@ class Values:
     def codes(self, column: pl.Series, field: str) -> np.ndarray:
         """(n,) int32 codes of a column of values; 0 where training has not seen the value."""
         known = self.table.filter(pl.col("field") == field)
-        return (
-            column.cast(pl.String)
-            .replace_strict(known["value"], known["code"], default=UNSEEN, return_dtype=pl.Int32)
-            .to_numpy()
+        values = column.unique()  # so that only few become text
+        codes = values.cast(pl.String).replace_strict(
+            known["value"], known["code"], default=UNSEEN, return_dtype=pl.Int32
         )
+        return column.replace_strict(values, codes, return_dtype=pl.Int32).to_numpy()
 
     def save(self, folder: Path) -> None:
         with replacing_file(folder / FILE) as temporary:

@@ -16,6 +16,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from tqdm import tqdm
 
 from training.features.batches import Samples
+from training.layers.batch import Batch
 from training.loops import checkpoint
 from training.loops.checkpoint import Progress, Running
 
@@ -90,16 +91,20 @@ def _epoch(model, train: Samples, optimizer, generator, size: int, device: torch
     total = torch.zeros((), device=device)
     steps = -(-len(train) // size)
     for batch in tqdm(train.batches(size, generator), total=steps, desc=what, unit="step", mininterval=1):
-        batch = batch.to(device)
-        loss = binary_cross_entropy_with_logits(model(batch), batch.label)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        total += loss.detach() * len(batch.label)
+        total += learn(model, optimizer, batch.to(device)) * len(batch)
     mean = float(total) / len(train)
     if not np.isfinite(mean):
         raise ValueError(f"The loss is {mean} in {what}. Lower --learning_rate.")
     return mean
+
+
+def learn(model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: Batch) -> torch.Tensor:
+    """One step; the mean loss of the batch before it."""
+    loss = binary_cross_entropy_with_logits(model(batch), batch.label)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
 
 
 def _is_better(found: float, best: float | None, metric: str) -> bool:

@@ -1,0 +1,43 @@
+"""Data sets of MovieLens-25M's size for the benchmarks: their generated archives, and item vectors drawn at random."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from dataset_builders.embeddings.reduce import normalize
+from dataset_builders.tables import provenance, schema, store
+from harness import movielens_25m
+
+WIDTH = 384
+ALL = ("--train_rows", "all", "--validation_rows", "all", "--test_rows", "all")
+
+
+def archive(folder: Path, users: int) -> Path:
+    """The archive of so many users in `folder`, made where it is missing."""
+    path = folder / f"ml-25m-{users}-users.zip"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with store.replacing_file(path.with_suffix(".part.zip")) as temporary:
+            movielens_25m.generate(temporary.with_suffix(".zip"), users)
+            temporary.with_suffix(".zip").replace(temporary)
+        path.with_suffix(".part.zip").replace(path)
+    return path
+
+
+def write_random_vectors(folder: Path) -> None:
+    item_id = store.read(folder, "items", columns=["item_id"])["item_id"].to_numpy()
+    vectors, norms = normalize(np.random.default_rng(0).standard_normal((len(item_id), WIDTH)).astype(np.float32))
+    table = pa.table(
+        {"item_id": item_id, "vector": pa.FixedSizeListArray.from_arrays(vectors.ravel(), WIDTH), "norm": norms}
+    )
+    made_from = {
+        "corpus": "ml25m",
+        "inputs": provenance.input_fingerprints(folder, ["items"]),
+        "encoder": "random",
+        "encoder_revision": "unknown",
+        "dimension": WIDTH,
+    }
+    store.write(folder, "item_vectors", schema.item_vectors(WIDTH), {store.SINGLE_SPLIT: table}, made_from)
