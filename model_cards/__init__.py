@@ -1,5 +1,6 @@
-"""Model cards: the command `render` turns a run folder and a report's results into the README.md of an adapter; `push` publishes it with
-the adapter on the Hub.
+"""Model cards: the command `render` turns a run folder and a report's results into the README.md of an adapter or of a traditional CTR
+model; `push` publishes it with the model on the Hub.
 
-`adapter/` gathers what the card says, `templates/` says it, `publishing/` prepares and sends. Nothing in a card is typed by hand.
+`adapter/` and `ctr_model/` gather what the card of each says, `cards/` what both share, `templates/` say it, `publishing/` prepares and
+sends. Nothing in a card is typed by hand.
 """

@@ -1,7 +1,9 @@
-"""Publish a tuned adapter on the Hub: weights, card, recipe, results and scores in one commit.
+"""Publish a tuned adapter or a traditional CTR model on the Hub: weights, card, recipe, results and scores in one commit.
 
 Folders of this machine appear under their Hub ids in everything that is sent, a push of what the Hub has already sends nothing, and the
-run folder stays as it is. The licence is that of the base model. The token comes from `hf auth login` or HF_TOKEN.
+run folder stays as it is. The licence of an adapter is that of its base model, the terms of a CTR model those of its corpus: its vocabulary
+lists values of the corpus, so where these must not be passed on (MovieLens) the repository is private unless you state that you hold
+the publisher's permission. The token comes from `hf auth login` or HF_TOKEN.
 
 examples:
   python model_cards/push.py --run runs/ml1m/rella --results runs/ml1m/report/results.json \\
@@ -9,17 +11,25 @@ examples:
   python model_cards/push.py --run runs/demo/rella --results runs/demo/report/results.json --hub_model_id me/demo-rella \\
       --base_model_id me/demo-base --dataset_id me/demo --license apache-2.0 --scores runs/demo/scores/rella_*.parquet \\
       --revision_tag v1.0 --collection ReLLa
+  python model_cards/push.py --run runs/ml1m/din --results runs/ml1m/report/results.json --hub_model_id me/ml1m-din --collection ReLLa
 """
 
+from pathlib import Path
+
 from dataset_builders import cli
-from model_cards.publishing.arguments import PublishingArguments, PushArguments
+from model_cards.publishing.arguments import AdapterPublishingArguments, PushArguments
 
 
 def main() -> None:
-    what, how = cli.parse(PushArguments, PublishingArguments, description=__doc__)
-    from model_cards.publishing.push import push_adapter
+    what, how = cli.parse(PushArguments, AdapterPublishingArguments, description=__doc__)
+    from model_cards.ctr_model.run import is_ctr_run
 
-    push_adapter(what, how)
+    if is_ctr_run(Path(what.run)):
+        from model_cards.publishing.ctr_model import push_ctr_model as push
+    else:
+        from model_cards.publishing.adapter import push_adapter as push
+
+    push(what, how)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,30 @@
-"""Write the model card of an adapter: its README.md, from its run folder and a report's results.
+"""Write the model card of an adapter or a traditional CTR model: its README.md, from its run folder and a report's results.
 
 Every number in it is computed from the run, the results, the data set's tables or evaluation/paper_tables/*.yaml. The Hub ids say under
-which names adapter, base model and data set are (to be) found on the Hub; without them the card names the folders. Without results it
-says that the adapter is not scored yet.
+which names adapter or CTR model, base model and data set are (to be) found on the Hub; without them the card names the folders. Without
+results it says that the model is not scored yet.
 
 examples:
   python model_cards/render.py --run runs/demo/rella --results runs/demo/report/results.json
   python model_cards/render.py --run runs/ml1m/rella --results runs/ml1m/report/results.json --hub_model_id rella/ml1m-rella-vicuna-13b \\
       --dataset_id rella/ml1m --license llama2 --output runs/ml1m/rella/adapter/README.md
+  python model_cards/render.py --run runs/ml1m/din --results runs/ml1m/report/results.json --hub_model_id rella/ml1m-din
 """
 
+from pathlib import Path
+
 from dataset_builders import cli
-from model_cards.adapter.arguments import CardArguments
+from model_cards.cards.arguments import CardArguments
 
 
 def main() -> None:
     (options,) = cli.parse(CardArguments, description=__doc__)
-    from model_cards.adapter.card import write_card
+    from model_cards.ctr_model.run import is_ctr_run
+
+    if is_ctr_run(Path(options.run)):
+        from model_cards.ctr_model.card import write_card
+    else:
+        from model_cards.adapter.card import write_card
 
     write_card(options)
 

@@ -143,3 +143,11 @@ def smoke(command, tmp_path_factory) -> Smoke:
     done = subprocess.run(tune, cwd=folder, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return Smoke(folder, done.stdout)
+
+
+@pytest.fixture(scope="session")
+def ctr_release(command, raw_ml1m, tmp_path_factory):
+    """Two CTR models that were trained and scored; see ctr_release.py."""
+    from ctr_release import make_release
+
+    return make_release(tmp_path_factory.mktemp("ctr_release"), raw_ml1m, command)

@@ -19,7 +19,7 @@ from evaluation.comparison.report import p_text
 from evaluation.scorers import yes_no
 from evaluation.scores.table import read_scores
 from evaluation.significance.delong import compare_aucs
-from model_cards.adapter.results import read_results
+from model_cards.cards.results import read_results
 from training.language_models import several
 from training.language_models.load import (
     adapter_identity,
@@ -238,7 +238,7 @@ def test_the_report_takes_the_score_files(compared, command, made, monkeypatch, 
 
 def test_a_model_card_takes_the_json(compared, made):
     sha256 = adapter_identity(str(made / ADAPTER))["sha256"]
-    (found,) = read_results(compared / "compare.json", sha256, made / ADAPTER).comparisons
+    (found,) = read_results(compared / "compare.json", sha256, "adapter", made / ADAPTER).comparisons
     assert [row["name"] for row in found.rows] == ["rella", "zero_shot", *MODEL_FREE, "wide", "headed"]
 
 

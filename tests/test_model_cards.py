@@ -28,8 +28,9 @@ from dataset_builders.stages.arguments import (
 from dataset_builders.tables import shots, store
 from evaluation.paper_tables.read import read_table
 from evaluation.scores.table import read_scores
-from model_cards.adapter import card, paper, results, run, verdict
-from model_cards.adapter.metadata import METRICS
+from model_cards.adapter import paper, run
+from model_cards.cards import records, results, verdict, write
+from model_cards.cards.model_index import METRICS
 
 REPOSITORY = Path(__file__).parents[1]
 HIDDEN, LAYERS, RANK = 16, 2, 4
@@ -216,7 +217,7 @@ def test_no_placeholder_ships(made):
 
 def test_undefined_value_is_an_error():
     with pytest.raises(jinja2.UndefinedError):
-        card._environment().from_string("{{ run.no_such_thing }}").render(run={})
+        write.environment().from_string("{{ run.no_such_thing }}").render(run={})
 
 
 def test_metadata_is_what_the_hub_reads(inside):
@@ -519,7 +520,7 @@ def test_names_are_those_that_training_writes():
     from training.language_models import load
     from training.tuning import run as tuning
 
-    assert (run.RECIPE, run.RECORD, run.ADAPTER) == (tuning.RECIPE, tuning.RECORD, tuning.RESULT)
+    assert (records.RECIPE, records.RECORD, run.ADAPTER) == (tuning.RECIPE, tuning.RECORD, tuning.RESULT)
     assert load.BASE_RECORD == run.BASE_RECORD
 
 

@@ -20,8 +20,10 @@ from dataset_builders.corpora import load_corpus
 from dataset_builders.tables import store
 from evaluation.scores.table import read_scores
 from model_cards.adapter import run as runs
-from model_cards.publishing import checks, identity, push
-from model_cards.publishing.arguments import PublishingArguments
+from model_cards.adapter.metadata import NEEDED
+from model_cards.cards import records
+from model_cards.publishing import adapter, checks, identity
+from model_cards.publishing.arguments import AdapterPublishingArguments
 
 REPOSITORY = Path(__file__).parents[1]
 RUN, BASE, DATA, SCORES, RESULTS = (
@@ -393,6 +395,9 @@ def test_scores_of_a_corpus_that_must_not_be_passed_on_are_private(world, capsys
     assert world.push(*SCORED, *LICENSED) == 2
     assert "whose terms forbid to pass its data on. Push --private true, or without --scores" in capsys.readouterr().err
     assert world.push(*SCORED, *LICENSED, "--private", "true") == 0
+    assert "Published with permission" not in world.card
+    assert world.push(*SCORED, *LICENSED, "--permission", "its publisher, by letter") == 0
+    assert "as stated by who published it: its publisher, by letter" in world.card
 
 
 def test_scores_of_somebody_else_are_refused(world, capsys):
@@ -446,9 +451,9 @@ tags: [x]
     ],
 )
 def test_an_unfinished_card_is_refused(text, message):
-    checks.check_card(CARD + "\n```bibtex\ntitle={{The} title}\n```\n")
+    checks.check_card(CARD + "\n```bibtex\ntitle={{The} title}\n```\n", NEEDED)
     with pytest.raises(ValueError, match=message):
-        checks.check_card(text)
+        checks.check_card(text, NEEDED)
 
 
 @pytest.mark.parametrize(
@@ -463,7 +468,8 @@ def test_an_unfinished_card_is_refused(text, message):
 def test_what_things_are_called_on_the_hub(base, in_folder, dataset, given, expected, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("rella/ml1m").mkdir(parents=True)  # the default folder has the name of the Hub's
-    found = identity.identify("me/a", base, in_folder, dataset, "ml1m", PublishingArguments(**given))
+    options = AdapterPublishingArguments(**given)
+    found = identity.identify_adapter("me/a", base, in_folder, dataset, "ml1m", options)
     assert (found.base, found.dataset) == expected
 
 
@@ -530,4 +536,4 @@ def test_what_cannot_be_published_is_not_trained(world, monkeypatch, capsys, tok
 
 
 def test_names_are_those_of_the_run():
-    assert {runs.RECIPE, runs.RECORD, runs.CURVE, runs.WEIGHTS, runs.BASE_RECORD} <= push.OURS
+    assert {records.RECIPE, records.RECORD, records.CURVE, runs.WEIGHTS, runs.BASE_RECORD} <= adapter.OURS

@@ -20,7 +20,7 @@ from dataset_builders import cli
 
 
 def main() -> None:
-    from model_cards.publishing.arguments import PublishingArguments, PushArguments
+    from model_cards.publishing.arguments import AdapterPublishingArguments, PushArguments
     from training.tuning.arguments import TuningArguments, TuningConfig
     from training.tuning.requirements import RECIPES
 
@@ -28,7 +28,7 @@ def main() -> None:
     if not any(argument in ("--config", "-h", "--help") or argument.startswith("--config=") for argument in arguments):
         arguments = ["--config", str(RECIPES / "ml1m" / "rella.yaml"), *arguments]
     options, publishing, config = cli.parse(
-        *(TuningArguments, PublishingArguments, TuningConfig), description=__doc__, arguments=arguments
+        *(TuningArguments, AdapterPublishingArguments, TuningConfig), description=__doc__, arguments=arguments
     )
     from evaluation.results.measure import measure
     from evaluation.scorers.yes_no import p_yes
@@ -36,7 +36,7 @@ def main() -> None:
 
     pushes = config.push_to_hub and config.process_index == 0  # one of several processes
     if pushes:
-        from model_cards.publishing.push import PlannedRun, check_before_training, push_adapter
+        from model_cards.publishing.adapter import PlannedRun, check_before_training, push_adapter
 
         push = PushArguments(config.output_dir, config.hub_model_id, private=bool(config.hub_private_repo))
         check_before_training(PlannedRun(options.base, options.dataset, options.full_finetuning), push, publishing)

@@ -1,4 +1,4 @@
-"""A base model or an adapter by folder or Hub id: either way a local folder, downloaded once and verified.
+"""A base model, an adapter or a CTR model by folder or Hub id: either way a local folder, downloaded once and verified.
 
 Only what a model is loaded from comes down: configuration, tokenizer and safetensors. Pickled weights and code never do.
 """
@@ -6,6 +6,7 @@ Only what a model is loaded from comes down: configuration, tokenizer and safete
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from dataset_builders.hub.download import snapshot
@@ -14,10 +15,13 @@ from dataset_builders.raw.archive import hash_file
 FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
 
 
-def local_folder(name: str, revision: str | None = None) -> Path:
-    """The folder of a model. ValueError with the reason when there is neither such a folder nor such a model on the Hub."""
+def local_folder(name: str, revision: str | None = None, more: Sequence[str] = ()) -> Path:
+    """The folder of a model. ValueError with the reason when there is neither such a folder nor such a model on the Hub.
+
+    more: patterns of other files that a model of this kind is loaded from.
+    """
     folder = Path(name)
-    return folder if folder.is_dir() else snapshot(name, "model", FILES, revision, ignore=["*/*"])
+    return folder if folder.is_dir() else snapshot(name, "model", [*FILES, *more], revision, ignore=["*/*"])
 
 
 def commit_of(folder: Path) -> str | None:

@@ -102,13 +102,16 @@ def _compare_group(files: list[Scores], resamples: int, seed: int) -> Group:
 
 
 def _check_same_prompts(files: list[Scores]) -> None:
-    """Systems that read different prompts under one name cannot be compared, nor can `history_mean` stand for both."""
-    first = files[0]
-    for scores in files[1:]:
-        if scores.record.get("prompts_fingerprint") != first.record.get("prompts_fingerprint"):
+    """Systems that read different prompts under one name cannot be compared, nor can `history_mean` stand for both.
+
+    A traditional CTR model reads none, so it may stand beside any of them.
+    """
+    reading = [scores for scores in files if "model_identity" not in scores.record]
+    for scores in reading[1:]:
+        if scores.record.get("prompts_fingerprint") != reading[0].record.get("prompts_fingerprint"):
             raise ValueError(
-                f"{scores.path} and {first.path} scored different prompts, both named {first.record['config_name']}: the data set was "
-                "rebuilt in between. Score again what is older."
+                f"{scores.path} and {reading[0].path} scored different prompts, both named {scores.record['config_name']}: the data set "
+                "was rebuilt in between. Score again what is older."
             )
 
 

@@ -1,27 +1,24 @@
-"""Fill the card's template from a run folder, a report's results and the data set."""
+"""The card of an adapter, from its run folder, a report's results and the data set."""
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-
 from dataset_builders.cards.metadata import view_of
-from dataset_builders.cards.render import cell
 from dataset_builders.corpora import Corpus, load_corpus
 from dataset_builders.prompts import pointwise
 from dataset_builders.tables import hub, store
-from model_cards.adapter import metadata, paper, verdict
-from model_cards.adapter.arguments import CardArguments
-from model_cards.adapter.names import dataset_on_hub, names_of, require_hub_id
-from model_cards.adapter.results import Comparison, main_comparison, read_results
-from model_cards.adapter.run import CURVE, Run, read_run
+from model_cards.adapter import metadata, paper
+from model_cards.adapter.names import names_of
+from model_cards.adapter.run import Run, read_run
+from model_cards.cards.arguments import CardArguments
+from model_cards.cards.data import encoder_of
+from model_cards.cards.names import dataset_on_hub, require_hub_id
+from model_cards.cards.results import Comparison, main_comparison, read_results
+from model_cards.cards.write import fill, write
 
-TEMPLATES = Path(__file__).parent.parent / "templates"
-TEMPLATE = "model.md.jinja"
+TEMPLATE = "adapter.md.jinja"
 
 
 @dataclass(frozen=True)
@@ -43,28 +40,23 @@ def write_card(options: CardArguments) -> None:
     run = read_run(Path(options.run))
     output = Path(options.output) if options.output else run.adapter / "README.md"
     text, local = render(options, run)
-    if run.curve:
-        with store.replacing_file(output.with_name(CURVE)) as temporary:
-            temporary.write_bytes(run.curve.read_bytes())
-    with store.replacing_file(output) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-    if local:
-        print(
-            f"WARNING: {output} names folders of this machine, which nobody else has. Before it is published, pass {', '.join(local)}.",
-            file=sys.stderr,
-        )
-    print(f"{output}: card of {run.adapter}.", flush=True)
+    write(text, output, run.curve, local, run.adapter)
 
 
 def render(
-    options: CardArguments, run: Run, licence: dict[str, str] | None = None, figure: str | None = None
+    options: CardArguments,
+    run: Run,
+    licence: dict[str, str] | None = None,
+    figure: str | None = None,
+    permission: str | None = None,
 ) -> tuple[str, list[str]]:
     """The text of the card, the same for the same inputs, and the options that would make it name Hub ids only.
 
     licence: the keys of the YAML that say it, where --license alone does not. figure: a picture of the results beside the card.
+    permission: that of the corpus's publisher to pass its data on, in the user's words.
     """
     data = read_training_data(run)
-    results = read_results(Path(options.results), run.sha256, run.adapter) if options.results else None
+    results = read_results(Path(options.results), run.sha256, "adapter", run.adapter) if options.results else None
     comparisons = results.comparisons if results else []
     main = main_comparison(comparisons, data.corpus.id, run.recipe["config_name"]) if comparisons else None
     record = main.own["record"] if main else _untested(run, data.corpus.id)
@@ -76,30 +68,28 @@ def render(
         (c, dataset_on_hub(c.own["record"]["dataset"], c.corpus, options.dataset_id, trained_on)) for c in comparisons
     ]
     rows_per_sample = 2 if data.view == "reit" else 1
-    text = (
-        _environment()
-        .get_template(TEMPLATE)
-        .render(
-            metadata=metadata.card_metadata(
-                title.rsplit("/", 1)[-1], names.base_on_hub, names.dataset_on_hub, data.corpus, licence, scored
-            ),
-            title=title,
-            run=run,
-            data=data,
-            names=names,
-            comparisons=comparisons,
-            resamples=results and results.resamples,
-            figure=figure,
-            main=main,
-            record=record,
-            config_name=main.config_name if main else run.recipe["config_name"],
-            split=main.split if main else "test",
-            num_shots=run.training["training_rows"] // rows_per_sample,
-            licence=licence.get("license_name") or licence.get("license"),
-            papers=_papers([main, *comparisons], data, names.base) if main else [],
-            paper_weights=paper.paper_weights(),
-            answers=pointwise.ANSWERS,
-        )
+    text = fill(
+        TEMPLATE,
+        metadata=metadata.card_metadata(
+            title.rsplit("/", 1)[-1], names.base_on_hub, names.dataset_on_hub, data.corpus, licence, scored
+        ),
+        title=title,
+        run=run,
+        data=data,
+        names=names,
+        comparisons=comparisons,
+        resamples=results and results.resamples,
+        figure=figure,
+        permission=permission,
+        main=main,
+        record=record,
+        config_name=main.config_name if main else run.recipe["config_name"],
+        split=main.split if main else "test",
+        num_shots=run.training["training_rows"] // rows_per_sample,
+        licence=licence.get("license_name") or licence.get("license"),
+        papers=_papers([main, *comparisons], data, names.base) if main else [],
+        paper_weights=paper.paper_weights(),
+        answers=pointwise.ANSWERS,
     )
     return text, names.local(options.hub_model_id)
 
@@ -113,14 +103,11 @@ def read_training_data(run: Run) -> TrainingData:
             f"The run {run.folder} was trained on {config_name!r}, which is not a config of prompts such as reit_k30."
         )
     made_from = store.provenance(folder, "interactions")
-    vectors = store.provenance(folder, "item_vectors")
     return TrainingData(
         corpus=load_corpus(made_from["corpus"]),
         made_from=made_from,
         prompts=store.provenance(folder, config_name),
-        encoder=Path(vectors["encoder"]).name
-        if vectors and Path(vectors["encoder"]).is_dir()
-        else (vectors or {}).get("encoder"),
+        encoder=encoder_of(folder),
         view=view,
         history_length=history_length,
     )
@@ -155,23 +142,3 @@ def _papers(comparisons: list[Comparison], data: TrainingData, base: str) -> lis
             why = paper.differences(comparison.own, base, corpus, status, encoder)
             found.append({"corpus": corpus.name, "rows": rows, "differences": why})
     return found
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    environment.filters |= {
-        "cell": cell,
-        "count": "{:,}".format,
-        "metric": f"{{:.{metadata.DIGITS}f}}".format,
-        "interval": verdict.number,
-        "sentence": verdict.sentence,
-        "quoted": lambda text: json.dumps(text, ensure_ascii=False),  # a Python string as well
-    }
-    return environment

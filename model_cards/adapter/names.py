@@ -1,15 +1,13 @@
-"""What a card calls things: Hub ids where there are any, else the folders of this machine."""
+"""What the card of an adapter calls it, its base model and its data set: Hub ids where there are any, else folders of this machine."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataset_builders.tables import store
 from model_cards.adapter.run import Run
+from model_cards.cards.names import dataset_on_hub
 
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 IN_FOLDER = "sha256:"  # how the revision of a base begins that was read from a folder: it is a hash of its weights
 
 
@@ -30,11 +28,6 @@ class Names:
             "hub_model_id": adapter_on_hub,
         }
         return [f"--{option}" for option, name in given.items() if name is None]
-
-
-def require_hub_id(option: str, name: str | None) -> None:
-    if name is not None and not HUB_ID.fullmatch(name):
-        raise ValueError(f"--{option} is {name!r}; expected a Hub id, owner/name.")
 
 
 def is_in_folder(base: dict) -> bool:
@@ -58,14 +51,3 @@ def names_of(options, run: Run, record: dict, corpus: str) -> Names:
         dataset_on_hub=dataset_on_hub(trained_on, corpus, options.dataset_id, trained_on),
         base_commit=revision if pinned else None,
     )
-
-
-def dataset_on_hub(name: str, corpus: str | None, given: str | None, trained_on: str) -> str | None:
-    """The Hub id of a data set: the one given for what was trained on, else its name, unless that is a folder of another name than
-    the Hub's."""
-    if given and name in (trained_on, given):
-        return given
-    if not HUB_ID.fullmatch(name):
-        return None
-    is_default = corpus is not None and name == store.default_folder(corpus).as_posix()
-    return name if is_default or not Path(name).is_dir() else None

@@ -5,19 +5,16 @@ Nothing of it is loaded as a model, so that a card takes a second on any machine
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-from safetensors import SafetensorError, safe_open
-
 from dataset_builders.raw.archive import hash_file
+from model_cards.cards.records import RECIPE, RECORD, count_weights, curve_of, mapping, text_of
 
 # The names that training/tuning/run.py and training/language_models/load.py write, whose import would load torch. A test holds them equal.
-ADAPTER, RECIPE, RECORD, CURVE = "adapter", "recipe.yaml", "training.json", "training.png"
+ADAPTER = "adapter"
 WEIGHTS, BASE_RECORD = "adapter_model.safetensors", "base_model.json"
+COMMAND = "python training/sft.py"
 
 RECIPE_KEYS = (
     "base",
@@ -57,11 +54,9 @@ class Run:
 def read_run(folder: Path) -> Run:
     """ValueError when a file is missing or damaged, or when the parts do not belong together."""
     if not folder.is_dir():
-        raise ValueError(
-            f"There is no run folder {folder}. It is what python training/sft.py writes into its --output_dir."
-        )
-    recipe_text = _text(folder / RECIPE)
-    recipe = _mapping(folder / RECIPE, yaml.safe_load, yaml.YAMLError, RECIPE_KEYS)
+        raise ValueError(f"There is no run folder {folder}. It is what {COMMAND} writes into its --output_dir.")
+    recipe_text = text_of(folder / RECIPE, COMMAND)
+    recipe = mapping(folder / RECIPE, RECIPE_KEYS, COMMAND)
     if recipe.get("full_finetuning"):
         raise ValueError(
             f"{folder} is a run of full fine-tuning, which has no adapter. Cards are rendered for adapters."
@@ -72,7 +67,7 @@ def read_run(folder: Path) -> Run:
             f"{folder} has no {ADAPTER}/{WEIGHTS}: the run did not finish. Run python training/sft.py again with its recipe; it "
             "goes on from the last checkpoint."
         )
-    training = _mapping(folder / RECORD, json.loads, ValueError, TRAINING_KEYS)
+    training = mapping(folder / RECORD, TRAINING_KEYS, COMMAND)
     counted = count_weights(weights)
     if counted != training["trainable_weights"]:
         raise ValueError(
@@ -84,36 +79,8 @@ def read_run(folder: Path) -> Run:
         recipe=recipe,
         recipe_text=recipe_text,
         training=training,
-        base=_mapping(folder / ADAPTER / BASE_RECORD, json.loads, ValueError, ("name", "revision")),
+        base=mapping(folder / ADAPTER / BASE_RECORD, ("name", "revision"), COMMAND),
         sha256=hash_file(weights),
         weights=counted,
-        curve=folder / CURVE if (folder / CURVE).is_file() else None,
+        curve=curve_of(folder),
     )
-
-
-def count_weights(path: Path) -> int:
-    """The number of weights in a safetensors file, from its header alone."""
-    try:
-        with safe_open(path, framework="numpy") as stored:
-            return sum(math.prod(stored.get_slice(key).get_shape()) for key in stored.keys())  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{path} is not a whole safetensors file ({error}). Train again.") from error
-
-
-def _text(path: Path) -> str:
-    if not path.is_file():
-        raise ValueError(f"There is no {path}. A finished run of python training/sft.py has it; run it again.")
-    return path.read_text(encoding="utf-8")
-
-
-def _mapping(path: Path, parse, error_type: type[Exception], keys: tuple[str, ...]) -> dict:
-    try:
-        values = parse(_text(path))
-    except error_type as error:
-        if not path.is_file():
-            raise
-        raise ValueError(f"{path} cannot be read: {error}") from error
-    missing = [key for key in keys if not isinstance(values, dict) or key not in values]
-    if missing:
-        raise ValueError(f"{path} lacks {', '.join(missing)}. Write it anew by running python training/sft.py again.")
-    return values

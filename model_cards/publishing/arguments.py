@@ -7,40 +7,64 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class PushArguments:
-    run: str = field(metadata={"help": "Run folder: the --output_dir of training/sft.py. Nothing in it is changed."})
-    hub_model_id: str = field(metadata={"help": "Hub id of the adapter, such as rella/ml1m-rella-vicuna-13b."})
+    run: str = field(
+        metadata={
+            "help": "Run folder: the --output_dir of training/sft.py or training/ctr.py. Nothing in it is changed."
+        }
+    )
+    hub_model_id: str = field(
+        metadata={"help": "Hub id of the adapter or CTR model, such as rella/ml1m-rella-vicuna-13b."}
+    )
     results: str | None = field(
         default=None,
         metadata={
-            "help": "results.json of evaluation/report.py, with a row of this adapter. Default: none, and the card says that there are "
+            "help": "results.json of evaluation/report.py, with a row of this model. Default: none, and the card says that there are "
             "no scores yet."
         },
     )
     scores: list[str] = field(
         default_factory=list,
-        metadata={"help": "Score files of this adapter and of its base alone, published under scores/."},
+        metadata={"help": "Score files of this model, and of an adapter's base alone, published under scores/."},
     )
-    private: bool = field(default=False, metadata={"help": "Push to a private repository."})
+    private: bool = field(
+        default=False,
+        metadata={
+            "help": "Push to a private repository. So is a CTR model's where the corpus's terms forbid more: it lists their values."
+        },
+    )
     dry_run: bool = field(default=False, metadata={"help": "Print what would change on the Hub, and send nothing."})
 
 
 @dataclass(frozen=True)
 class PublishingArguments:
-    base_model_id: str | None = field(
-        default=None, metadata={"help": "Hub id of the base model, where it was trained and scored from a folder."}
-    )
     dataset_id: str | None = field(
         default=None, metadata={"help": "Hub id of the data set, where it was read from a folder."}
     )
     license: str | None = field(
         default=None,
         metadata={
-            "help": "Licence of the adapter (Hub identifier). Default: what its base model's card on the Hub states."
+            "help": "Licence (Hub identifier). Default: of an adapter what its base model's card on the Hub states, of a CTR model the "
+            "corpus's terms."
+        },
+    )
+    permission: str | None = field(
+        default=None,
+        metadata={
+            "help": "Your statement that the corpus's publisher permits you to redistribute, such as who permitted it and when; it is "
+            "printed on the card. Needed to publish values or labels of a corpus publicly whose terms forbid that."
         },
     )
     revision_tag: str | None = field(
         default=None, metadata={"help": "Tag for what is published, such as v1.0. It never moves."}
     )
     collection: str | None = field(
-        default=None, metadata={"help": "Title of a collection of the namespace that takes the adapter, such as ReLLa."}
+        default=None, metadata={"help": "Title of a collection of the namespace that takes the model, such as ReLLa."}
+    )
+
+
+@dataclass(frozen=True)
+class AdapterPublishingArguments(PublishingArguments):
+    base_model_id: str | None = field(
+        default=None,
+        metadata={"help": "Hub id of an adapter's base model, where it was trained and scored from a folder."},
     )

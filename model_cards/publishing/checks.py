@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -16,20 +16,23 @@ from dataset_builders.tables.store import PROVENANCE_KEY
 PICKLES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"}
 ABSOLUTE = re.compile(r"/|~/|file:|[A-Za-z]:[\\/]|\\\\")  # how a path of a machine begins
 MARKS = re.compile(r"\{\{.*|\{%.*|\{#.*|\[More Information Needed\]|\bTODO\b")  # of a template that is not filled
-NEEDED = ("license", "base_model", "base_model_relation", "datasets", "library_name", "pipeline_tag", "tags")
 
 
-def refuse_pickles(adapter: Path) -> None:
-    found = sorted(path for path in adapter.rglob("*") if path.suffix in PICKLES)
+def refuse_pickles(folder: Path, weights: str) -> None:
+    """weights: the name of the one file of `folder` that holds them."""
+    found = sorted(path for path in folder.rglob("*") if path.suffix in PICKLES)
     if found:
         raise ValueError(
-            f"{found[0]} is a pickle, which can run code where it is loaded. An adapter is published as adapter_model.safetensors only: "
+            f"{found[0]} is a pickle, which can run code where it is loaded. Weights are published as {weights} only: "
             f"look where the file comes from, delete it, and push again."
         )
 
 
-def check_staged(folder: Path, run: Path) -> None:
-    """ValueError when a file that is to be published names a path of this machine, or when the card is not finished."""
+def check_staged(folder: Path, run: Path, needed: Sequence[str]) -> None:
+    """ValueError when a file that is to be published names a path of this machine, or when the card is not finished.
+
+    needed: the keys that the YAML of the card must have.
+    """
     places = {str(place) for place in (Path.cwd(), Path.home(), run.resolve(), folder) if place != Path(place.anchor)}
     named = re.compile("|".join(rf"(?<![\w./-]){re.escape(place)}(?![\w-])" for place in sorted(places)))
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -39,10 +42,10 @@ def check_staged(folder: Path, run: Path) -> None:
                     f"{path.relative_to(folder).as_posix()} would publish a path of this machine: {text.strip()[:200]!r}. Make what holds "
                     "it again with relative names or Hub ids, and push again."
                 )
-    check_card((folder / "README.md").read_text(encoding="utf-8"))
+    check_card((folder / "README.md").read_text(encoding="utf-8"), needed)
 
 
-def check_card(text: str) -> None:
+def check_card(text: str, needed: Sequence[str]) -> None:
     """ValueError when a card has template marks, or a head that the Hub's own library reads otherwise than it stands."""
     left = MARKS.search(
         re.sub(r"^```bibtex\n.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
@@ -53,7 +56,7 @@ def check_card(text: str) -> None:
     card = ModelCard(text)
     if card.data.to_dict() != head:
         raise ValueError(f"The YAML of the card is not what the Hub's library reads from it: {head}.")
-    missing = [key for key in NEEDED if not head.get(key)]
+    missing = [key for key in needed if not head.get(key)]
     if missing:
         raise ValueError(f"The YAML of the card lacks {', '.join(missing)}; it has {', '.join(head)}.")
 
@@ -66,8 +69,8 @@ def _texts(path: Path) -> Iterator[tuple[str, bool]]:
         parse = yaml.safe_load if path.suffix == ".yaml" else json.loads
         yield from ((value, True) for value in _values(parse(path.read_text(encoding="utf-8"))))
     elif path.suffix == ".parquet":
-        metadata = pq.read_schema(path).metadata or {}
-        yield from ((value, True) for value in _values(json.loads(metadata[PROVENANCE_KEY])))
+        record = (pq.read_schema(path).metadata or {}).get(PROVENANCE_KEY, b"{}")  # a vocabulary has none
+        yield from ((value, True) for value in _values(json.loads(record)))
 
 
 def _values(value) -> Iterator[str]:

@@ -21,7 +21,10 @@ from model_cards.cards.results import sha256_of
 from model_cards.publishing.identity import Identity, weights_of
 
 SCORES = "scores"
-OF_THE_FILE = ("system", "dataset_folder", "fingerprint", "seconds", "tokens")  # not in a record's fingerprint
+OF_THE_FILE = (
+    *("system", "dataset_folder", "training_samples"),
+    *("fingerprint", "seconds", "tokens"),
+)  # not in the fingerprint of a record
 IN_A_RUN = ("adapter", "model")  # the folders of a run that hold what was trained
 
 

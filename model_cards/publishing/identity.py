@@ -1,4 +1,4 @@
-"""Under which names and which licence an adapter is published: names that everybody can resolve, and the licence of its base."""
+"""Under which names and which licence a model is published: names that everybody can resolve, and of an adapter the licence of its base."""
 
 from __future__ import annotations
 
@@ -11,21 +11,31 @@ from huggingface_hub.errors import RepositoryNotFoundError
 
 from dataset_builders.hub.access import explained
 from dataset_builders.hub.retry import retrying
-from model_cards.adapter.names import IN_FOLDER, dataset_on_hub, require_hub_id
-from model_cards.publishing.arguments import PublishingArguments
+from model_cards.adapter.names import IN_FOLDER
+from model_cards.cards.names import dataset_on_hub, require_hub_id
+from model_cards.publishing.arguments import AdapterPublishingArguments, PublishingArguments
 
 LICENCES = "https://huggingface.co/docs/hub/repositories-licenses"
 
 
 @dataclass(frozen=True)
 class Identity:
-    adapter: str  # the three are Hub ids
-    base: str
+    model: str  # adapter or CTR model; this and the others are Hub ids
     dataset: str  # that was trained on
+    base: str | None = None  # of an adapter
 
 
-def identify(
-    adapter: str, base: str, base_in_folder: bool, dataset: str, corpus: str | None, options: PublishingArguments
+def identify(model: str, dataset: str, corpus: str | None, options: PublishingArguments) -> Identity:
+    """The names of a CTR model. ValueError naming the option that is missing where the data set is a folder of this machine."""
+    for option, name in (("hub_model_id", model), ("dataset_id", options.dataset_id)):
+        require_hub_id(option, name)
+    on_hub = dataset_on_hub(dataset, corpus, options.dataset_id, dataset)
+    _require_names(model, {"dataset_id": (f"the data set {dataset}", on_hub)})
+    return Identity(model, on_hub)
+
+
+def identify_adapter(
+    adapter: str, base: str, base_in_folder: bool, dataset: str, corpus: str | None, options: AdapterPublishingArguments
 ) -> Identity:
     """ValueError naming every option that is missing where something is a folder of this machine."""
     for option, name in (
@@ -36,18 +46,25 @@ def identify(
         require_hub_id(option, name)
     base_on_hub = options.base_model_id or (None if base_in_folder else base)
     data_on_hub = dataset_on_hub(dataset, corpus, options.dataset_id, dataset)
-    missing = {}
-    if base_on_hub is None:
-        missing["base_model_id"] = f"the base model {base}"
-    if data_on_hub is None:
-        missing["dataset_id"] = f"the data set {dataset}"
+    _require_names(
+        adapter,
+        {
+            "base_model_id": (f"the base model {base}", base_on_hub),
+            "dataset_id": (f"the data set {dataset}", data_on_hub),
+        },
+    )
+    return Identity(adapter, data_on_hub, base_on_hub)
+
+
+def _require_names(model: str, found: dict[str, tuple[str, str | None]]) -> None:
+    """found: option -> what it names, in words, and the Hub id that it has, if any."""
+    missing = {option: words for option, (words, name) in found.items() if name is None}
     if missing:
         raise ValueError(
-            f"{adapter} cannot be published: {' and '.join(missing.values())} {'is a folder' if len(missing) == 1 else 'are folders'} of "
+            f"{model} cannot be published: {' and '.join(missing.values())} {'is a folder' if len(missing) == 1 else 'are folders'} of "
             f"this machine, which nobody else has. Say what they are called on the Hub: "
             f"{' '.join(f'--{option} owner/name' for option in missing)}."
         )
-    return Identity(adapter, base_on_hub, data_on_hub)
 
 
 def look_up(api: HfApi, base: str) -> ModelInfo | None:
@@ -100,12 +117,22 @@ def licence_of(given: str | None, base: str, found: ModelInfo | None) -> dict[st
             f"The licence is not known: an adapter is under that of its base model, and the Hub states none for {base}. Pass --license "
             f"with its identifier, such as llama2 or apache-2.0 ({LICENCES})."
         )
-    if stated["license"] == "other" and "license_name" not in stated:
-        raise ValueError(
-            f"The licence 'other' says nothing without a name, and the card of {base} on the Hub gives it none. Pass --license with an "
-            f"identifier ({LICENCES})."
-        )
+    _require_name(stated, f"the card of {base} on the Hub gives it none")
     return stated
+
+
+def licence_given(given: str | None) -> dict[str, str]:
+    """The keys of a CTR model's card that state the licence given; none where the corpus's terms are to hold."""
+    stated = {"license": given} if given else {}
+    _require_name(stated, "--license gives it none")
+    return stated
+
+
+def _require_name(stated: dict[str, str], why: str) -> None:
+    if stated.get("license") == "other" and "license_name" not in stated:
+        raise ValueError(
+            f"The licence 'other' says nothing without a name, and {why}. Pass --license with an identifier ({LICENCES})."
+        )
 
 
 def _stated(base: str, found: ModelInfo | None) -> dict[str, str]:

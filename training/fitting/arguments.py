@@ -1,4 +1,4 @@
-"""The options of training a traditional CTR model."""
+"""The options of training a traditional CTR model, and of publishing what was trained."""
 
 from __future__ import annotations
 
@@ -41,3 +41,18 @@ class FittingArguments:
     overwrite: bool = field(
         default=False, metadata={"help": "Start anew where --output_dir holds a run of another recipe."}
     )
+
+
+@dataclass(frozen=True)
+class HubArguments:
+    """By the names that TrainingArguments has for them; apart from the options that pin the weights, so no part of a recipe."""
+
+    push_to_hub: bool = field(
+        default=False, metadata={"help": "Publish the finished model on the Hub, as model_cards/push.py does."}
+    )
+    hub_model_id: str | None = field(default=None, metadata={"help": "Hub id of the model, such as rella/ml1m-din."})
+    hub_private_repo: bool = field(default=False, metadata={"help": "Publish it in a private repository."})
+
+    def __post_init__(self):
+        if self.push_to_hub and self.hub_model_id is None:
+            raise ValueError("--push_to_hub needs to know where: pass --hub_model_id owner/name.")

@@ -37,7 +37,7 @@ def read_trained(model: str, revision: str | None = None) -> Trained:
     """ValueError when there is no such model, or a file of it is missing."""
     folder = Path(model) / MODEL if (Path(model) / MODEL).is_dir() else Path(model)
     try:
-        folder = local_folder(str(folder), revision)
+        folder = local_folder(str(folder), revision, more=[FILE])
     except ValueError as error:
         raise ValueError(
             f"The model {model!r} is neither a folder here nor to be had from the Hub ({error})."

@@ -1,21 +1,22 @@
-"""What the intervals say, in a sentence: as ready to say that an adapter is worse as that it is better."""
+"""What the intervals say, in a sentence: as ready to say that a model is worse as that it is better."""
 
 from __future__ import annotations
 
-from model_cards.adapter.metadata import DIGITS
-from model_cards.adapter.results import BETTER, UNDECIDED, WORSE, Comparison, Verdict
+from model_cards.cards.model_index import DIGITS
+from model_cards.cards.results import BETTER, UNDECIDED, WORSE, Comparison, Verdict
 
 
 def sentence(comparison: Comparison) -> str:
-    """Better than, not told apart from, worse than: every row the adapter must be compared with, with the numbers that say so."""
+    """Better than, not told apart from, worse than: every row the model must be compared with, with the numbers that say so."""
     verdicts = comparison.verdicts
     parts = []
     for outcome in (BETTER, UNDECIDED, WORSE):
         against = [_evidence(v) for v in verdicts if v.outcome == outcome]
         if against:
             parts.append(f"**{outcome}** {_listed(against)}")
-    said = [f"By AUC, {number(comparison.own['auc'])}, this adapter is {_listed(parts)}."] if parts else []
-    if not comparison.zero_shot:
+    this = "this adapter" if comparison.of_adapter else "this model"
+    said = [f"By AUC, {number(comparison.own['auc'])}, {this} is {_listed(parts)}."] if parts else []
+    if not comparison.zero_shot and comparison.of_adapter:
         said.append(
             "There are no zero-shot scores of its base model to compare with, so it is not known whether tuning helped."
         )

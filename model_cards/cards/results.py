@@ -1,7 +1,7 @@
-"""The rows of a report's results.json that belong to one adapter, beside what they must be compared with, and what follows from them.
+"""The rows of a report's results.json that belong to one model, beside what they must be compared with, and what follows from them.
 
-An adapter is known by the SHA-256 of its weights, so a folder that was renamed, copied or pulled from the Hub is still found. All that
-is said about better and worse is read off 95 % intervals:
+An adapter or CTR model is known by the SHA-256 of its weights, so a folder that was renamed, copied or pulled from the Hub is still
+found. All that is said about better and worse is read off 95 % intervals:
 
 * zero-shot: the interval of the AUC difference, paired within each resample, must leave 0 out;
 * any other row: the two intervals of AUC must not touch, which asks for more than a paired difference would.
@@ -34,20 +34,41 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The systems that scored the same samples as the adapter."""
+    """The systems that scored the same samples as the model whose card it is."""
 
     corpus: str
     split: str
     config_name: str
-    own: dict  # the adapter's row
-    zero_shot: dict | None  # the row of the base model alone that the report compares it with
+    own: dict  # the row of the adapter or CTR model
+    zero_shot: dict | None  # the row that the report compares it with: of an adapter, its base model alone
     model_free: list[dict]
-    others: list[dict]  # whatever else was scored, other adapters above all
+    others: list[dict]  # whatever else was scored
     notes: list[str]  # the report's
+
+    @property
+    def of_adapter(self) -> bool:
+        """Whether the card is an adapter's, which has a base model; a CTR model has none."""
+        return self.own["base"] is not None
 
     @property
     def rows(self) -> list[dict]:
         return [self.own, *([self.zero_shot] if self.zero_shot else []), *self.model_free, *self.others]
+
+    def what_is(self, row: dict) -> str:
+        """A row of this comparison in words."""
+        if row is self.own:
+            return "this adapter" if self.of_adapter else "this model"
+        if row is self.zero_shot:
+            return "its base model alone" if self.of_adapter else "a language model alone"
+        if row in self.model_free:
+            return "no model"
+        if row["record"].get("model_identity"):
+            return "a traditional CTR model" if self.of_adapter else "another CTR model"
+        if row["record"].get("adapter"):
+            return "another adapter" if self.of_adapter else "an adapter"
+        if row["base"]:
+            return "another base model alone" if self.of_adapter else "a language model alone"
+        return "another system"
 
     @property
     def verdicts(self) -> list[Verdict]:
@@ -65,12 +86,16 @@ class Comparison:
 
     @property
     def beats_all(self) -> bool:
-        """Better than zero-shot and than every row without a model, all of which are there."""
-        return bool(self.zero_shot and self.model_free) and all(v.outcome == BETTER for v in self.verdicts)
+        """Better than zero-shot and than every row without a model, all of which are there; a CTR model needs no zero-shot."""
+        there = self.model_free and (self.zero_shot or not self.of_adapter)
+        return bool(there) and all(v.outcome == BETTER for v in self.verdicts)
 
 
-def read_results(path: Path, sha256: str, adapter: Path) -> Results:
-    """One comparison for each corpus, split and config on which the adapter was scored; ValueError when there is none."""
+def read_results(path: Path, sha256: str, kind: str, where: Path) -> Results:
+    """One comparison for each corpus, split and config on which the model was scored; ValueError when there is none.
+
+    kind: "adapter" or "model", the option of evaluation/score.py that takes it; where: its folder.
+    """
     results = _read(path)
     groups: dict[tuple, list[dict]] = {}
     for row in results["rows"]:
@@ -80,14 +105,14 @@ def read_results(path: Path, sha256: str, adapter: Path) -> Results:
     if not found:
         scored = sorted({row["name"] for row in results["rows"]})
         raise ValueError(
-            f"{path} has no row of the adapter {adapter} (SHA-256 of its weights {sha256[:16]}...). It has: "
-            f"{', '.join(scored) or 'nothing'}. Score the adapter with python evaluation/score.py --adapter, and make the report again."
+            f"{path} has no row of the {kind} {where} (SHA-256 of its weights {sha256[:16]}...). It has: "
+            f"{', '.join(scored) or 'nothing'}. Score the {kind} with python evaluation/score.py --{kind}, and make the report again."
         )
     return Results(results["resamples"], found)
 
 
 def main_comparison(comparisons: list[Comparison], corpus: str, config_name: str) -> Comparison:
-    """The one that the adapter was trained for: same corpus, the test split, and its own view (SUBR for one trained by ReiT)."""
+    """The one that a model was trained for: same corpus, the test split, and its own view (SUBR for one trained by ReiT)."""
     view, history_length = view_of(config_name)
     meant = f"subr_k{history_length}" if view == "reit" else config_name
     return min(
@@ -96,7 +121,7 @@ def main_comparison(comparisons: list[Comparison], corpus: str, config_name: str
 
 
 def _comparison(rows: list[dict], sha256: str, notes: list[dict]) -> Comparison | None:
-    own = next((row for row in rows if _hash_of(row) == sha256), None)
+    own = next((row for row in rows if sha256_of(row["record"]) == sha256), None)
     if own is None:
         return None
     zero_shot = next((row for row in rows if row is not own and row["name"] == own["reference"]), None)
@@ -113,8 +138,9 @@ def _comparison(rows: list[dict], sha256: str, notes: list[dict]) -> Comparison 
     )
 
 
-def _hash_of(row: dict) -> str | None:
-    return (row["record"].get("adapter_identity") or {}).get("sha256")
+def sha256_of(record: dict) -> str | None:
+    """Of the weights that a record of scores is about; None for a base model alone, and where there is no model."""
+    return (record.get("adapter_identity") or record.get("model_identity") or {}).get("sha256")
 
 
 def _outcome(better: bool, worse: bool) -> str:

@@ -1,0 +1,47 @@
+"""The files of a run folder: read as text, as a mapping with the keys it must have, and weights counted without loading them."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import yaml
+from safetensors import SafetensorError, safe_open
+
+# The names that training/tuning/run.py and training/fitting/run.py write, whose import would load torch. A test holds them equal.
+RECIPE, RECORD, CURVE = "recipe.yaml", "training.json", "training.png"
+
+
+def text_of(path: Path, command: str) -> str:
+    """command: that which writes the file."""
+    if not path.is_file():
+        raise ValueError(f"There is no {path}. A finished run of {command} has it; run it again.")
+    return path.read_text(encoding="utf-8")
+
+
+def mapping(path: Path, keys: tuple[str, ...], command: str) -> dict:
+    """The values of a YAML or JSON file; ValueError when it is damaged or lacks one of `keys`."""
+    text = text_of(path, command)
+    try:
+        values = yaml.safe_load(text) if path.suffix == ".yaml" else json.loads(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    missing = [key for key in keys if not isinstance(values, dict) or key not in values]
+    if missing:
+        raise ValueError(f"{path} lacks {', '.join(missing)}. Write it anew by running {command} again.")
+    return values
+
+
+def count_weights(path: Path, leave_out: tuple[str, ...] = ()) -> int:
+    """The number of weights in a safetensors file, from its header alone. leave_out: last parts of names that are not trained."""
+    try:
+        with safe_open(path, framework="numpy") as stored:
+            names = [name for name in stored.keys() if name.rpartition(".")[2] not in leave_out]  # noqa: SIM118
+            return sum(math.prod(stored.get_slice(name).get_shape()) for name in names)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a whole safetensors file ({error}). Train again.") from error
+
+
+def curve_of(folder: Path) -> Path | None:
+    return folder / CURVE if (folder / CURVE).is_file() else None
