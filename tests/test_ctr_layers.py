@@ -13,10 +13,10 @@ from training.layers.attention import ActivationUnit, MultiHeadTargetAttention
 from training.layers.batch import Batch, Vocabulary
 from training.layers.convolution import HorizontalConvolution, VerticalConvolution
 from training.layers.cross import CrossNetwork
-from training.layers.embedding import SampleEmbedding
+from training.layers.embedding import EmbeddedSamples, SampleEmbedding
 from training.layers.factorization import pairwise_interactions
 from training.layers.mlp import MLP, Predictor
-from training.layers.pooling import last_state, masked_mean, most_recent
+from training.layers.pooling import fields_with_history, last_state, masked_mean, most_recent
 from training.layers.self_attention import CausalBlock, InteractingLayer, causal_mask
 
 MASK = torch.tensor([[True, True, False, False], [False] * 4, [True] * 4])
@@ -154,6 +154,13 @@ def test_interacting_layer_is_the_equations():
                 alpha = torch.stack(psi).exp() / torch.stack(psi).exp().sum()
                 mixed.append(sum(alpha[k] * (value[head] @ fields[sample, k]) for k in range(3)))
             close(found[sample, m], torch.relu(torch.cat(mixed) + residual @ fields[sample, m]))
+
+
+def test_history_is_two_fields_by_hand():
+    items, ratings = torch.tensor([[[1.0], [3.0], [9.0]]]), torch.tensor([[[10.0], [20.0], [90.0]]])
+    embedded = EmbeddedSamples(torch.tensor([[[7.0], [8.0]]]), torch.tensor([[7.0]]), items, ratings, None)
+    close(fields_with_history(embedded, torch.tensor([[True, True, False]])), [[[7.0], [8.0], [2.0], [15.0]]])
+    close(fields_with_history(embedded, torch.tensor([[False, False, False]])), [[[7.0], [8.0], [0.0], [0.0]]])
 
 
 # Attention from the target.

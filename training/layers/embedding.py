@@ -24,8 +24,14 @@ SPREAD = 0.01  # standard deviation of new embeddings: interactions start small,
 class EmbeddedSamples:
     fields: Tensor  # (B, F, D)
     item: Tensor  # (B, D) the target item, also in `fields`
-    history: Tensor  # (B, T, D), zero where there is no behavior
+    history_item: Tensor  # (B, T, D), zero where there is no behavior, as are the others
+    history_rating: Tensor  # (B, T, D)
     retrieved: Tensor | None  # (B, R, D)
+
+    @property
+    def history(self) -> Tensor:
+        """(B, T, D), items with their ratings."""
+        return self.history_item + self.history_rating
 
 
 class CodeRows(nn.Module):
@@ -77,7 +83,8 @@ class SampleEmbedding(nn.Module):
         return EmbeddedSamples(
             fields=fields,
             item=fields[:, self.rows.item_column],
-            history=item + rating,
+            history_item=item,
+            history_rating=rating,
             retrieved=retrieved[0] + retrieved[1] if with_retrieved else None,
         )
 

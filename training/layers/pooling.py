@@ -5,6 +5,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from training.layers.embedding import EmbeddedSamples
+
+POOLED = 2  # fields that a history makes
+
+
+def fields_with_history(embedded: EmbeddedSamples, mask: Tensor) -> Tensor:
+    """(B, F + 2, D): the fields, then the mean of the history's items and the mean of its ratings.
+
+    Two fields, as ReLLa counts them (table 1: ten fields, of which eight are in the tables), so that how a user rates is one of its own.
+    """
+    means = [masked_mean(part, mask) for part in (embedded.history_item, embedded.history_rating)]
+    return torch.cat([embedded.fields, torch.stack(means, dim=1)], dim=1)
+
 
 def masked_mean(behaviors: Tensor, mask: Tensor) -> Tensor:
     """(B, T, D), (B, T) -> (B, D): the mean of the real behaviors; zero where there is none."""

@@ -5,8 +5,8 @@ A file holds a class that has the paper's name, the file's name in lower case. I
 `training.layers.batch.Batch` to (B,) logits.
 
 All of them see the same data, as in ReLLa's comparison: every field of user and target item, and the history. What a paper
-has no place for is put where it belongs: models of interactions between fields get the mean of the history's behaviors as one
-more field; models of sequences give the state of the sequence and the embeddings of all fields to an MLP.
+has no place for is put where it belongs: models of interactions between fields get the means of the history's items and of its
+ratings as two more fields; models of sequences give the state of the sequence and the embeddings of all fields to an MLP.
 """
 
 from __future__ import annotations

@@ -4,21 +4,20 @@
 
 Source: Song et al., AutoInt: Automatic Feature Interaction Learning via Self-Attentive Neural Networks (CIKM 2019), sections
 4.3 to 4.5, equations 5 to 9. With `hidden_sizes` it is AutoInt+, the paper's joint training with an MLP on the embeddings
-(section 5.5). The history is one more field, whose vector is the mean of its behaviors.
+(section 5.5). The history is two more fields, whose vectors are the means of its items and of its ratings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from training.layers.batch import Batch
 from training.layers.embedding import SampleEmbedding
 from training.layers.mlp import Predictor
 from training.layers.options import check_size, check_sizes
-from training.layers.pooling import masked_mean
+from training.layers.pooling import POOLED, fields_with_history
 from training.layers.saving import SavedModel
 from training.layers.self_attention import InteractingLayer
 
@@ -42,7 +41,7 @@ class AutoInt(SavedModel):
         check_size("attention_layers", attention_layers)
         check_sizes("hidden_sizes", hidden_sizes, may_be_empty=True)
         self.embedding = SampleEmbedding(field_sizes, rating_values, embedding_size)
-        num_fields = len(field_sizes) + 1
+        num_fields = len(field_sizes) + POOLED
         widths = [embedding_size, *[attention_size] * (attention_layers - 1)]
         self.layers = nn.Sequential(*(InteractingLayer(width, attention_size, heads, dropout) for width in widths))
         self.output = nn.Linear(num_fields * attention_size, 1)
@@ -50,7 +49,6 @@ class AutoInt(SavedModel):
 
     def forward(self, batch: Batch) -> Tensor:
         embedded = self.embedding(batch)
-        history = masked_mean(embedded.history, batch.history_mask)  # (B, T, D) -> (B, D)
-        vectors = torch.cat([embedded.fields, history.unsqueeze(1)], dim=1)  # (B, F + 1, D)
+        vectors = fields_with_history(embedded, batch.history_mask)  # (B, F + 2, D)
         logits = self.output(self.layers(vectors).flatten(1)).squeeze(1)
         return logits if self.deep is None else logits + self.deep(vectors.flatten(1))

@@ -3,8 +3,8 @@
     parallel:  logit = <w, [cross(x_0), deep(x_0)]> + b        stacked:  logit = <w, deep(cross(x_0))> + b
 
 Source: Wang et al., DCN V2: Improved Deep & Cross Network and Practical Lessons for Web-scale Learning to Rank Systems
-(WWW 2021), sections 3.1 to 3.4. Full-rank cross weights, not the mixture of low-rank experts. The history is one more field,
-whose vector is the mean of its behaviors. Which structure ReLLa's row used is not known.
+(WWW 2021), sections 3.1 to 3.4. Full-rank cross weights, not the mixture of low-rank experts. The history is two more
+fields, whose vectors are the means of its items and of its ratings. Which structure ReLLa's row used is not known.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from training.layers.cross import CrossNetwork
 from training.layers.embedding import SampleEmbedding
 from training.layers.mlp import MLP
 from training.layers.options import check_choice
-from training.layers.pooling import masked_mean
+from training.layers.pooling import POOLED, fields_with_history
 from training.layers.saving import SavedModel
 
 STRUCTURES = ("parallel", "stacked")
@@ -41,15 +41,14 @@ class DCNv2(SavedModel):
         check_choice("structure", structure, STRUCTURES)
         self.structure = structure
         self.embedding = SampleEmbedding(field_sizes, rating_values, embedding_size)
-        width = (len(field_sizes) + 1) * embedding_size
+        width = (len(field_sizes) + POOLED) * embedding_size
         self.cross = CrossNetwork(width, cross_layers)
         self.deep = MLP(width, hidden_sizes, dropout)
         self.output = nn.Linear(self.deep.output_size + (width if structure == "parallel" else 0), 1)
 
     def forward(self, batch: Batch) -> Tensor:
         embedded = self.embedding(batch)
-        history = masked_mean(embedded.history, batch.history_mask)  # (B, T, D) -> (B, D)
-        x0 = torch.cat([embedded.fields.flatten(1), history], dim=1)  # (B, (F + 1) * D)
+        x0 = fields_with_history(embedded, batch.history_mask).flatten(1)  # (B, F + 2, D) -> (B, (F + 2) * D)
         crossed = self.cross(x0)
         last = self.deep(crossed) if self.structure == "stacked" else torch.cat([crossed, self.deep(x0)], dim=1)
         return self.output(last).squeeze(1)

@@ -3,22 +3,21 @@
     logit = y_FM + y_DNN,    y_FM = <w, x> + sum_{i<j} <v_i, v_j>,    y_DNN = MLP([v_1, ..., v_F])
 
 Source: Guo et al., DeepFM: A Factorization-Machine based Neural Network for CTR Prediction (IJCAI 2017), section 2.1,
-equations 1 to 4. The history is one more field, whose vector is the mean of its behaviors; it has no codes of its own, so its
-first-order weight is a linear map of that vector.
+equations 1 to 4. The history is two more fields, whose vectors are the means of its items and of its ratings; they have no codes of
+their own, so their first-order weight is a linear map of those vectors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from training.layers.batch import Batch
 from training.layers.embedding import SampleEmbedding, embedding_table
 from training.layers.factorization import pairwise_interactions
 from training.layers.mlp import Predictor
-from training.layers.pooling import masked_mean
+from training.layers.pooling import POOLED, fields_with_history
 from training.layers.saving import SavedModel
 
 
@@ -35,13 +34,12 @@ class DeepFM(SavedModel):
         super().__init__()
         self.embedding = SampleEmbedding(field_sizes, rating_values, embedding_size)
         self.field_weight = embedding_table(self.embedding.rows.num_rows, 1)
-        self.history_weight = nn.Linear(embedding_size, 1, bias=False)
-        self.deep = Predictor((len(field_sizes) + 1) * embedding_size, hidden_sizes, dropout)
+        self.history_weight = nn.Linear(POOLED * embedding_size, 1, bias=False)
+        self.deep = Predictor((len(field_sizes) + POOLED) * embedding_size, hidden_sizes, dropout)
 
     def forward(self, batch: Batch) -> Tensor:
         embedded = self.embedding(batch)
-        history = masked_mean(embedded.history, batch.history_mask)  # (B, T, D) -> (B, D)
-        vectors = torch.cat([embedded.fields, history.unsqueeze(1)], dim=1)  # (B, F + 1, D)
+        vectors = fields_with_history(embedded, batch.history_mask)  # (B, F + 2, D)
         first_order = self.field_weight(self.embedding.rows.fields(batch.fields)).sum(dim=(1, 2))  # (B, F, 1) -> (B,)
-        first_order = first_order + self.history_weight(history).squeeze(1)
+        first_order = first_order + self.history_weight(vectors[:, -POOLED:].flatten(1)).squeeze(1)
         return first_order + pairwise_interactions(vectors) + self.deep(vectors.flatten(1))
