@@ -216,8 +216,10 @@ def test_padding_has_no_part_in_the_statistics_of_the_activation_unit():
 
 def test_multi_head_target_attention_is_the_equations():
     attention = MultiHeadTargetAttention(3, 5, heads=2, attention_size=4)
-    target, behaviors = torch.randn(3, 3), torch.randn(3, 4, 5)
-    found = attention(target, behaviors, MASK)
+    target, items, time = torch.randn(3, 3), torch.randn(3, 4, 3), torch.randn(6, 2)
+    bucket = torch.tensor([[5, 0, 0, 0], [0, 0, 0, 0], [1, 2, 1, 1]])  # several behaviors may share one
+    found = attention(target, items, time, bucket, MASK)
+    behaviors = torch.cat([items, time[bucket]], dim=2)  # z = [e; time]
     for sample, length in enumerate(LENGTHS):
         heads = []
         for head in range(2):

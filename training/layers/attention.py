@@ -26,7 +26,7 @@ class ActivationUnit(nn.Module):
     element-wise product. Ours: behavior, target and element-wise product. Why: an outer product has D^2 entries a behavior; a
     difference is a linear map of the two, which the linear layer above learns anyway.
 
-    Only real behaviors pass through the unit, so padding costs nothing and has no part in the statistics of Dice.
+    Only real behaviors pass through the activation, so padding has no part in the statistics of Dice.
     """
 
     def __init__(self, width: int, hidden_sizes: Sequence[int], activation: str):
@@ -40,23 +40,23 @@ class ActivationUnit(nn.Module):
         self.output = nn.Linear(hidden_sizes[-1], 1)
 
     def forward(self, target: Tensor, behaviors: Tensor, mask: Tensor) -> Tensor:
-        lengths = mask.sum(dim=1)
+        # <w, e * v_A> = <w * v_A, e>: the target goes into the weights, once a sample instead of once a behavior.
+        on_behavior, on_product = self.from_behavior.weight.t().split(behaviors.shape[2])  # (D, H) each
+        weight = torch.addcmul(on_behavior, on_product, target.unsqueeze(2))  # (B, D, H)
+        bias = self.from_target(target) + self.from_behavior.bias  # (B, H)
+        hidden = torch.bmm(behaviors, weight) + bias.unsqueeze(1)  # (B, T, D) -> (B, T, H)
         places = mask.flatten().nonzero().squeeze(1)  # (N,) of the B * T places, those with a behavior
-        behavior = behaviors.flatten(0, 1).index_select(0, places)  # (N, D)
-        target_of = torch.arange(len(mask), device=mask.device).repeat_interleave(lengths)  # (N,)
-        product = behavior * target.index_select(0, target_of)
-        hidden = self.from_behavior(torch.cat([behavior, product], dim=1))
-        hidden = hidden + self.from_target(target).index_select(0, target_of)
+        hidden = hidden.flatten(0, 1).index_select(0, places)  # (N, H)
         weight = self.output(self.mlp(self.activation(hidden))).squeeze(1)  # (N, 1) -> (N,)
         weights = weight.new_zeros(mask.numel()).index_copy(0, places, weight).view_as(mask)
         return torch.bmm(weights.unsqueeze(1), behaviors).squeeze(1)  # (B, 1, T) (B, T, D) -> (B, D)
 
 
 class MultiHeadTargetAttention(nn.Module):
-    """The long-term interest of SIM: (B, D) target, (B, R, Z) behaviors, (B, R) mask -> (B, heads * Z).
+    """The long-term interest of SIM: (B, D) target, (B, R, D) behaviors, (B, R) buckets of time and mask -> (B, heads * 2D).
 
     <W_b z, W_a e> = <z, W_b^T W_a e>, so the target is carried over to the behaviors' space once a head instead of each behavior
-    to a space between them.
+    to a space between them. There are few buckets, so the part of z that is time is scored, and summed, once a bucket.
     """
 
     def __init__(self, target_size: int, behavior_size: int, heads: int, attention_size: int):
@@ -69,10 +69,14 @@ class MultiHeadTargetAttention(nn.Module):
             nn.init.xavier_uniform_(self.query[head])
             nn.init.xavier_uniform_(self.key[head])
 
-    def forward(self, target: Tensor, behaviors: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, target: Tensor, behaviors: Tensor, time: Tensor, bucket: Tensor, mask: Tensor) -> Tensor:
+        """time: (G, D) the vector of each bucket."""
         query = torch.einsum("bd,had->bha", target, self.query)
         query = torch.einsum("bha,haz->bhz", query, self.key)
-        scores = query @ behaviors.transpose(1, 2)  # (B, H, Z) (B, Z, R) -> (B, H, R)
+        on_behavior, on_time = query.split((behaviors.shape[2], time.shape[1]), dim=2)  # (B, H, D) each
+        places = bucket.unsqueeze(1).expand(-1, query.shape[1], -1)  # (B, H, R)
+        scores = on_behavior @ behaviors.transpose(1, 2) + (on_time @ time.T).gather(2, places)  # (B, H, R)
         scores = scores.masked_fill(~mask.unsqueeze(1), torch.finfo(scores.dtype).min)
         weights = scores.softmax(dim=2) * mask.unsqueeze(1)  # no behavior at all gives zero, not a mean of padding
-        return (weights @ behaviors).flatten(1)  # (B, H, Z) -> (B, H * Z)
+        by_bucket = weights.new_zeros(*query.shape[:2], len(time)).scatter_add(2, places, weights)  # (B, H, G)
+        return torch.cat([weights @ behaviors, by_bucket @ time], dim=2).flatten(1)  # (B, H, 2D) -> (B, H * 2D)

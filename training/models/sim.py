@@ -69,17 +69,17 @@ class SIM(SavedModel):
 
     def forward(self, batch: Batch) -> Tensor:
         embedded = self.embedding(batch, with_retrieved=True)
-        retrieved = torch.cat([embedded.retrieved, self._gaps(batch)], dim=2)  # (B, R, 2D)
-        long_term = self.long_term(embedded.item, retrieved, batch.retrieved_mask)  # (B, heads * 2D)
+        long_term = self.long_term(
+            embedded.item, embedded.retrieved, self.gap_embedding.weight, self._buckets(batch), batch.retrieved_mask
+        )  # (B, heads * 2D)
         short_term = self.short_term(embedded.item, embedded.history, batch.history_mask)  # (B, D)
         return self.predictor(torch.cat([long_term, short_term, embedded.fields.flatten(1)], dim=1))
 
-    def _gaps(self, batch: Batch) -> Tensor:
-        """(B, R, D)"""
+    def _buckets(self, batch: Batch) -> Tensor:
+        """(B, R)"""
         if batch.retrieved_gap is None:
             raise ValueError(
                 "The batch has no retrieved_gap. Expected log(1 + gap) of each retrieved behavior: fill it."
             )
         gap = batch.retrieved_gap.masked_fill(~batch.retrieved_mask, 0)
-        bucket = (gap * (self.gap_buckets / self.gap_limit)).long().clamp(0, self.gap_buckets - 1)
-        return self.gap_embedding(bucket)
+        return (gap * (self.gap_buckets / self.gap_limit)).long().clamp(0, self.gap_buckets - 1)
