@@ -13,10 +13,10 @@ from training.layers.attention import ActivationUnit, MultiHeadTargetAttention
 from training.layers.batch import Batch, Vocabulary
 from training.layers.convolution import HorizontalConvolution, VerticalConvolution
 from training.layers.cross import CrossNetwork
-from training.layers.embedding import EmbeddedSamples, SampleEmbedding
+from training.layers.embedding import SampleEmbedding
 from training.layers.factorization import pairwise_interactions
 from training.layers.mlp import MLP, Predictor
-from training.layers.pooling import fields_with_history, last_state, masked_mean, most_recent
+from training.layers.pooling import last_state, masked_mean, most_recent
 from training.layers.self_attention import CausalBlock, InteractingLayer, causal_mask
 
 MASK = torch.tensor([[True, True, False, False], [False] * 4, [True] * 4])
@@ -157,10 +157,20 @@ def test_interacting_layer_is_the_equations():
 
 
 def test_history_is_two_fields_by_hand():
-    items, ratings = torch.tensor([[[1.0], [3.0], [9.0]]]), torch.tensor([[[10.0], [20.0], [90.0]]])
-    embedded = EmbeddedSamples(torch.tensor([[[7.0], [8.0]]]), torch.tensor([[7.0]]), items, ratings, None)
-    close(fields_with_history(embedded, torch.tensor([[True, True, False]])), [[[7.0], [8.0], [2.0], [15.0]]])
-    close(fields_with_history(embedded, torch.tensor([[False, False, False]])), [[[7.0], [8.0], [0.0], [0.0]]])
+    embedding = SampleEmbedding(FIELD_SIZES, RATING_VALUES, 3)
+    torch.nn.init.normal_(embedding.table.weight)
+    with torch.no_grad():
+        embedding.table.weight[0] = 0
+    batch = random_batch(lengths=[3, 0, 5])
+    found, embedded = embedding.fields_with_history(batch), embedding(batch)
+    num_fields = len(FIELD_SIZES)
+    close(found[:, :num_fields], embedded.fields)
+    close(found[:, num_fields:].sum(dim=1), masked_mean(embedded.history, batch.history_mask))
+    first = embedding.rows.rating_offset
+    for sample, length in enumerate([3, 0, 5]):
+        codes = batch.history_rating[sample, :length].tolist()
+        ratings = [embedding.table.weight[first + code] if code else torch.zeros(3) for code in codes]
+        close(found[sample, -1], torch.stack(ratings).mean(dim=0) if ratings else torch.zeros(3))
 
 
 # Attention from the target.

@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from training.layers.batch import ITEM_FIELD, Batch, Vocabulary
 from training.layers.options import check_size
+from training.layers.pooling import masked_mean, mean_weights
 
+POOLED = 2  # fields that a history makes
 SPREAD = 0.01  # standard deviation of new embeddings: interactions start small, the bias is learned first
 
 
@@ -24,14 +26,8 @@ SPREAD = 0.01  # standard deviation of new embeddings: interactions start small,
 class EmbeddedSamples:
     fields: Tensor  # (B, F, D)
     item: Tensor  # (B, D) the target item, also in `fields`
-    history_item: Tensor  # (B, T, D), zero where there is no behavior, as are the others
-    history_rating: Tensor  # (B, T, D)
+    history: Tensor  # (B, T, D), zero where there is no behavior
     retrieved: Tensor | None  # (B, R, D)
-
-    @property
-    def history(self) -> Tensor:
-        """(B, T, D), items with their ratings."""
-        return self.history_item + self.history_rating
 
 
 class CodeRows(nn.Module):
@@ -83,10 +79,26 @@ class SampleEmbedding(nn.Module):
         return EmbeddedSamples(
             fields=fields,
             item=fields[:, self.rows.item_column],
-            history_item=item,
-            history_rating=rating,
+            history=item + rating,
             retrieved=retrieved[0] + retrieved[1] if with_retrieved else None,
         )
+
+    def fields_with_history(self, batch: Batch) -> Tensor:
+        """(B, F + 2, D): the fields, then the mean of the history's items and the mean of its ratings.
+
+        Two fields, as ReLLa counts them (table 1: ten fields, of which eight are in the tables), so that how a user rates is one of its
+        own. There are few ratings, so their mean is made of the share of each; no behavior's is looked up.
+        """
+        item, rating = self._behaviors(batch, "history")
+        fields = self.rows.fields(batch.fields)
+        fields, items = self.table(torch.cat([fields, item], dim=1)).split([fields.shape[1], item.shape[1]], dim=1)
+        first, size = self.rows.rating_offset + 1, self.rows.rating_size - 1
+        weights = mean_weights(batch.history_mask, items.dtype)
+        shares = weights.new_zeros(len(batch), 1 + size)  # column 0: no behavior, or no known rating
+        shares = shares.scatter_add(1, (rating - first + 1).clamp(min=0), weights)
+        ratings = shares[:, 1:] @ self.table.weight[first : first + size]  # (B, V) (V, D) -> (B, D)
+        means = [masked_mean(items, batch.history_mask), ratings]
+        return torch.cat([fields, torch.stack(means, dim=1)], dim=1)
 
     def _behaviors(self, batch: Batch, group: str) -> list[Tensor]:
         item, rating, mask = (getattr(batch, f"{group}_{part}") for part in ("item", "rating", "mask"))

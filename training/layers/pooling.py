@@ -5,25 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from training.layers.embedding import EmbeddedSamples
-
-POOLED = 2  # fields that a history makes
-
-
-def fields_with_history(embedded: EmbeddedSamples, mask: Tensor) -> Tensor:
-    """(B, F + 2, D): the fields, then the mean of the history's items and the mean of its ratings.
-
-    Two fields, as ReLLa counts them (table 1: ten fields, of which eight are in the tables), so that how a user rates is one of its own.
-    """
-    means = [masked_mean(part, mask) for part in (embedded.history_item, embedded.history_rating)]
-    return torch.cat([embedded.fields, torch.stack(means, dim=1)], dim=1)
-
 
 def masked_mean(behaviors: Tensor, mask: Tensor) -> Tensor:
     """(B, T, D), (B, T) -> (B, D): the mean of the real behaviors; zero where there is none."""
-    weights = mask.to(behaviors.dtype)
-    weights = weights / weights.sum(dim=1, keepdim=True).clamp(min=1)
-    return torch.bmm(weights.unsqueeze(1), behaviors).squeeze(1)
+    return torch.bmm(mean_weights(mask, behaviors.dtype).unsqueeze(1), behaviors).squeeze(1)
+
+
+def mean_weights(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """(B, T) -> (B, T): the same weight for each real behavior of a sample, one in all."""
+    weights = mask.to(dtype)
+    return weights / weights.sum(dim=1, keepdim=True).clamp(min=1)
 
 
 def last_state(states: Tensor, mask: Tensor) -> Tensor:

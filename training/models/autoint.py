@@ -14,10 +14,9 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from training.layers.batch import Batch
-from training.layers.embedding import SampleEmbedding
+from training.layers.embedding import POOLED, SampleEmbedding
 from training.layers.mlp import Predictor
 from training.layers.options import check_size, check_sizes
-from training.layers.pooling import POOLED, fields_with_history
 from training.layers.saving import SavedModel
 from training.layers.self_attention import InteractingLayer
 
@@ -48,7 +47,6 @@ class AutoInt(SavedModel):
         self.deep = Predictor(num_fields * embedding_size, hidden_sizes, dropout) if hidden_sizes else None
 
     def forward(self, batch: Batch) -> Tensor:
-        embedded = self.embedding(batch)
-        vectors = fields_with_history(embedded, batch.history_mask)  # (B, F + 2, D)
+        vectors = self.embedding.fields_with_history(batch)  # (B, F + 2, D)
         logits = self.output(self.layers(vectors).flatten(1)).squeeze(1)
         return logits if self.deep is None else logits + self.deep(vectors.flatten(1))

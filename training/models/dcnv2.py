@@ -16,10 +16,9 @@ from torch import Tensor, nn
 
 from training.layers.batch import Batch
 from training.layers.cross import CrossNetwork
-from training.layers.embedding import SampleEmbedding
+from training.layers.embedding import POOLED, SampleEmbedding
 from training.layers.mlp import MLP
 from training.layers.options import check_choice
-from training.layers.pooling import POOLED, fields_with_history
 from training.layers.saving import SavedModel
 
 STRUCTURES = ("parallel", "stacked")
@@ -47,8 +46,7 @@ class DCNv2(SavedModel):
         self.output = nn.Linear(self.deep.output_size + (width if structure == "parallel" else 0), 1)
 
     def forward(self, batch: Batch) -> Tensor:
-        embedded = self.embedding(batch)
-        x0 = fields_with_history(embedded, batch.history_mask).flatten(1)  # (B, F + 2, D) -> (B, (F + 2) * D)
+        x0 = self.embedding.fields_with_history(batch).flatten(1)  # (B, F + 2, D) -> (B, (F + 2) * D)
         crossed = self.cross(x0)
         last = self.deep(crossed) if self.structure == "stacked" else torch.cat([crossed, self.deep(x0)], dim=1)
         return self.output(last).squeeze(1)

@@ -14,10 +14,9 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from training.layers.batch import Batch
-from training.layers.embedding import SampleEmbedding, embedding_table
+from training.layers.embedding import POOLED, SampleEmbedding, embedding_table
 from training.layers.factorization import pairwise_interactions
 from training.layers.mlp import Predictor
-from training.layers.pooling import POOLED, fields_with_history
 from training.layers.saving import SavedModel
 
 
@@ -38,8 +37,7 @@ class DeepFM(SavedModel):
         self.deep = Predictor((len(field_sizes) + POOLED) * embedding_size, hidden_sizes, dropout)
 
     def forward(self, batch: Batch) -> Tensor:
-        embedded = self.embedding(batch)
-        vectors = fields_with_history(embedded, batch.history_mask)  # (B, F + 2, D)
+        vectors = self.embedding.fields_with_history(batch)  # (B, F + 2, D)
         first_order = self.field_weight(self.embedding.rows.fields(batch.fields)).sum(dim=(1, 2))  # (B, F, 1) -> (B,)
         first_order = first_order + self.history_weight(vectors[:, -POOLED:].flatten(1)).squeeze(1)
         return first_order + pairwise_interactions(vectors) + self.deep(vectors.flatten(1))
