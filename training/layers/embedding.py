@@ -58,7 +58,14 @@ class CodeRows(nn.Module):
         return _rows(codes.masked_fill(~mask, 0), self.item_size, self.item_offset, "the items of the behaviors")
 
     def ratings(self, codes: Tensor, mask: Tensor) -> Tensor:
-        return _rows(codes.masked_fill(~mask, 0), self.rating_size, self.rating_offset, "the ratings of the behaviors")
+        codes = self.known_ratings(codes, mask)
+        return (codes + self.rating_offset).masked_fill(codes == 0, 0)
+
+    def known_ratings(self, codes: Tensor, mask: Tensor) -> Tensor:
+        """(B, T) codes, 0 where there is no behavior."""
+        codes = codes.masked_fill(~mask, 0)
+        _check(codes, self.rating_size, "the ratings of the behaviors")
+        return codes
 
 
 class SampleEmbedding(nn.Module):
@@ -89,13 +96,14 @@ class SampleEmbedding(nn.Module):
         Two fields, as ReLLa counts them (table 1: ten fields, of which eight are in the tables), so that how a user rates is one of its
         own. There are few ratings, so their mean is made of the share of each; no behavior's is looked up.
         """
-        item, rating = self._behaviors(batch, "history")
-        fields = self.rows.fields(batch.fields)
+        fields, item = self.rows.fields(batch.fields), self.rows.items(batch.history_item, batch.history_mask)
         fields, items = self.table(torch.cat([fields, item], dim=1)).split([fields.shape[1], item.shape[1]], dim=1)
         first, size = self.rows.rating_offset + 1, self.rows.rating_size - 1
         weights = mean_weights(batch.history_mask, items.dtype)
-        shares = weights.new_zeros(len(batch), 1 + size)  # column 0: no behavior, or no known rating
-        shares = shares.scatter_add(1, (rating - first + 1).clamp(min=0), weights)
+        codes = self.rows.known_ratings(batch.history_rating, batch.history_mask)
+        shares = weights.new_zeros(len(batch), 1 + size).scatter_add(
+            1, codes, weights
+        )  # column 0: unknown, or no behavior
         ratings = shares[:, 1:] @ self.table.weight[first : first + size]  # (B, V) (V, D) -> (B, D)
         means = [masked_mean(items, batch.history_mask), ratings]
         return torch.cat([fields, torch.stack(means, dim=1)], dim=1)
@@ -118,10 +126,19 @@ def embedding_table(num_rows: int, width: int) -> nn.Embedding:
 
 
 def _rows(codes: Tensor, sizes: Tensor | int, offsets: Tensor | int, name: str) -> Tensor:
+    _check(codes, sizes, name)
+    return (codes + offsets).masked_fill(codes == 0, 0)
+
+
+def _check(codes: Tensor, sizes: Tensor | int, name: str) -> None:
     """A code outside its field would silently be a row of another field, so this looks, every time."""
-    if ((codes < 0) | (codes >= sizes)).any():
+    if isinstance(sizes, int):
+        low, high = codes.aminmax()
+        outside = low < 0 or high >= sizes
+    else:
+        outside = ((codes < 0) | (codes >= sizes)).any()
+    if outside:
         raise ValueError(
             f"A code of {name} is outside its vocabulary (they reach from {int(codes.min())} to {int(codes.max())}). Expected "
             f"0 to {sizes if isinstance(sizes, int) else sizes.tolist()}, exclusive: give unseen values the code 0."
         )
-    return (codes + offsets).masked_fill(codes == 0, 0)
