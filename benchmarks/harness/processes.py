@@ -19,9 +19,9 @@ class Run:
     peak_gb: float  # largest resident memory
 
 
-def run(command: str, *arguments: object, folder: Path | None = None) -> Run:
+def run(command: str, *arguments: object, folder: Path | None = None, python: Path | str = sys.executable) -> Run:
     """`command` is a path from the repository, such as dataset_builders/view.py. ValueError with what it said when it fails."""
-    line = [sys.executable, str(REPOSITORY / command), *map(str, arguments)]
+    line = [str(python), str(REPOSITORY / command), *map(str, arguments)]
     with tempfile.TemporaryFile() as said:
         begin = time.perf_counter()
         child = subprocess.Popen(line, stdout=said, stderr=said, cwd=folder, env=os.environ | {"HF_HUB_OFFLINE": "1"})
