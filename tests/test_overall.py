@@ -1,6 +1,7 @@
 """The paper's main table with our rows in it: mean and deviation by hand, and what belongs to no row."""
 
 import json
+import re
 import statistics
 
 import numpy as np
@@ -114,9 +115,11 @@ def test_language_models_stand_in_the_row_of_their_base_and_view(folder, made, s
 
 
 def test_few_shot_ctr_models_stand_below(folder):
-    cells = line_of(as_text([some_scores(folder, "sim", num_shots=8192)]), "SIM", "8,192 shots")
+    table = as_text([some_scores(folder, "sim", seed=shots, num_shots=shots) for shots in (1024, 8192, 512)])
+    cells = line_of(table, "SIM", "8,192 shots")
     assert cells[2]
     assert cells[3] == ""
+    assert re.findall(r"SIM \| (\S+) shots", table) == ["512", "1,024", "8,192"]
 
 
 def test_systems_without_a_model_see_what_the_ctr_models_see(folder):

@@ -7,6 +7,7 @@ below, and so do the systems without a model, which see as many of the latest be
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ def overall(scores: list[Scores]) -> list[CorpusTable]:
             Row(row["system"], row["setting"], _measured(own.pop(_place(row), [])), {key: row[key] for key in METRICS})
             for row in read_table("overall").where({"corpus": corpus})
         ]
-        rows += [Row(place.system, place.setting, _measured(several), None) for place, several in own.items()]
+        rows += [Row(p.system, p.setting, _measured(own[p]), None) for p in sorted(own, key=_natural_order)]
         tables.append(CorpusTable(corpus, sorted({_archive(one) for one in files}), [*rows, *_without_model(files)]))
     return tables
 
@@ -96,6 +97,12 @@ def _check_seeds(place: Place, one: Scores, other: Scores) -> None:
             f"{one.path} and {other.path} are of {place.system} with another {different}: {settings[0].get(different)!r} and "
             f"{settings[1].get(different)!r}. The mean of a row is over seeds; give the files of one setting."
         )
+
+
+def _natural_order(place: Place) -> tuple:
+    """512 shots before 1,024 shots."""
+    parts = re.split(r"(\d+)", place.setting.replace(",", ""))
+    return place.system, [int(part) if i % 2 else part for i, part in enumerate(parts)]
 
 
 def _place(row: dict) -> Place:

@@ -13,7 +13,12 @@ score() { # run folder, name of the score file
 
 python "$here/dataset_builders/release.py" --corpus ml1m --raw "$raw" --history_length 30
 for model in deepfm autoint dcnv2 gru4rec caser sasrec din sim; do
-  python "$here/training/ctr_grid.py" --config "$here/training/recipes/ml1m/$model.yaml" --output_dir "runs/ml1m/grid/$model" --seeds 3
+  case $model in
+    dcnv2 | gru4rec) grid='{"dropout": [0.0, 0.2]}' ;;
+    *) grid='{"embedding_size": [32, 64], "dropout": [0.0, 0.2]}' ;;
+  esac
+  python "$here/training/ctr_grid.py" --config "$here/training/recipes/ml1m/$model.yaml" --output_dir "runs/ml1m/grid/$model" \
+    --grid "$grid" --seeds 3
   for seed in 0 1 2; do score "runs/ml1m/grid/$model/seed_$seed" "${model}_$seed"; done
 done
 for shots in 512 1024 2048 4096 8192 65536; do
