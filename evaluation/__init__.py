@@ -1,1 +1,1 @@
-"""Evaluation: the commands `score` and `report`."""
+"""Evaluation: the commands `score`, `report`, `compare` and `push_metrics`."""
