@@ -97,15 +97,17 @@ class SampleEmbedding(nn.Module):
         own. There are few ratings, so their mean is made of the share of each; no behavior's is looked up.
         """
         fields, item = self.rows.fields(batch.fields), self.rows.items(batch.history_item, batch.history_mask)
-        fields, items = self.table(torch.cat([fields, item], dim=1)).split([fields.shape[1], item.shape[1]], dim=1)
         first, size = self.rows.rating_offset + 1, self.rows.rating_size - 1
+        every_rating = torch.arange(first, first + size, device=item.device)
+        # In one lookup, because each makes a gradient as large as the whole table.
+        rows = torch.cat([fields.flatten(), item.flatten(), every_rating])
+        fields, items, ratings = self.table(rows).split([fields.numel(), item.numel(), size])
+        fields, items = fields.view(len(batch), -1, fields.shape[1]), items.view(*item.shape, -1)
         weights = mean_weights(batch.history_mask, items.dtype)
         codes = self.rows.known_ratings(batch.history_rating, batch.history_mask)
-        shares = weights.new_zeros(len(batch), 1 + size).scatter_add(
-            1, codes, weights
-        )  # column 0: unknown, or no behavior
-        ratings = shares[:, 1:] @ self.table.weight[first : first + size]  # (B, V) (V, D) -> (B, D)
-        means = [masked_mean(items, batch.history_mask), ratings]
+        shares = weights.new_zeros(len(batch), 1 + size)  # column 0: a rating that is unknown, or no behavior
+        shares = shares.scatter_add(1, codes, weights)
+        means = [masked_mean(items, batch.history_mask), shares[:, 1:] @ ratings]  # (B, V) (V, D) -> (B, D)
         return torch.cat([fields, torch.stack(means, dim=1)], dim=1)
 
     def _behaviors(self, batch: Batch, group: str) -> list[Tensor]:
