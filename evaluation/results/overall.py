@@ -7,7 +7,6 @@ below, and so do the systems without a model, which see as many of the latest be
 
 from __future__ import annotations
 
-import re
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from dataset_builders.tables import store
 from evaluation.paper_tables.read import read_table
 from evaluation.results.measure import measure
 from evaluation.results.places import Place, place_of
+from evaluation.results.rows import natural_order
 from evaluation.scorers import model_free
 from evaluation.scores.table import Scores
 
@@ -90,7 +90,7 @@ def _check_seeds(place: Place, one: Scores, other: Scores) -> None:
         raise ValueError(
             f"{one.path} and {other.path} both belong to {place.system}, {place.setting}. Give one of them."
         )
-    settings = [{key: value for key, value in i.items() if key not in ("name", "sha256", "seed")} for i in identities]
+    settings = [{key: value for key, value in i.items() if key not in ("name", "sha256")} for i in identities]
     if settings[0] != settings[1]:
         different = next(key for key in {**settings[0], **settings[1]} if settings[0].get(key) != settings[1].get(key))
         raise ValueError(
@@ -101,8 +101,7 @@ def _check_seeds(place: Place, one: Scores, other: Scores) -> None:
 
 def _natural_order(place: Place) -> tuple:
     """512 shots before 1,024 shots."""
-    parts = re.split(r"(\d+)", place.setting.replace(",", ""))
-    return place.system, [int(part) if i % 2 else part for i, part in enumerate(parts)]
+    return place.system, natural_order(place.setting.replace(",", ""))
 
 
 def _place(row: dict) -> Place:

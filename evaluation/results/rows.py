@@ -66,8 +66,12 @@ def _group_of(scores: Scores) -> tuple[str, str, str]:
 
 
 def _natural_order(key: tuple[str, str, str]) -> list:
+    return [natural_order(name) for name in key]
+
+
+def natural_order(name: str) -> list[str | int]:
     """subr_k5 before subr_k10."""
-    return [[int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", name))] for name in key]
+    return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", name))]
 
 
 def _refuse_repeated(files: list[Scores]) -> None:

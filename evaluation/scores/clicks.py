@@ -7,11 +7,12 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from dataset_builders.stages.view import config_name, table_name
+from dataset_builders.stages.view import table_name
 from dataset_builders.tables import hub, shots, store
 from evaluation.scores.arguments import ScoreArguments
 from evaluation.scores.make import default_output, stands
 from evaluation.scores.table import write_scores
+from training.features.retrieval import searched_tables
 from training.fitting.run import TABLES
 from training.fitting.trained import p_click, read_trained
 
@@ -25,11 +26,9 @@ def make_click_scores(options: ScoreArguments) -> None:
         if getattr(options, name) is not None:
             raise ValueError(f"--model scores a traditional CTR model, --{name} a language model. Give one of them.")
     trained = read_trained(options.model, options.model_revision)
-    view = table_name(options.config_name)
-    searched = (
-        [table_name(config_name("subr", trained.features["retrieved"]))] if trained.features["search"] == "subr" else []
-    )
-    folder = hub.resolve(options.dataset, [options.config_name, view, *TABLES, *searched], options.dataset_revision)
+    searched = searched_tables(trained.features["search"], trained.features["retrieved"])
+    tables = [options.config_name, table_name(options.config_name), *TABLES, *searched]
+    folder = hub.resolve(options.dataset, tables, options.dataset_revision)
     record = _record(options, folder, trained)
     output = Path(options.output) if options.output else default_output(record)
     if stands(output, record, options.overwrite):

@@ -22,11 +22,16 @@ SEARCHES = ("subr", "category")
 ROWS_AT_ONCE = 100_000
 
 
+def searched_tables(search: str | None, count: int) -> list[str]:
+    """The tables that a search needs beside those of every CTR model."""
+    return [table_name(config_name("subr", count))] if search == "subr" else []
+
+
 class SoftSearch:
     """SUBR's view: positions are stored for each sample, and looked up."""
 
     def __init__(self, folder: Path, split: str, sample_id: np.ndarray, count: int):
-        name = table_name(config_name("subr", count))
+        (name,) = searched_tables("subr", count)
         stored = store.read(folder, name, split, ["sample_id"])["sample_id"].to_numpy()
         rows = rows_of(sample_id, stored, f"samples are not in the {split} split of {folder / name}")
         number = np.full(len(stored), -1, dtype=np.int32)  # of the sample that a stored row belongs to

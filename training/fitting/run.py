@@ -13,7 +13,7 @@ import yaml
 from dataset_builders.tables import hub, provenance, store
 from training.features.batches import Samples, sample_ids
 from training.features.columns import load_columns
-from training.features.retrieval import SEARCHES
+from training.features.retrieval import SEARCHES, searched_tables
 from training.features.vocabulary import Values
 from training.fitting.arguments import FittingArguments
 from training.fitting.curve import draw
@@ -33,7 +33,8 @@ def train(options: FittingArguments, measure) -> None:
     _check(options)
     output = Path(options.output_dir)
     model_class = load_model_class(options.model)
-    views = [f"view_subr_k{options.retrieved}"] if model_class.RETRIEVES and options.search == "subr" else []
+    search = options.search if model_class.RETRIEVES else None
+    views = searched_tables(search, options.retrieved)
     folder = hub.resolve(options.dataset, [*TABLES, *views], options.dataset_revision)
     for view in views:
         provenance.require_current(folder, view)
@@ -49,7 +50,6 @@ def train(options: FittingArguments, measure) -> None:
     columns = load_columns(folder, train=ids)
     torch.manual_seed(options.seed)
     model = build_model(model_class, columns.values, options)
-    search = options.search if model_class.RETRIEVES else None
     parts = {
         split: Samples(columns, folder, split, found, options.history_length, search, options.retrieved)
         for split, found in (("train", ids), ("validation", sample_ids(folder, "validation")))

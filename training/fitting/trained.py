@@ -28,10 +28,6 @@ class Trained:
     features: dict  # what the model sees: architecture, corpus, K, search
     identity: dict  # what pins its scores
 
-    @property
-    def retrieves(self) -> bool:
-        return self.features["search"] is not None
-
 
 def read_trained(model: str, revision: str | None = None) -> Trained:
     """ValueError when there is no such model, or a file of it is missing."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from training.layers.batch import ITEM_FIELD, Batch, Vocabulary
 from training.layers.options import check_size
-from training.layers.pooling import masked_mean, mean_weights
+from training.layers.pooling import mean_weights
 
 POOLED = 2  # fields that a history makes
 SPREAD = 0.01  # standard deviation of new embeddings: interactions start small, the bias is learned first
@@ -107,7 +107,7 @@ class SampleEmbedding(nn.Module):
         codes = self.rows.known_ratings(batch.history_rating, batch.history_mask)
         shares = weights.new_zeros(len(batch), 1 + size)  # column 0: a rating that is unknown, or no behavior
         shares = shares.scatter_add(1, codes, weights)
-        means = [masked_mean(items, batch.history_mask), shares[:, 1:] @ ratings]  # (B, V) (V, D) -> (B, D)
+        means = [torch.bmm(weights.unsqueeze(1), items).squeeze(1), shares[:, 1:] @ ratings]  # (B, V) (V, D) -> (B, D)
         return torch.cat([fields, torch.stack(means, dim=1)], dim=1)
 
     def _behaviors(self, batch: Batch, group: str) -> list[Tensor]:
