@@ -55,6 +55,8 @@ def test_every_setting_is_trained_and_the_best_again_with_each_seed(search, tmp_
         ('{"dropout": []}', "expected lists of values by option"),
         ('{"seed": [1, 2]}', "--grid has 'seed', which is one for all settings"),
         ('{"width": [1]}', "DeepFM takes "),
+        ('{"batch_size": [16, "many"]}', "--grid has 'many' for batch_size; expected int, without quotes if a number"),
+        ('{"learning_rate": [true]}', "--grid has True for learning_rate; expected float"),
     ],
 )
 def test_a_grid_that_makes_no_sense_is_refused(search, capsys, grid, said):

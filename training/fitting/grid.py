@@ -14,6 +14,7 @@ import json
 import shutil
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import get_type_hints
 
 from dataset_builders.tables.store import replacing, replacing_file
 from training.fitting.arguments import FittingArguments
@@ -30,7 +31,6 @@ NOT_SEARCHED = (
     "seed",
     "metric_for_best_model",
 )
-
 FIGURES = ("weights", "best_epoch", "seconds", "best_validation")
 
 
@@ -87,6 +87,11 @@ def settings_of(grid: str) -> list[dict]:
     refused = sorted(set(axes) & set(NOT_SEARCHED))
     if refused:
         raise ValueError(f"--grid has {refused[0]!r}, which is one for all settings. Give --{refused[0]} instead.")
+    for name, expected in get_type_hints(FittingArguments).items():
+        for value in axes.get(name, []):
+            if isinstance(value, bool) or not isinstance(value, int | float if expected is float else expected):
+                wanted = getattr(expected, "__name__", expected)
+                raise ValueError(f"--grid has {value!r} for {name}; expected {wanted}, without quotes if a number.")
     return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
 
 
