@@ -14,8 +14,10 @@ from dataset_builders.stages.arguments import FolderArguments
 def main() -> None:
     (where,) = cli.parse(FolderArguments, description=__doc__)
     from dataset_builders.stages.card import write_card
+    from dataset_builders.stages.writing import writing
 
-    write_card(where)
+    with writing(where, tables=[]):
+        write_card(where)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,11 @@ def main() -> None:
     where, encoder = cli.parse(FolderArguments, EncoderArguments, description=__doc__)
     from dataset_builders.stages.card import write_card
     from dataset_builders.stages.embed import embed
+    from dataset_builders.stages.writing import writing
 
-    embed(where, encoder)
-    write_card(where)
+    with writing(where, ["item_vectors"], reads=[encoder.encoder]):
+        embed(where, encoder)
+        write_card(where)
 
 
 if __name__ == "__main__":

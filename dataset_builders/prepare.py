@@ -15,10 +15,12 @@ from dataset_builders.stages.arguments import FolderArguments, RawArguments
 def main() -> None:
     where, source = cli.parse(FolderArguments, RawArguments, description=__doc__)
     from dataset_builders.stages.card import write_card
-    from dataset_builders.stages.prepare import prepare
+    from dataset_builders.stages.prepare import TABLES, prepare
+    from dataset_builders.stages.writing import raw_of, writing
 
-    prepare(where, source)
-    write_card(where)
+    with writing(where, TABLES, reads=[raw_of(source)]):
+        prepare(where, source)
+        write_card(where)
 
 
 if __name__ == "__main__":

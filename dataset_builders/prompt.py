@@ -21,9 +21,11 @@ def main() -> None:
     )
     from dataset_builders.stages.card import write_card
     from dataset_builders.stages.prompt import build_prompts
+    from dataset_builders.stages.writing import configs, writing
 
-    build_prompts(where, views, prompts, rows, engine)
-    write_card(where)
+    with writing(where, configs(views)):
+        build_prompts(where, views, prompts, rows, engine)
+        write_card(where)
 
 
 if __name__ == "__main__":

@@ -38,21 +38,24 @@ def main() -> None:
     from dataset_builders.corpora import load_corpus
     from dataset_builders.stages.card import write_card
     from dataset_builders.stages.embed import embed
-    from dataset_builders.stages.prepare import prepare
+    from dataset_builders.stages.prepare import TABLES, prepare
     from dataset_builders.stages.prompt import build_prompts, load_style
     from dataset_builders.stages.view import build_views, check_views, require_parts
+    from dataset_builders.stages.writing import configs, raw_of, view_tables, writing
 
     check_views(views)  # what is wrong with a late stage is said before the early ones take their time
     load_style(prompts.prompt_style)
     rows.choose(load_corpus(where.corpus))
     engine.check()
     require_parts(where, views)
-    prepare(where, source)
-    if "subr" in views.view or "reit" in views.view:
-        embed(where, encoder)
-    build_views(where, views, rows, engine)
-    build_prompts(where, views, prompts, rows, engine)
-    write_card(where)
+    tables = [*TABLES, "item_vectors", *view_tables(views), *configs(views)]
+    with writing(where, tables, reads=[raw_of(source), encoder.encoder]):
+        prepare(where, source)
+        if "subr" in views.view or "reit" in views.view:
+            embed(where, encoder)
+        build_views(where, views, rows, engine)
+        build_prompts(where, views, prompts, rows, engine)
+        write_card(where)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,11 @@ def main() -> None:
     )
     from dataset_builders.stages.card import write_card
     from dataset_builders.stages.view import build_views
+    from dataset_builders.stages.writing import view_tables, writing
 
-    build_views(where, views, rows, engine)
-    write_card(where)
+    with writing(where, view_tables(views)):
+        build_views(where, views, rows, engine)
+        write_card(where)
 
 
 if __name__ == "__main__":

@@ -290,7 +290,7 @@ def test_tables_of_two_builds_are_refused(where, raw_ml1m, tmp_path):
     prepare(where, RawArguments(raw=str(raw_ml1m)))
     other = FolderArguments(corpus="ml1m", output=str(tmp_path / "other"))
     prepare(other, RawArguments(raw=str(raw_ml1m), seed=1))
-    with store.replacing(where.folder / "samples") as temporary:
+    with replacing(where.folder / "samples", store.own_files) as temporary:
         for path in (other.folder / "samples").iterdir():
             (temporary / path.name).write_bytes(path.read_bytes())
     with pytest.raises(

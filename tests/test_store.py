@@ -12,6 +12,7 @@ from datasets import Features, Value
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dataset_builders.outputs import replace
 from dataset_builders.tables import schema, store
 
 FEATURES = Features({"sample_id": Value("int64"), "text": Value("string")})
@@ -238,11 +239,11 @@ def test_leftovers_of_a_killed_run_are_cleared(tmp_path):
 @pytest.mark.parametrize("error", [Interruption(), KeyboardInterrupt()], ids=["error", "ctrl-c"])
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, error):
     target = tmp_path / "README.md"
-    with store.replacing_file(target) as temporary:
+    with replace.replacing_file(target) as temporary:
         temporary.write_text("old")
 
     def broken_off():
-        with store.replacing_file(target) as temporary:
+        with replace.replacing_file(target) as temporary:
             temporary.write_text("half of the n")
             raise error
 
@@ -255,7 +256,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, error):
 def test_a_full_disk_keeps_the_old_file(tmp_path):
     target = tmp_path / "README.md"
     target.write_text("old")
-    with pytest.raises(ValueError, match=r"is full. README\.md was not written"), store.replacing_file(target):
+    with pytest.raises(ValueError, match=r"is full. README\.md was not written"), replace.replacing_file(target):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert target.read_text() == "old"
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from dataset_builders.corpora import Corpus, ml1m
-from dataset_builders.tables.store import replacing
+from dataset_builders.outputs.records import writing_folder
 
+RAW_CORPUS = "generated raw corpus"
 SEED = 20230822
 USERS = 500
 RATINGS_PER_USER = (40, 80)  # inclusive bounds of a uniform draw
@@ -62,10 +63,16 @@ def generate(folder: Path) -> Path:
     target = folder / "demo"
     rng = np.random.default_rng(SEED)
     movies, theme, first_word = _movies(rng)
-    with replacing(target) as temporary:
-        (temporary / "movies.dat").write_text("".join(movies), encoding="latin-1")
-        (temporary / "users.dat").write_text("".join(_users(rng)), encoding="latin-1")
-        (temporary / "ratings.dat").write_text("".join(_ratings(rng, theme, first_word)), encoding="latin-1")
+    lines = {"movies.dat": movies, "users.dat": _users(rng), "ratings.dat": _ratings(rng, theme, first_word)}
+    texts = {name: "".join(of_file).encode("latin-1") for name, of_file in lines.items()}
+    present = [target / name for name in texts if (target / name).exists()]
+    other = [path for path in present if not path.is_file() or path.read_bytes() != texts[path.name]]
+    if other:
+        raise ValueError(f"{other[0]} is not what is generated here. Move it, or give another --raw_folder.")
+    if len(present) < len(texts):
+        with writing_folder(target, RAW_CORPUS) as temporary:
+            for name, text in texts.items():
+                (temporary / name).write_bytes(text)
     return target
 
 

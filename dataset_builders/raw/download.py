@@ -10,10 +10,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from dataset_builders.outputs import records
+from dataset_builders.outputs.places import real
+from dataset_builders.outputs.writer import sole_writer
 from dataset_builders.raw.archive import Archive, hash_file
 
 CHUNK = 1 << 20
 ATTEMPTS = 5
+DOWNLOAD = "download"
 
 
 def download(archive: Archive, folder: Path, wait_seconds: float = 2.0) -> Path:
@@ -22,25 +26,32 @@ def download(archive: Archive, folder: Path, wait_seconds: float = 2.0) -> Path:
     A broken transfer leaves `<name>.part`, from which the next attempt, or the next run, goes on. Raises ValueError
     when the address cannot be reached or the bytes are not the official ones. Only what was downloaded here is removed.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     target = folder / archive.file_name
-    if not target.exists():
-        part = target.with_name(target.name + ".part")
-        _fetch(archive, part, wait_seconds)
-        problem = _problem(part, archive)
-        if problem:
-            part.unlink()
-            raise ValueError(
-                f"{archive.file_name} from {archive.url}: {problem}. What came was removed; run again, or pass an archive you "
-                f"trust with --raw."
-            )
-        part.replace(target)
+    if not real(target).exists():
+        with sole_writer(target, beside=True):
+            _download(archive, target, wait_seconds)
     elif problem := _problem(target, archive):
         raise ValueError(
             f"{target} is not the official archive: {problem}. Remove it to download the official one, or use it all the same "
             f"with --raw {target}."
         )
     return target
+
+
+def _download(archive: Archive, target: Path, wait_seconds: float) -> None:
+    part = target.with_name(target.name + ".part")
+    records.require_replaceable(part, DOWNLOAD)
+    records.note(target.parent, DOWNLOAD, {part.name: None})
+    _fetch(archive, part, wait_seconds)
+    problem = _problem(part, archive)
+    if problem:
+        part.unlink()
+        raise ValueError(
+            f"{archive.file_name} from {archive.url}: {problem}. What came was removed; run again, or pass an archive you "
+            f"trust with --raw."
+        )
+    records.note(target.parent, DOWNLOAD, {target.name: part})
+    part.replace(target)
 
 
 def _fetch(archive: Archive, part: Path, wait_seconds: float) -> None:

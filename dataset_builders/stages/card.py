@@ -7,19 +7,21 @@ from pathlib import Path
 
 from dataset_builders.cards.render import render
 from dataset_builders.corpora import load_corpus
+from dataset_builders.outputs.records import writing_file
 from dataset_builders.stages.arguments import FolderArguments
 from dataset_builders.stages.prepare import TABLES
+from dataset_builders.stages.writing import CARD, DATA_CARD
 from dataset_builders.tables import provenance, store
 
 
 def write_card(where: FolderArguments) -> None:
     names = current_tables(where)
     text = render(where.folder, load_corpus(where.corpus), names)
-    path = where.folder / "README.md"
+    path = where.folder / CARD
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         print(f"{path}: unchanged, kept.", flush=True)
         return
-    with store.replacing_file(path) as temporary:
+    with writing_file(path, DATA_CARD, where.overwrite) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
     print(f"{path}: {len(names)} configs.", flush=True)
 

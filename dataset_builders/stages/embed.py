@@ -10,7 +10,9 @@ import pyarrow as pa
 from dataset_builders.corpora import load_corpus
 from dataset_builders.embeddings.encode import encode, encoder_revision, load_encoder
 from dataset_builders.embeddings.reduce import normalize, reduce
+from dataset_builders.outputs import records
 from dataset_builders.stages.arguments import EncoderArguments, FolderArguments
+from dataset_builders.stages.writing import ENCODER_NOTE
 from dataset_builders.tables import provenance, schema, store
 
 DESCRIPTION_VERSION = 1
@@ -59,8 +61,8 @@ def embed(where: FolderArguments, options: EncoderArguments) -> None:
 
 def _remember_folder(folder: Path, encoder: str) -> None:
     """Where an encoder lies on this machine is kept beside the tables, for the card to count tokens, and never published."""
-    note = folder / store.ENCODER_FOLDER
     if Path(encoder).is_dir():
-        note.write_text(str(Path(encoder).resolve()), encoding="utf-8")
+        with records.writing_file(folder / store.ENCODER_FOLDER, ENCODER_NOTE, overwrite=True) as note:
+            note.write_text(str(Path(encoder).resolve()), encoding="utf-8")
     else:
-        note.unlink(missing_ok=True)
+        records.remove(folder, ENCODER_NOTE, [store.ENCODER_FOLDER])

@@ -1,32 +1,71 @@
-"""When a stage may be skipped, must run, or must refuse.
+"""When a command may be skipped, must run, or must refuse.
 
-Every table records what it was made from: corpus, raw files, rules, seed, the fingerprints of its input tables. A
-stage whose record would be the same is skipped; one whose output stands there made from something else refuses, because
-two halves of a data set made from different inputs look exactly like a whole one.
+Every table, run, base model and score file records what it was made from: of a table corpus, raw files, rules, seed, the fingerprints
+of its input tables. A command whose record would be the same is skipped; one whose output stands there made from something else refuses,
+because two halves of a data set made from different inputs look exactly like a whole one.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from dataset_builders.outputs.places import real
 from dataset_builders.tables import store
 
 
 def stands(folder: Path, name: str, made_from: Mapping, overwrite: bool) -> bool:
     """True when the table is there and made from exactly this; ValueError when it is there from other inputs."""
+    require_own_table(folder, name)
     existing = store.provenance(folder, name)
+    return is_current(
+        folder / name, existing, {**made_from, "fingerprint": store.fingerprint(made_from)}, overwrite=overwrite
+    )
+
+
+def is_current(
+    output: Path, existing: Mapping | None, wanted: Mapping, overwrite: bool, option: str = "--output"
+) -> bool:
+    """True when `output` was made from exactly what is wanted, which is said; ValueError, without `overwrite`, when from something else.
+
+    existing: what it records, None where it is not there. wanted: what it would record; of `existing` only its keys are looked at.
+    """
     if existing is None:
         return False
-    if existing["fingerprint"] == store.fingerprint(made_from):
-        print(f"{folder / name}: unchanged inputs, kept.", flush=True)
+    wanted = json.loads(json.dumps(wanted))  # as it would be read back
+    if all(existing.get(key) == value for key, value in wanted.items()):
+        print(f"{output}: unchanged inputs, kept.", flush=True)
         return True
     if overwrite:
         return False
     raise ValueError(
-        f"{folder / name} exists and was made from other inputs: {difference(existing, made_from)}. "
-        f"Pass --overwrite true to replace it, or another --output."
+        f"{output} was made from other inputs: {difference(existing, wanted)}. Pass --overwrite true to replace it, or another {option}."
     )
+
+
+def read_record(path: Path) -> dict | None:
+    """A record that a command of this project wrote as JSON; None where there is none, ValueError where it is something else."""
+    if not path.exists():
+        return None
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read ({error}). Move it, or give another output.") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} holds a {type(values).__name__}, expected a record. Move it, or give another output.")
+    return values
+
+
+def require_own_table(folder: Path, name: str) -> None:
+    """ValueError where `folder` holds something of that name which is no table of this project."""
+    place = real(folder / name)
+    if not place.exists() or (place.is_dir() and not any(place.iterdir())):
+        return
+    if not place.is_dir() or not store.own_files(place):
+        raise ValueError(
+            f"{folder / name} exists and is no table of this project, so it is not replaced. Move it, or give another --output."
+        )
 
 
 def input_fingerprints(folder: Path, names: list[str]) -> dict[str, str]:
@@ -69,7 +108,7 @@ def difference(existing: Mapping, wanted: Mapping) -> str:
     """The first thing in which two records differ, in words; inside a group of values, the value itself."""
     for key, asked in wanted.items():
         got = existing.get(key)
-        if got != asked:
+        if got != asked and key != "fingerprint":  # which is of all the rest
             while isinstance(got, Mapping) and isinstance(asked, Mapping):
                 inner = next(k for k in {**asked, **got} if got.get(k) != asked.get(k))
                 key, got, asked = f"{key}.{inner}", got.get(inner), asked.get(inner)

@@ -7,22 +7,20 @@ final name by one rename when the last byte is on disk, so what has the final na
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
 import re
-import shutil
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import Features
+
+from dataset_builders.outputs.places import real
+from dataset_builders.outputs.replace import replacing, temporary_beside
 
 SINGLE_SPLIT = "train"  # the Hub's name for the only split of a table that has no splits
 SPLITS = ("train", "validation", "test")
@@ -83,8 +81,8 @@ def provenance(folder: Path, name: str) -> dict | None:
     if not splits:
         return None
     path = shard_paths(folder, name, splits[0])[0]
-    record = json.loads((_open(path).schema_arrow.metadata or {}).get(PROVENANCE_KEY, b"{}"))
-    if "rows" not in record:
+    record = _record(_open(path))
+    if record is None:
         raise ValueError(
             f"{path} does not say what it was made from, so this project did not write it. Remove {path.parent}."
         )
@@ -95,6 +93,30 @@ def provenance(folder: Path, name: str) -> dict | None:
             f"Remove {path.parent} and build it again."
         )
     return record
+
+
+def own_files(table: Path) -> set[str]:
+    """The files in the folder of a table that say that this project wrote them."""
+    return {path.name for path in table.glob("*.parquet") if _SHARD_NAME.fullmatch(path.name) and _says_so(path)}
+
+
+def _says_so(path: Path) -> bool:
+    try:
+        return not path.is_symlink() and _record(_open(path)) is not None
+    except ValueError:
+        return False
+
+
+def _record(file: pq.ParquetFile) -> dict | None:
+    """What a file says that it was made from; None where it says nothing that this project wrote."""
+    try:
+        record = json.loads((file.schema_arrow.metadata or {}).get(PROVENANCE_KEY, b"{}"))
+    except ValueError:
+        return None
+    if not isinstance(record, dict) or not isinstance(record.get("fingerprint"), str):
+        return None
+    rows = record.get("rows")
+    return record if isinstance(rows, dict) and all(isinstance(count, int) for count in rows.values()) else None
 
 
 def _counted(rows: Mapping[str, int]) -> str:
@@ -166,72 +188,11 @@ def read_rows(
     return pa.concat_tables(parts)
 
 
-def _is_alive(pid: str) -> bool:
-    return pid.isdigit() and psutil.pid_exists(int(pid))
-
-
-@contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """A temporary folder that becomes `target` when the block ends well, and vanishes when it does not."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in target.parent.glob(f".{target.name}.*.tmp"):
-        if not _is_alive(
-            leftover.name.removeprefix(f".{target.name}.").split("-")[0]
-        ):  # of a run that was killed outright
-            shutil.rmtree(leftover, ignore_errors=True)
-    temporary = _temporary(target)
-    temporary.mkdir()
-    try:
-        yield temporary
-        if target.exists():
-            retired = temporary.with_suffix(".old.tmp")
-            target.rename(retired)
-            temporary.rename(target)
-            shutil.rmtree(retired)
-        else:
-            temporary.rename(target)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise ValueError(
-                f"The disk of {target.parent} is full. Nothing of {target.name} was kept; free space, run again."
-            ) from error
-        raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
 @contextmanager
 def scratch(folder: Path, name: str) -> Iterator[Path]:
     """A folder beside a table for what is needed only while the table is made; a run that is killed leaves it to the next one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary(folder / name)
-    temporary.mkdir()
-    try:
+    with temporary_beside(real(folder / name)) as temporary:
         yield temporary
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _temporary(target: Path) -> Path:
-    return target.parent.absolute() / f".{target.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp"
-
-
-@contextmanager
-def replacing_file(target: Path) -> Iterator[Path]:
-    """The same for a single file."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        yield temporary
-        temporary.replace(target)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise ValueError(
-                f"The disk of {target.parent} is full. {target.name} was not written; free space, run again."
-            ) from error
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -294,7 +255,7 @@ def writing(
     record = {**made_from, **noted, "fingerprint": fingerprint(made_from), "rows": {k: int(n) for k, n in rows.items()}}
     schema = features.arrow_schema
     schema = schema.with_metadata({**(schema.metadata or {}), PROVENANCE_KEY: json.dumps(record, sort_keys=True)})
-    with replacing(folder / name) as temporary:
+    with replacing(folder / name, own_files) as temporary:
         writer = Writer(temporary, schema, tuple(shards(rows)))
         yield writer
         missing = [shard.file_name for shard in writer.shards if not (temporary / shard.file_name).is_file()]
