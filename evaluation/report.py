@@ -10,11 +10,18 @@ examples:
   python evaluation/report.py --table heterogeneity --dataset rella/ml1m rella/ml25m --output tables
 """
 
+from __future__ import annotations
+
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dataset_builders import cli
+from dataset_builders.outputs import places
+
+if TYPE_CHECKING:
+    from evaluation.results.folder import ReportFolder
 
 
 @dataclass
@@ -39,6 +46,9 @@ class ReportArguments:
     )
     resamples: int = field(default=1000, metadata={"help": "Bootstrap resamples behind each interval."})
     seed: int = field(default=0, metadata={"help": "Seed of the resamples."})
+    overwrite: bool = field(
+        default=False, metadata={"help": "Replace a report of this command that was changed since it was written."}
+    )
 
 
 def main() -> None:
@@ -46,15 +56,15 @@ def main() -> None:
     from evaluation.scores.table import read_scores
 
     output = Path(arguments.output)
-    if output.exists() and not output.is_dir():
-        raise ValueError(f"--output {output} is a file. Give a folder.")
+    places.check_folder(output)
     if arguments.table == "overall":
-        write_overall([read_scores(Path(path)) for path in arguments.scores], output)
+        scores = [read_scores(Path(path)) for path in arguments.scores]
+        write_overall(scores, folder_of(scores, output, arguments.overwrite))
         return
     if arguments.table is not None:
         from evaluation.results.data_tables import write_table
 
-        write_table(arguments.table, arguments.dataset, output)
+        write_table(arguments.table, arguments.dataset, output, arguments.overwrite)
         return
     if not arguments.scores:
         raise ValueError("there is nothing to report on. Give score files with --scores, or --table and --dataset.")
@@ -65,48 +75,47 @@ def main() -> None:
         )
     for folder in arguments.dataset:
         scores = [replace(s, record={**s.record, "dataset_folder": folder}) for s in scores]
-    write_report(scores, output, arguments.resamples, arguments.seed)
+    write_report(scores, folder_of(scores, output, arguments.overwrite), arguments.resamples, arguments.seed)
 
 
-def write_overall(scores: list, output: Path) -> None:
+def folder_of(scores: list, output: Path, overwrite: bool) -> ReportFolder:
+    from evaluation.results.folder import ReportFolder
+
+    return ReportFolder(output, overwrite, {s.record["dataset_folder"] for s in scores})
+
+
+def write_overall(scores: list, output: ReportFolder) -> None:
     """Print the paper's main table with the rows of `scores` in it and write it to `output` as overall.md, .json and .png."""
-    from dataset_builders.tables.store import replacing_file
     from evaluation.results.overall import overall
     from evaluation.results.overall_figure import draw
     from evaluation.results.overall_text import as_dictionary, markdown
 
     if not scores:
         raise ValueError("--table overall needs --scores: files of evaluation/score.py on the whole test split.")
-    tables = overall(scores)
-    text = markdown(tables)
-    with replacing_file(output / "overall.md") as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    with replacing_file(output / "overall.json") as temporary:
-        temporary.write_text(json.dumps(as_dictionary(tables), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    with replacing_file(output / "overall.png") as temporary:
-        draw(tables, temporary)
+    with output.writing("overall.md", "overall.json", "overall.png") as write:
+        tables = overall(scores)
+        text = markdown(tables)
+        write("overall.md", text)
+        write("overall.json", json.dumps(as_dictionary(tables), indent=2, allow_nan=False) + "\n")
+        write("overall.png", lambda path: draw(tables, path))
     print(text)
 
 
-def write_report(scores: list, output: Path, resamples: int, seed: int) -> None:
+def write_report(scores: list, output: ReportFolder, resamples: int, seed: int) -> None:
     """Print the comparison and write it into the folder `output`."""
-    from dataset_builders.tables.store import replacing_file
     from evaluation.results.figure import draw  # after the scores were read: this takes seconds
     from evaluation.results.machine_readable import as_dictionary
     from evaluation.results.markdown import render
     from evaluation.results.rows import compare
 
-    groups = compare(scores, resamples, seed)
-    report = render(groups, resamples, seed)
-    with replacing_file(output / "report.md") as temporary:
-        temporary.write_text(report, encoding="utf-8")
-    with replacing_file(output / "results.json") as temporary:
-        results = as_dictionary(groups, resamples, seed)
-        temporary.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    with replacing_file(output / "report.png") as temporary:
-        draw(groups, temporary)
+    with output.writing("report.md", "results.json", "report.png") as write:
+        groups = compare(scores, resamples, seed)
+        report = render(groups, resamples, seed)
+        write("report.md", report)
+        write("results.json", json.dumps(as_dictionary(groups, resamples, seed), indent=2, allow_nan=False) + "\n")
+        write("report.png", lambda path: draw(groups, path))
     print(report)
-    print(f"{output}: report.md, results.json, report.png")
+    print(f"{output.path}: report.md, results.json, report.png")
 
 
 if __name__ == "__main__":

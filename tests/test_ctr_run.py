@@ -85,9 +85,9 @@ def test_what_was_trained_is_kept_and_another_recipe_refused(train, capsys, tmp_
     assert train("deepfm") == 0
     weights = (tmp_path / "runs/deepfm/model/model.safetensors").read_bytes()
     assert train("deepfm") == 0
-    assert "this recipe has been trained already, kept" in capsys.readouterr().out
+    assert "unchanged inputs, kept" in capsys.readouterr().out
     assert train("deepfm", "--seed", 1) == 2
-    assert "holds another run: its recipe.seed is 0, asked for is 1" in capsys.readouterr().err
+    assert "was made from other inputs: its recipe.seed is 0, asked for is 1" in capsys.readouterr().err
     assert train("deepfm", "--seed", 1, "--overwrite", "true") == 0
     assert (tmp_path / "runs/deepfm/model/model.safetensors").read_bytes() != weights
     assert train("deepfm", "--seed", 0, "--overwrite", "true") == 0

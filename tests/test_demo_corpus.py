@@ -56,7 +56,7 @@ def samples(raw, tmp_path_factory) -> list[dict]:
 
 def test_the_same_bytes_every_time(raw, tmp_path):
     again = demo.generate(tmp_path)
-    assert {path.name for path in again.iterdir()} == set(FILES)
+    assert {path.name for path in again.iterdir()} == {".rella.json", *FILES}
     for name in FILES:
         assert (again / name).read_bytes() == (raw / name).read_bytes()
     assert list(tmp_path.iterdir()) == [again], "nothing is left beside it"

@@ -347,7 +347,7 @@ def test_training_curve_ships_with_the_card(inside):
     Path(RUN, "training.png").unlink()
     render("--output", "card/README.md")
     assert "training.png" not in Path("card/README.md").read_text()
-    assert sorted(path.name for path in Path("card").iterdir()) == ["README.md"]
+    assert sorted(path.name for path in Path("card").iterdir()) == [".rella.json", "README.md"]
 
 
 def test_data_are_said_not_to_be_official(made):

@@ -298,10 +298,10 @@ def test_a_base_model_made_from_other_inputs_is_refused(command, base_copy, fold
 
 
 def test_a_folder_that_holds_something_else_is_spared(command, base_copy, capsys):
-    (base_copy / "pretraining.json").unlink()
+    (base_copy / ".rella.json").unlink()
     before = bytes_of(base_copy)
     assert command("training/pretrain.py", *options_of(output=base_copy, overwrite="true")) == 2
-    assert "exists and is no base model of this command" in capsys.readouterr().err
+    assert "exists and is no base model of this project" in capsys.readouterr().err
     assert bytes_of(base_copy) == before
 
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from datasets import ClassLabel, get_dataset_config_names, load_dataset
 
+from dataset_builders.outputs.replace import replacing
 from dataset_builders.stages.arguments import FolderArguments, PromptArguments, RawArguments, ViewArguments
 from dataset_builders.stages.card import write_card
 from dataset_builders.stages.prepare import prepare

@@ -66,7 +66,9 @@ def done(made) -> subprocess.CompletedProcess:
 
 def test_command_writes_three_files_and_prints_the_table(made, done):
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in (made / "out").iterdir()) == ["report.md", "report.png", "results.json"]
+    assert sorted(path.name for path in (made / "out").iterdir()) == [
+        *(".rella.json", "report.md", "report.png", "results.json")
+    ]
     report = (made / "out/report.md").read_text()
     assert report in done.stdout
     lines = [line.split("|")[1].strip() for line in report.splitlines() if line.startswith("| ")]

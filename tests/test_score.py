@@ -146,7 +146,7 @@ def test_scores_of_something_else_are_refused(scored, score, tmp_path, capsys, o
     output.write_bytes((scored / "zero_shot.parquet").read_bytes())
     before = output.read_bytes()
     assert score("zero_shot", f"--{option}", value) == 2
-    said = f"holds scores made from something else ({difference}). Pass --overwrite true, or another --output."
+    said = f"was made from other inputs: {difference}. Pass --overwrite true to replace it, or another --output."
     assert said in capsys.readouterr().err
     assert output.read_bytes() == before
 

@@ -191,7 +191,7 @@ def test_options_that_change_no_weight_are_no_other_recipe(tune, run_copy, capsy
 def test_another_recipe_is_refused(tune, run_copy, capsys, option, value, got, asked):
     before = times_of(run_copy)
     assert tune(f"--{option}", value, output=run_copy) == 2
-    message = rf"error: .*run holds a run of another recipe .*: its {option} is {got}, asked for is {asked}\. Pass --overwrite"
+    message = rf"error: .*run was made from other inputs: its {option} is {got}, asked for is {asked}\. Pass --overwrite"
     assert_matches(message, capsys.readouterr().err)
     assert times_of(run_copy) == before
 
@@ -241,22 +241,24 @@ def test_prompts_older_than_their_samples_are_neither_trained_on_nor_scored(
 
 
 def test_overwrite_starts_anew(tune, run_copy, smoke):
-    (run_copy / "leftover").write_text("of the older run")
+    (run_copy / "leftover").write_text("of somebody else")
     assert tune("--lora_r", "4", "--overwrite", "true", output=run_copy) == 0
     assert json.loads((run_copy / "adapter/adapter_config.json").read_text())["r"] == 4
     assert yaml.safe_load((run_copy / "recipe.yaml").read_text())["lora_r"] == 4
     assert not json.loads((run_copy / "training.json").read_text())["resumed"]
-    assert not (run_copy / "leftover").exists()
+    assert (run_copy / "leftover").read_text() == "of somebody else", "what the run did not write stays"
     assert tune("--overwrite", "true", output=run_copy) == 0
     assert same_weights(run_copy, smoke.run), "the same recipe gives the same weights"
 
 
-def test_overwrite_spares_a_folder_that_is_no_run(tune, tmp_path):
+def test_overwrite_spares_a_folder_that_is_no_run(tune, tmp_path, capsys):
     precious = tmp_path / "run/thesis.txt"
     precious.parent.mkdir()
     precious.write_text("years of work")
-    assert tune("--overwrite", "true", "--num_train_epochs", "1") == 0
-    assert precious.exists()
+    assert tune("--overwrite", "true", "--num_train_epochs", "1") == 2
+    assert "run exists and is no tuning run of this project" in capsys.readouterr().err
+    assert [path.name for path in precious.parent.iterdir()] == ["thesis.txt"]
+    assert precious.read_text() == "years of work"
 
 
 # A run that was interrupted.

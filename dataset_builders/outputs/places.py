@@ -12,7 +12,7 @@ def real(path: Path) -> Path:
     for part in (path, *path.parents):
         if part.is_symlink() and not part.exists():
             raise ValueError(
-                f"{part} is a link to {os.readlink(part)}, which is not there. Make what it leads to, or give another output."
+                f"{part} is a link to {part.readlink()}, which is not there. Make what it leads to, or give another output."
             )
     return Path(os.path.realpath(path))
 

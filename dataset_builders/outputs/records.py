@@ -143,6 +143,17 @@ def remove(folder: Path, by: str, names: Iterable[str]) -> None:
             _write(place, Record(left, record.folder_of))
 
 
+def remove_folder(folder: Path, by: str) -> None:
+    """Remove what a command of this kind wrote into its own folder, and the folder where nothing else is in it."""
+    place = real(folder)
+    if not place.is_dir() or read(place).folder_of != by:
+        return
+    remove(place, by, own_names(place, by) - {FILE, LOCK})
+    if {path.name for path in place.iterdir()} == {FILE}:
+        (place / FILE).unlink()
+        place.rmdir()
+
+
 def _unlink(folder: Path, name: str, entry: Entry | None, by: str) -> bool:
     path = folder / name
     if entry is None or entry.by != by or path.parent.resolve() != path.parent or path.is_symlink():

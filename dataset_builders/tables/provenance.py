@@ -25,23 +25,31 @@ def stands(folder: Path, name: str, made_from: Mapping, overwrite: bool) -> bool
 
 
 def is_current(
-    output: Path, existing: Mapping | None, wanted: Mapping, overwrite: bool, option: str = "--output"
+    output: Path,
+    existing: Mapping | None,
+    wanted: Mapping,
+    overwrite: bool,
+    option: str = "--output",
+    whole: bool = True,
 ) -> bool:
     """True when `output` was made from exactly what is wanted, which is said; ValueError, without `overwrite`, when from something else.
 
     existing: what it records, None where it is not there. wanted: what it would record; of `existing` only its keys are looked at.
+    whole: False for the beginning of a run, which is never current.
     """
     if existing is None:
         return False
     wanted = json.loads(json.dumps(wanted))  # as it would be read back
     if all(existing.get(key) == value for key, value in wanted.items()):
-        print(f"{output}: unchanged inputs, kept.", flush=True)
-        return True
-    if overwrite:
-        return False
-    raise ValueError(
-        f"{output} was made from other inputs: {difference(existing, wanted)}. Pass --overwrite true to replace it, or another {option}."
-    )
+        if whole:
+            print(f"{output}: unchanged inputs, kept.", flush=True)
+        return whole
+    if not overwrite:
+        raise ValueError(
+            f"{output} was made from other inputs: {difference(existing, wanted)}. "
+            f"Pass --overwrite true to replace it, or another {option}."
+        )
+    return False
 
 
 def read_record(path: Path) -> dict | None:

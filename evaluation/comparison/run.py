@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from dataset_builders.tables import store
-from dataset_builders.tables.store import replacing_file
 from dataset_builders.text.tokens import encode_prompts
 from evaluation.bootstrap.paired import MINIMUM_RESAMPLES
 from evaluation.comparison.systems import System, systems_of
+from evaluation.results.folder import ReportFolder, Write
 from evaluation.results.rows import Group, compare
 from evaluation.scorers.yes_no import p_yes_of_systems
 from evaluation.scores.make import Read, dataset_folder, read_prompts, stands, write
@@ -19,6 +19,7 @@ from evaluation.significance.delong import Difference, compare_aucs, require_bot
 from training.language_models.load import adapter_tokenizer, base_identity, load_base
 from training.language_models.several import load_adapters, switch
 
+REPORT_FILES = ("compare.md", "compare.json", "compare.png")
 EXAMPLES = 16  # prompts that an adapter's own tokenizer is tried on
 
 
@@ -30,17 +31,22 @@ def make_comparison(options) -> None:
         raise ValueError(f"--seed is {options.seed}; expected 0 or more.")
     folder = dataset_folder(options)
     output = Path(options.output) if options.output else _default_output(options, folder)
-    if output.exists() and not output.is_dir():
-        raise ValueError(f"--output {output} is a file. Give a folder.")
+    report = ReportFolder(output, options.overwrite, [options.dataset, options.base, *options.adapters])
     base = base_identity(options.base, options.base_revision)
     systems = systems_of(options, folder, base, output)
+    with report.writing(*REPORT_FILES) as write:
+        _compare(options, folder, base, systems, write)
+    print(f"{output}: {', '.join(REPORT_FILES)}, scores/")
+
+
+def _compare(options, folder: Path, base: dict, systems: list[System], write_report: Write) -> None:
     missing = [system for system in systems if not stands(system.path, system.record, options.overwrite)]
     if missing:
         _score(options, missing, read_prompts(options, folder), base)
     scores = [read_scores(system.path) for system in systems]
     scores = [replace(s, record={**s.record, "dataset_folder": str(folder)}) for s in scores]
     (group,) = compare(scores, options.resamples, options.seed)
-    _write_comparison(group, options, output)
+    _write_comparison(group, options, write_report)
 
 
 def _score(options, systems: list[System], read: Read, base: dict) -> None:
@@ -82,21 +88,18 @@ def tests_of(group: Group) -> dict[str, Difference | None]:
     }
 
 
-def _write_comparison(group: Group, options, output: Path) -> None:
+def _write_comparison(group: Group, options, write_report: Write) -> None:
     from evaluation.comparison.figure import draw  # after the scoring: this takes seconds
     from evaluation.comparison.report import as_dictionary, render
 
     tests = tests_of(group)
     text = render(group, tests, options.resamples, options.seed)
-    with replacing_file(output / "compare.md") as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    with replacing_file(output / "compare.json") as temporary:
-        results = as_dictionary(group, tests, options.resamples, options.seed)
-        temporary.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    with replacing_file(output / "compare.png") as temporary:
-        draw(group, temporary)
+    results = as_dictionary(group, tests, options.resamples, options.seed)
+    markdown, numbers, figure = REPORT_FILES
+    write_report(markdown, text)
+    write_report(numbers, json.dumps(results, indent=2, allow_nan=False) + "\n")
+    write_report(figure, lambda path: draw(group, path))
     print(text)
-    print(f"{output}: compare.md, compare.json, compare.png, scores/")
 
 
 def _default_output(options, folder: Path) -> Path:

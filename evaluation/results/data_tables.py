@@ -14,8 +14,8 @@ from dataset_builders.cards.statistics import field_counts
 from dataset_builders.corpora import Corpus, load_corpus
 from dataset_builders.stages.view import config_name, table_name
 from dataset_builders.tables import store
-from dataset_builders.tables.store import replacing_file
 from evaluation.paper_tables.read import read_table
+from evaluation.results.folder import ReportFolder
 
 VIEWS = ("recency", "subr")
 HISTORY_FIELDS = (
@@ -32,7 +32,7 @@ history is no other value than the same movie as the target. Our number of featu
 writing a country are taken for the same one, which the paper does not say."""
 
 
-def write_table(name: str, datasets: list[str], output: Path) -> None:
+def write_table(name: str, datasets: list[str], output: Path, overwrite: bool = False) -> None:
     """Print one table and write it to `<output>/<name>.md`. `datasets`: folders of built data sets; none: all of `rella/`."""
     if name not in TABLES:
         raise ValueError(f"There is no table {name!r} on the data. Expected one of {', '.join(TABLES)}.")
@@ -48,9 +48,9 @@ def write_table(name: str, datasets: list[str], output: Path) -> None:
         raise ValueError(
             f"No data set has a view of {' or '.join(VIEWS)}. Build some: dataset_builders/view.py --history_length ..."
         )
-    text = "\n".join(TABLES[name](folders)) + "\n"
-    with replacing_file(output / f"{name}.md") as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    with ReportFolder(output, overwrite, folders).writing(f"{name}.md") as write:
+        text = "\n".join(TABLES[name](folders)) + "\n"
+        write(f"{name}.md", text)
     print(text)
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+from dataset_builders.outputs import places
 from dataset_builders.stages.view import table_name
 from dataset_builders.tables import hub, shots, store
 from evaluation.scores.arguments import ScoreArguments
@@ -31,6 +32,7 @@ def make_click_scores(options: ScoreArguments) -> None:
     folder = hub.resolve(options.dataset, tables, options.dataset_revision)
     record = _record(options, folder, trained)
     output = Path(options.output) if options.output else default_output(record)
+    places.check_file(output, reads=[options.dataset, options.model])
     if stands(output, record, options.overwrite):
         return
     rows = shots.seeded_rows(folder, options.config_name, options.split, options.limit, options.seed)

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
+from dataset_builders.outputs import places
 from dataset_builders.prompts import pointwise
 from dataset_builders.stages.view import table_name
 from dataset_builders.tables import hub, provenance, shots, store
 from dataset_builders.text.tokens import Answers, answer_tokens, encode_prompts
 from evaluation.scorers.yes_no import p_yes
 from evaluation.scores.arguments import ScoreArguments
-from evaluation.scores.table import read_scores, write_scores
+from evaluation.scores.table import read_scores, require_score_file, write_scores
 from training.language_models.load import (
     adapter_identity,
     base_identity,
@@ -27,6 +28,7 @@ from training.language_models.load import (
 )
 
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
+NOT_PINNED = ("dataset_folder", "training_samples")  # in the record of a file, but not what it was made from
 NOT_OF_THE_SCORES = ("output", "overwrite", "tokens_per_batch", "system", "model", "model_revision")
 
 
@@ -51,6 +53,7 @@ def make_scores(options: ScoreArguments) -> None:
     adapter = adapter_identity(options.adapter, options.adapter_revision) if options.adapter else None
     record = record_of(options, folder, base, adapter)
     output = Path(options.output) if options.output else default_output(record)
+    places.check_file(output, reads=[options.dataset, options.base, options.adapter])
     if stands(output, record, options.overwrite):
         return
     read = read_prompts(options, folder)
@@ -74,16 +77,12 @@ def dataset_folder(options) -> Path:
 
 def stands(output: Path, record: dict, overwrite: bool) -> bool:
     """True when the score file is there, made from exactly this; ValueError when it is there from something else."""
-    if not output.exists() or overwrite:
+    require_score_file(output)
+    if overwrite or not output.exists():
         return False
     existing = read_scores(output).record
-    if all(existing[key] == record[key] for key in ("fingerprint", "system")):
-        print(f"{output}: unchanged inputs, kept.", flush=True)
-        return True
-    raise ValueError(
-        f"{output} holds scores made from something else ({provenance.difference(existing, record)}). "
-        "Pass --overwrite true, or another --output."
-    )
+    pinned = {key: value for key, value in record.items() if key not in NOT_PINNED}
+    return provenance.is_current(output, existing, pinned, overwrite)
 
 
 def read_prompts(options, folder: Path) -> Read:

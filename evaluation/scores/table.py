@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dataset_builders.tables.store import PROVENANCE_KEY, replacing_file
+from dataset_builders.outputs.replace import replacing_file
+from dataset_builders.tables.store import PROVENANCE_KEY
 
 SCHEMA = pa.schema({"sample_id": pa.int64(), "label": pa.int64(), "score": pa.float64()})
 RECORD_TEXTS = ("system", "dataset", "config_name", "split", "corpus")  # always a non-empty text
@@ -46,8 +47,19 @@ def write_scores(path: Path, sample_id: np.ndarray, label: np.ndarray, score: np
     _check_columns(sample_id, label, score, path)
     columns = {"sample_id": sample_id, "label": label, "score": score}
     schema = SCHEMA.with_metadata({PROVENANCE_KEY: json.dumps(record, sort_keys=True)})
+    require_score_file(path)
     with replacing_file(Path(path)) as temporary:
         pq.write_table(pa.table(columns, schema=schema), temporary, compression="zstd")
+
+
+def require_score_file(path: Path) -> None:
+    """ValueError where `path` holds something else than scores that this project wrote: that is not replaced."""
+    if not Path(path).exists():
+        return
+    try:
+        _read_record(_read(path).schema, path)
+    except ValueError as error:
+        raise ValueError(f"{path} is not replaced: {error} Move it, or give another output.") from error
 
 
 def read_scores(path: Path) -> Scores:

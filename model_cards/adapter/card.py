@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dataset_builders.cards.metadata import view_of
 from dataset_builders.corpora import Corpus, load_corpus
+from dataset_builders.outputs import places
 from dataset_builders.prompts import pointwise
 from dataset_builders.tables import hub, store
 from model_cards.adapter import metadata, paper
@@ -39,8 +40,9 @@ def write_card(options: CardArguments) -> None:
         require_hub_id(option, getattr(options, option))
     run = read_run(Path(options.run))
     output = Path(options.output) if options.output else run.adapter / "README.md"
+    places.check_file(output, reads=[options.results])
     text, local = render(options, run)
-    write(text, output, run.curve, local, run.adapter)
+    write(text, output, run.curve, local, run.adapter, options.overwrite)
 
 
 def render(

@@ -18,6 +18,9 @@ class CardArguments:
     output: str | None = field(
         default=None, metadata={"help": "The card to write. Default: README.md in the run's adapter/ or model/."}
     )
+    overwrite: bool = field(
+        default=False, metadata={"help": "Replace a card of this command that was changed since it was written."}
+    )
     hub_model_id: str | None = field(
         default=None, metadata={"help": "Hub id of the adapter or CTR model, such as rella/demo-rella-base."}
     )

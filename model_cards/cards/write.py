@@ -9,11 +9,12 @@ from pathlib import Path
 import jinja2
 
 from dataset_builders.cards.render import cell
-from dataset_builders.tables import store
+from dataset_builders.outputs import records
 from model_cards.cards import verdict
 from model_cards.cards.model_index import DIGITS
 from model_cards.cards.records import CURVE
 
+MODEL_CARD = "model card"  # what the files are recorded as
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
 
@@ -42,16 +43,25 @@ def environment() -> jinja2.Environment:
     return environment
 
 
-def write(text: str, output: Path, curve: Path | None, local: list[str], what: Path) -> None:
-    """Write a card and its curve, and say so. local: the options that would make it name Hub ids only; what: the folder it is about."""
-    if curve:
-        with store.replacing_file(output.with_name(CURVE)) as temporary:
-            temporary.write_bytes(curve.read_bytes())
-    with store.replacing_file(output) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+def write(text: str, output: Path, curve: Path | None, local: list[str], what: Path, overwrite: bool = False) -> None:
+    """Write a card and its curve, and say so. ValueError where either would replace a file that is not ours, or was changed.
+
+    local: the options that would make it name Hub ids only; what: the folder it is about.
+    """
+    contents = {output: text.encode()} | ({output.with_name(CURVE): curve.read_bytes()} if curve else {})
+    changed = {path: content for path, content in contents.items() if not _holds(path, content)}
+    for path in changed:
+        records.require_replaceable(path, MODEL_CARD, overwrite)
+    for path, content in changed.items():
+        with records.writing_file(path, MODEL_CARD, overwrite) as temporary:
+            temporary.write_bytes(content)
     if local:
         print(
             f"WARNING: {output} names folders of this machine, which nobody else has. Before it is published, pass {', '.join(local)}.",
             file=sys.stderr,
         )
     print(f"{output}: card of {what}.", flush=True)
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return path.is_file() and path.read_bytes() == content

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dataset_builders.corpora import Corpus, load_corpus
+from dataset_builders.outputs import places
 from dataset_builders.tables import hub, store
 from model_cards.cards.arguments import CardArguments
 from model_cards.cards.data import encoder_of
@@ -47,8 +48,9 @@ def write_card(options: CardArguments) -> None:
         require_hub_id(option, getattr(options, option))
     run = read_run(Path(options.run))
     output = Path(options.output) if options.output else run.model / "README.md"
+    places.check_file(output, reads=[options.results])
     text, local = render(options, run)
-    write(text, output, run.curve, local, run.model)
+    write(text, output, run.curve, local, run.model, options.overwrite)
 
 
 def render(

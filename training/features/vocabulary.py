@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from dataset_builders.corpora import Corpus
-from dataset_builders.tables.store import replacing_file
+from dataset_builders.outputs.replace import replacing_file
 
 UNSEEN = 0
 RATING = "rating"

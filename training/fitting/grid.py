@@ -16,9 +16,11 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import get_type_hints
 
-from dataset_builders.tables.store import replacing, replacing_file
+from dataset_builders.outputs import places, records
+from dataset_builders.outputs.writer import LOCK, sole_writer
+from dataset_builders.tables import provenance
 from training.fitting.arguments import FittingArguments
-from training.fitting.run import RECORD, train
+from training.fitting.run import CTR_RUN, RECORD, Measure, train
 from training.loops.clicks import BETTER_IS_LESS
 
 NOT_SEARCHED = (
@@ -31,6 +33,7 @@ NOT_SEARCHED = (
     "seed",
     "metric_for_best_model",
 )
+GRID = "grid"  # what the folder is recorded as
 FIGURES = ("weights", "best_epoch", "seconds", "best_validation")
 
 
@@ -45,12 +48,20 @@ class GridArguments:
     seeds: int = field(default=3, metadata={"help": "Seeds of the best setting, from --seed on."})
 
 
-def search(options: FittingArguments, grid: GridArguments, measure) -> None:
+def search(options: FittingArguments, grid: GridArguments, measure: Measure) -> None:
     """Train every setting, then the best one with the other seeds."""
     if grid.seeds < 1:
         raise ValueError(f"--seeds is {grid.seeds}; at least 1 is needed.")
     settings = settings_of(grid.grid)
     output = Path(options.output_dir)
+    places.check_own_folder(output, "--output_dir", reads=[options.dataset])
+    records.require_own_folder(output, GRID)
+    with sole_writer(output):
+        records.open_folder(output, GRID)
+        _search(options, settings, grid.seeds, output, measure)
+
+
+def _search(options: FittingArguments, settings: list[dict], seeds: int, output: Path, measure: Measure) -> None:
     found = []
     for number, setting in enumerate(settings, start=1):
         folder = output / "search" / setting_name(setting)
@@ -63,15 +74,16 @@ def search(options: FittingArguments, grid: GridArguments, measure) -> None:
     _write(
         output,
         {"model": options.model, "chosen_by": f"validation {metric}", "best": best["setting"], "searched": found},
+        options.overwrite,
     )
-    for seed in range(options.seed, options.seed + grid.seeds):
+    for seed in range(options.seed, options.seed + seeds):
         folder = output / f"seed_{seed}"
         if seed == options.seed:
-            _copy(output / "search" / setting_name(best["setting"]), folder)
+            _copy(output / "search" / setting_name(best["setting"]), folder, options.overwrite)
         else:
             train(replace(apply(options, best["setting"], folder), seed=seed), measure)
     print(
-        f"{output}: {setting_name(best['setting'])} is best of {len(found)}, trained with {grid.seeds} seeds.",
+        f"{output}: {setting_name(best['setting'])} is best of {len(found)}, trained with {seeds} seeds.",
         flush=True,
     )
 
@@ -111,13 +123,19 @@ def apply(options: FittingArguments, setting: dict, output: Path) -> FittingArgu
     )
 
 
-def _copy(run: Path, folder: Path) -> None:
-    if not (folder / RECORD).is_file() or (folder / RECORD).read_bytes() != (run / RECORD).read_bytes():
-        with replacing(folder) as temporary:
-            shutil.copytree(run, temporary, dirs_exist_ok=True)
+def _copy(run: Path, folder: Path, overwrite: bool) -> None:
+    """The files of a run, as its record lists them, in another folder."""
+    records.require_own_folder(folder, CTR_RUN)
+    trained = provenance.read_record(run / RECORD)
+    if provenance.is_current(folder, provenance.read_record(folder / RECORD), trained, overwrite, "--output_dir"):
+        return
+    with records.writing_folder(folder, CTR_RUN) as temporary:
+        for name in records.own_names(run, CTR_RUN) - {records.FILE, LOCK}:
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(run / name, temporary / name)
 
 
-def _write(output: Path, record: dict) -> None:
+def _write(output: Path, record: dict, overwrite: bool) -> None:
     lines = [
         f"# {record['model']}: settings by {record['chosen_by']}",
         "",
@@ -131,7 +149,7 @@ def _write(output: Path, record: dict) -> None:
             f"{one['weights']:,} | {one['best_epoch']} | {at['auc']:.4f} | {at['log_loss']:.4f} | {one['seconds']:.0f}"
         )
         lines.append(f"| {name} | {figures} |")
-    with replacing_file(output / "grid.json") as temporary:
+    with records.writing_file(output / "grid.json", GRID, overwrite) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    with replacing_file(output / "grid.md") as temporary:
+    with records.writing_file(output / "grid.md", GRID, overwrite) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")

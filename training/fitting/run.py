@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 import yaml
 
+from dataset_builders.outputs import places, records
+from dataset_builders.outputs.writer import sole_writer
 from dataset_builders.tables import hub, provenance, store
 from training.features.batches import Samples, sample_ids
 from training.features.columns import load_columns
@@ -17,7 +21,7 @@ from training.features.retrieval import SEARCHES, searched_tables
 from training.features.vocabulary import Values
 from training.fitting.arguments import FittingArguments
 from training.fitting.curve import draw
-from training.loops.checkpoint import read_made_from
+from training.loops import checkpoint
 from training.loops.clicks import fit
 from training.models import load_model_class
 
@@ -26,12 +30,17 @@ MODEL, RECIPE, RECORD, CURVE = "model", "recipe.yaml", "training.json", "trainin
 FEATURES, CHECKPOINT = "features.json", "checkpoint"
 NOT_OF_THE_RECIPE = ("output_dir", "overwrite")
 METRICS = ("auc", "log_loss")
+CTR_RUN = "ctr run"  # what the run folder is recorded as
 
 
-def train(options: FittingArguments, measure) -> None:
-    """measure(labels, scores) -> metrics by name."""
+Measure = Callable[[np.ndarray, np.ndarray], dict[str, float]]  # labels, scores → metrics by name
+
+
+def train(options: FittingArguments, measure: Measure) -> None:
+    """Leave the run of `options` in its folder, unless it is there already."""
     _check(options)
     output = Path(options.output_dir)
+    places.check_own_folder(output, "--output_dir", reads=[options.dataset])
     model_class = load_model_class(options.model)
     search = options.search if model_class.RETRIEVES else None
     views = searched_tables(search, options.retrieved)
@@ -44,8 +53,16 @@ def train(options: FittingArguments, measure) -> None:
         "inputs": provenance.input_fingerprints(folder, [*TABLES, *views]),
         "recipe": recipe,
     }
-    if _stands(output, record, options.overwrite):
+    if _is_finished(output, record, options.overwrite):
         return
+    with sole_writer(output, beside=True):
+        _train(options, model_class, folder, output, record, measure)
+
+
+def _train(
+    options: FittingArguments, model_class: type, folder: Path, output: Path, record: dict, measure: Measure
+) -> None:
+    search = options.search if model_class.RETRIEVES else None
     ids = sample_ids(folder, "train", options.num_shots)
     columns = load_columns(folder, train=ids)
     torch.manual_seed(options.seed)
@@ -60,6 +77,7 @@ def train(options: FittingArguments, measure) -> None:
         f"{options.model}: {weights:,} weights, {len(parts['train']):,} training and {len(parts['validation']):,} validation samples.",
         flush=True,
     )
+    records.open_folder(output, CTR_RUN)
     best, progress = fit(
         *(model.to(device), parts["train"], parts["validation"], options, measure, device),
         kept=output / CHECKPOINT,
@@ -74,8 +92,9 @@ def train(options: FittingArguments, measure) -> None:
         "best_validation": progress.log[progress.best_epoch - 1],
         "log": progress.log,
     }
-    with store.replacing(output) as temporary:  # the checkpoint goes with what it replaces
+    with records.writing_folder(output, CTR_RUN) as temporary:
         _save(temporary, model.cpu(), columns.values, options, record)
+    checkpoint.remove(output / CHECKPOINT)
     print(f"{output}: epoch {progress.best_epoch} of {progress.epoch} kept, {record['seconds']:.0f} s.", flush=True)
 
 
@@ -106,26 +125,12 @@ def _check(options: FittingArguments) -> None:
         raise ValueError(f"There is no search {options.search!r}. Expected one of {', '.join(SEARCHES)}.")
 
 
-def _stands(output: Path, record: dict, overwrite: bool) -> bool:
-    """Whether the run is finished already. ValueError when the folder holds another one, or the beginning of one, or no run at all."""
-    if not output.exists() or not any(output.iterdir()):
-        return False
-    finished = (output / RECORD).is_file()
-    existing = json.loads((output / RECORD).read_text(encoding="utf-8")) if finished else None
-    existing = existing or read_made_from(output / CHECKPOINT)
-    if existing is None:
-        raise ValueError(
-            f"{output} exists and is no run of this command (it has no {RECORD}). Give another --output_dir."
-        )
-    if all(existing.get(key) == value for key, value in record.items()):
-        if finished:
-            print(f"{output}: this recipe has been trained already, kept.", flush=True)
-        return finished
-    if not overwrite:
-        raise ValueError(
-            f"{output} holds another run: {provenance.difference(existing, record)}. Pass --overwrite true, or another --output_dir."
-        )
-    return False
+def _is_finished(output: Path, record: dict, overwrite: bool) -> bool:
+    """ValueError when the folder holds another run, or the beginning of one, or something else than a run."""
+    records.require_own_folder(output, CTR_RUN)
+    finished = provenance.read_record(output / RECORD)
+    existing = finished or checkpoint.read_made_from(output / CHECKPOINT)
+    return provenance.is_current(output, existing, record, overwrite, "--output_dir", whole=finished is not None)
 
 
 def _save(folder: Path, model: torch.nn.Module, values: Values, options: FittingArguments, record: dict) -> None:

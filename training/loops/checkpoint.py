@@ -15,9 +15,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from dataset_builders.tables.store import replacing
+from dataset_builders.outputs import records
 
 STATE, PROGRESS = "state.safetensors", "progress.json"
+CHECKPOINT = "checkpoint"  # what the folder is recorded as
 
 
 @dataclass
@@ -60,9 +61,14 @@ def save(folder: Path, running: Running, made_from: Mapping) -> None:
     }
     tensors = {f"{group}/{name}": _plain(value) for group, values in groups.items() for name, value in values.items()}
     progress = {"made_from": made_from, "progress": asdict(running.progress)}
-    with replacing(folder) as temporary:
+    with records.writing_folder(folder, CHECKPOINT) as temporary:
         save_file(tensors, temporary / STATE)
         (temporary / PROGRESS).write_text(json.dumps(progress), encoding="utf-8")
+
+
+def remove(folder: Path) -> None:
+    """Remove the checkpoint; what somebody else put into its folder stays."""
+    records.remove_folder(folder, CHECKPOINT)
 
 
 def load(folder: Path, running: Running) -> None:

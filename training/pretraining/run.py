@@ -19,13 +19,16 @@ from datasets import Dataset
 from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase, Trainer, TrainingArguments, set_seed
 
+from dataset_builders.outputs import places, records
+from dataset_builders.outputs.writer import sole_writer
 from dataset_builders.stages.view import config_name, table_name
-from dataset_builders.tables import hub, provenance, store
+from dataset_builders.tables import hub, provenance
 from training.loops.answers import IGNORED, collate
 from training.pretraining.text import diaries, item_documents
 from training.pretraining.tokenizer import train_tokenizer
 
 VIEWS = ("recency", "subr")
+BASE_MODEL = "base model"  # what the folder is recorded as
 RECORD = "pretraining.json"  # stands in the folder: what the base model was made from
 INTERMEDIATE = 8 / 3  # width of Llama's feed-forward layers, in units of the hidden size
 TOKENIZER_DOCUMENTS = 20_000  # more text does not change a small vocabulary
@@ -37,14 +40,20 @@ def pretrain(options, output: Path) -> None:
     """Train and save a base model into `output`, unless it stands there from the very same options and data."""
     tables = ["users", "items", "interactions", "samples"]
     tables += [table_name(config_name(view, options.history_length)) for view in VIEWS]
+    places.check_own_folder(output, reads=[options.dataset])
+    records.require_own_folder(output, BASE_MODEL)
     folder = hub.resolve(options.dataset, tables)
     made_from = {
         **{key: value for key, value in asdict(options).items() if key not in ("output", "overwrite")},
         "inputs": provenance.input_fingerprints(folder, tables),
     }
-    if _stands(output, made_from, options.overwrite):
-        print(f"{output}: unchanged inputs, kept.", flush=True)
+    if provenance.is_current(output, provenance.read_record(output / RECORD), made_from, options.overwrite):
         return
+    with sole_writer(output, beside=True):
+        _pretrain(options, folder, output, made_from)
+
+
+def _pretrain(options, folder: Path, output: Path, made_from: dict) -> None:
     rng = np.random.default_rng(options.seed)
     about_items = [text for _ in range(options.item_rounds) for text in item_documents(folder, rng)]
     about_users = [t for view in VIEWS for t in diaries(folder, view, options.history_length, options.diaries, rng)]
@@ -62,31 +71,12 @@ def pretrain(options, output: Path) -> None:
         f"{model.num_parameters():,} weights.",
         flush=True,
     )
-    with store.replacing(output) as temporary, TemporaryDirectory() as scratch:
+    with records.writing_folder(output, BASE_MODEL) as temporary, TemporaryDirectory() as scratch:
         _train(model, rows, options, scratch)
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
         (temporary / RECORD).write_text(json.dumps(made_from, indent=2) + "\n", encoding="utf-8")
     print(f"{output}: base model.", flush=True)
-
-
-def _stands(output: Path, made_from: dict, overwrite: bool) -> bool:
-    """Whether the same base model is there. ValueError when something else is."""
-    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
-        return False
-    if not (output / RECORD).is_file():
-        raise ValueError(
-            f"{output} exists and is no base model of this command (it has no {RECORD}). Give another --output."
-        )
-    existing = json.loads((output / RECORD).read_text(encoding="utf-8"))
-    if existing == made_from:
-        return True
-    if not overwrite:
-        raise ValueError(
-            f"{output} holds a base model made from other inputs: {provenance.difference(existing, made_from)}. "
-            f"Pass --overwrite true to replace it, or another --output."
-        )
-    return False
 
 
 def _config(options, tokenizer: PreTrainedTokenizerBase) -> LlamaConfig:

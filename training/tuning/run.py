@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,18 +12,22 @@ import yaml
 from accelerate import PartialState
 from peft import LoraConfig
 from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, set_seed
-from transformers.trainer import TRAINER_STATE_NAME
 
+from dataset_builders.cli import read_yaml
+from dataset_builders.outputs import places, records
+from dataset_builders.outputs.writer import sole_writer
 from dataset_builders.prompts import pointwise
 from dataset_builders.tables import hub, provenance, shots, store
 from dataset_builders.text.tokens import answer_tokens, encode_completions, encode_prompts
 from training.language_models.load import base_identity, load_base, load_tokenizer, write_base_record
-from training.loops.answers import AnswerTrainer, tokenized_rows
-from training.tuning import requirements
+from training.loops.answers import tokenized_rows
+from training.tuning import checkpoints, requirements
 from training.tuning.arguments import TuningArguments, TuningConfig
+from training.tuning.checkpoints import CheckpointingTrainer
 from training.tuning.curve import draw
 
-RECIPE, INPUTS, RECORD, RESULT = "recipe.yaml", "inputs.json", "training.json", "adapter"
+TUNING_RUN, ADAPTER = "tuning run", "adapter"  # what the run folder and the result in it are recorded as
+RECIPE, INPUTS, RECORD, CURVE, RESULT = "recipe.yaml", "inputs.json", "training.json", "training.png", "adapter"
 # Where a run writes, how it looks and how often: options that do not change the weights.
 NOT_OF_THE_RECIPE = {
     "overwrite",
@@ -37,11 +41,12 @@ NOT_OF_THE_RECIPE = {
 
 
 def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None:
-    """Train and keep the best epoch. score, measure: see `AnswerTrainer`."""
+    """Train and keep the best epoch. score, measure: see `training.loops.answers.AnswerTrainer`."""
     needs = {key: getattr(options, key) for key in requirements.Needs.__dataclass_fields__}
     requirements.check(requirements.Needs(**needs))
     _require_validation(config)
     output = Path(config.output_dir)
+    _check_output(output, options)
     folder = hub.resolve(options.dataset, [options.config_name], options.dataset_revision)
     provenance.require_current(folder, options.config_name)
     identity = base_identity(options.base, options.base_revision)
@@ -51,12 +56,26 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
         "prompts": store.provenance(folder, options.config_name)["fingerprint"],
     }
     if not options.overwrite and _is_finished(output, recipe, inputs):
-        print(f"{output / RESULT}: this recipe has been trained already, kept.", flush=True)
         return
+    with sole_writer(output) if PartialState().is_main_process else nullcontext():
+        _tune(options, config, folder, identity, recipe, inputs, score, measure)
+
+
+def _tune(
+    options: TuningArguments,
+    config: TuningConfig,
+    folder: Path,
+    identity: dict,
+    recipe: dict,
+    inputs: dict,
+    score,
+    measure,
+) -> None:
+    output, kept = Path(config.output_dir), config.save_total_limit
     set_seed(config.seed)
     tokenizer = load_tokenizer(options.base, options.base_revision)
     train, validation, answers = _rows(folder, tokenizer, options, config)
-    trainer = AnswerTrainer(
+    trainer = CheckpointingTrainer(
         model=load_base(options.base, options.base_revision, options.dtype, options.quantization, for_training=True),
         args=_without_preparation(config),
         train_dataset=train,
@@ -67,6 +86,7 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
         yes=answers.yes,
         score=lambda model, prompts: score(model, prompts, answers),
         measure=measure,
+        kept=kept,
     )
     trainable = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     print(
@@ -75,7 +95,7 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
     )
     checkpoint = _open_folder(output, recipe, inputs, options.overwrite)
     begin = time.perf_counter()
-    trainer.train(resume_from_checkpoint=checkpoint)
+    trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
     record = {
         "trainable_weights": trainable,
         "training_rows": len(train),
@@ -88,7 +108,7 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
         "log": trainer.state.log_history,
     }
     if trainer.is_world_process_zero():
-        _save(trainer, tokenizer, output, identity, record)
+        _save(trainer, tokenizer, output, (identity, recipe, inputs), options.overwrite, record)
     trainer.accelerator.wait_for_everyone()
 
 
@@ -130,6 +150,7 @@ def _without_preparation(config: TuningConfig) -> TuningConfig:
     config.dataset_kwargs = {"skip_prepare_dataset": True}
     config.remove_unused_columns = False
     config.shuffle_dataset = False
+    config.save_total_limit = None  # checkpoints are removed by their records (training/tuning/checkpoints.py)
     config.push_to_hub = False  # else every checkpoint, with TRL's card; training/sft.py pushes what is finished
     config._n_gpu = (
         1  # one process, one GPU: Trainer would split a batch over all it sees, positions of the answers included
@@ -137,57 +158,54 @@ def _without_preparation(config: TuningConfig) -> TuningConfig:
     return config
 
 
+def _check_output(output: Path, options: TuningArguments) -> None:
+    """ValueError before any work where the run folder is none, or a name in it that the run writes is somebody else's."""
+    places.check_own_folder(output, "--output_dir", reads=[options.dataset, options.base])
+    records.require_own_folder(output, TUNING_RUN)
+    records.require_own_folder(output / RESULT, ADAPTER)
+    checkpoints.require_own(output)
+    for name in (RECIPE, INPUTS, RECORD, CURVE):
+        records.require_replaceable(output / name, TUNING_RUN, options.overwrite)
+
+
+def _has_result(output: Path) -> bool:
+    return (output / RESULT).is_dir() and (output / RECORD).is_file()
+
+
 def _is_finished(output: Path, recipe: dict, inputs: dict) -> bool:
     """Whether the folder holds the result of this very run. ValueError when it holds another run, or the beginning of one."""
-    finished = (output / RESULT).exists()
-    if not finished and _last_checkpoint(output) is None:
+    finished = _has_result(output)
+    if not finished and checkpoints.last_whole(output) is None:
         return False
-    wanted = {**recipe, **inputs}
-    existing = dict(inputs)
-    if (output / INPUTS).exists():
-        existing = json.loads((output / INPUTS).read_text(encoding="utf-8"))
+    existing = provenance.read_record(output / INPUTS) or inputs
     if (output / RECIPE).exists():
-        existing |= yaml.safe_load((output / RECIPE).read_text(encoding="utf-8"))
-    for key in {**wanted, **existing}:
-        got, asked = (values.get(key, "the default") for values in (existing, wanted))
-        if got != asked:
-            raise ValueError(
-                f"{output} holds a run of another recipe or on other inputs: its {key} is {got!r}, asked for is {asked!r}. "
-                f"Pass --overwrite true to start anew, or another --output_dir."
-            )
-    return finished
+        existing = read_yaml(output / RECIPE) | existing
+    wanted = recipe | inputs
+    both = [{key: values.get(key, "the default") for key in wanted | existing} for values in (existing, wanted)]
+    return provenance.is_current(output, *both, overwrite=False, option="--output_dir", whole=finished)
 
 
-def _open_folder(output: Path, recipe: dict, inputs: dict, overwrite: bool) -> str | None:
+def _open_folder(output: Path, recipe: dict, inputs: dict, overwrite: bool) -> Path | None:
     """Make the run folder ready, by the first of several processes, and give the checkpoint to go on from, if any."""
     state = PartialState()
     if state.is_main_process:
-        if overwrite and (output / RECIPE).exists():  # and so a run folder
-            shutil.rmtree(output)
-        output.mkdir(parents=True, exist_ok=True)
-        with store.replacing_file(output / RECIPE) as temporary:
-            temporary.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
-        with store.replacing_file(output / INPUTS) as temporary:
-            temporary.write_text(json.dumps(inputs, indent=2) + "\n", encoding="utf-8")
+        records.open_folder(output, TUNING_RUN)
+        if overwrite:
+            checkpoints.remove_all(output)
+        if not _has_result(output):  # else that of the older run, whose recipe it has until it is replaced
+            _write_recipe(output, recipe, inputs, overwrite)
     state.wait_for_everyone()
-    checkpoint = _last_checkpoint(output)
+    checkpoint = checkpoints.last_whole(output)
     if checkpoint is not None:
         print(f"going on from {checkpoint}", flush=True)
     return checkpoint
 
 
-def _last_checkpoint(output: Path) -> str | None:
-    """The newest whole checkpoint. One that was being written when its run was killed lacks the trainer's state, its last file."""
-
-    def is_whole(checkpoint: Path) -> bool:
-        try:
-            json.loads((checkpoint / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return False
-        return True
-
-    whole = [path for path in output.glob("checkpoint-*") if is_whole(path)]
-    return str(max(whole, key=lambda path: int(path.name.rpartition("-")[2]))) if whole else None
+def _write_recipe(output: Path, recipe: dict, inputs: dict, overwrite: bool) -> None:
+    texts = {RECIPE: yaml.safe_dump(recipe, sort_keys=False), INPUTS: json.dumps(inputs, indent=2) + "\n"}
+    for name, text in texts.items():
+        with records.writing_file(output / name, TUNING_RUN, overwrite) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 def _auc_at(step: int | None, log: list[dict]) -> float:
@@ -219,17 +237,23 @@ def _recipe(options: TuningArguments, config: TuningConfig) -> dict:
     }
 
 
-def _save(trainer: AnswerTrainer, tokenizer, output: Path, identity: dict, record: dict) -> None:
-    """Write record and curve, and then the result, which says that the run is finished."""
-    with store.replacing_file(output / RECORD) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    draw(record["log"], output / "training.png")
-    with store.replacing(output / RESULT) as temporary:
+def _save(
+    trainer: CheckpointingTrainer, tokenizer, output: Path, made_from: tuple[dict, dict, dict], overwrite: bool, record
+) -> None:
+    """Replace the result, with its recipe, and then write the record, which says that the run is finished."""
+    identity, recipe, inputs = made_from
+    with records.writing_folder(output / RESULT, ADAPTER) as temporary:
         trainer.save_model(str(temporary))
         tokenizer.save_pretrained(temporary)
         (temporary / "training_args.bin").unlink(missing_ok=True)  # a pickle; the recipe says the same in text
         (temporary / "README.md").unlink(missing_ok=True)  # PEFT's empty form; model_cards/render.py writes the card
         write_base_record(temporary, identity)
+        records.remove(output, TUNING_RUN, [RECORD])  # of the older run: without it neither result is a finished one
+        _write_recipe(output, recipe, inputs, overwrite)
+    with records.writing_file(output / CURVE, TUNING_RUN, overwrite) as temporary:
+        draw(record["log"], temporary)
+    with records.writing_file(output / RECORD, TUNING_RUN, overwrite) as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(
         f"{output / RESULT}: validation AUC {record['best_validation_auc']:.4f} at step {record['best_step']}.",
         flush=True,
