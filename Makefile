@@ -13,7 +13,7 @@ help:
 	@echo "make test-slow  the slow tests and the ones on real data"
 	@echo "make lint       ruff"
 	@echo "make bench      the benchmarks, each writing benchmarks/results/<name>.md; RAW=ml-1m.zip, after building rella/ml1m"
-	@echo "make clean      remove what the commands made, except $(VENV)"
+	@echo "make clean      remove what the commands made and nobody changed, except $(VENV)"
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed, $(PYTHON) is {v[0]}.{v[1]}. Say which one to use: make PYTHON=python3.12")'
@@ -42,4 +42,6 @@ bench: $(READY)
 	$(PY) benchmarks/scale.py --archives archives
 
 clean:
-	rm -rf rella runs raw archives .pytest_cache .ruff_cache .hypothesis
+	@if test -x $(PY); then $(PY) dataset_builders/clean.py --folders rella runs raw archives; \
+	 else echo "rella, runs, raw and archives are kept: what in them is ours is told by $(PY), which is missing."; fi
+	rm -rf .pytest_cache .ruff_cache .hypothesis

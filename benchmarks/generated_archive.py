@@ -11,6 +11,7 @@ from pathlib import Path
 from harness import archive_shape, markdown, movielens_25m
 
 from dataset_builders import cli
+from dataset_builders.outputs import records
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,9 @@ class Arguments:
 def main() -> None:
     (options,) = cli.parse(Arguments, description=__doc__)
     path = Path(options.path)
-    movielens_25m.generate(path, options.users, options.seed)
+    writing = records.writing_file if path.suffix == ".zip" else records.writing_folder
+    with writing(path, movielens_25m.GENERATED) as temporary:
+        movielens_25m.generate(temporary, options.users, options.seed)
     markdown.write(
         "generated_archive",
         "A generated archive of MovieLens-25M's shape",

@@ -9,6 +9,8 @@ example: python docs/insert_results.py
 import re
 from pathlib import Path
 
+from dataset_builders.outputs.replace import replacing_file
+
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ("README.md", "REPRODUCING.md")
 PLACE = re.compile(r"<!-- (?P<file>\S+\.md) -->\n.*?<!-- end -->", re.DOTALL)
@@ -17,7 +19,10 @@ PLACE = re.compile(r"<!-- (?P<file>\S+\.md) -->\n.*?<!-- end -->", re.DOTALL)
 def main() -> None:
     for name in DOCUMENTS:
         path = ROOT / name
-        path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+        if filled(text) != text:
+            with replacing_file(path) as temporary:
+                temporary.write_text(filled(text), encoding="utf-8")
 
 
 def filled(document: str) -> str:

@@ -43,7 +43,7 @@ def test_every_setting_is_trained_and_the_best_again_with_each_seed(search, tmp_
     assert f"| {runs[best]['best_validation']['auc']:.4f} |" in table
     capsys.readouterr()
     assert search("--grid", GRID, "--seeds", 2) == 0
-    assert capsys.readouterr().out.count("trained already, kept") == 3, "a second call trains nothing"
+    assert capsys.readouterr().out.count("unchanged inputs, kept") == 4, "a second call trains nothing"
 
 
 @pytest.mark.parametrize(

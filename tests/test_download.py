@@ -6,8 +6,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from dataset_builders.outputs import records
 from dataset_builders.raw.archive import Archive
-from dataset_builders.raw.download import ATTEMPTS, download
+from dataset_builders.raw.download import ATTEMPTS, DOWNLOAD, download
 
 CONTENT = bytes(range(256)) * 40
 
@@ -70,12 +71,19 @@ def archive_of(server, content=CONTENT, sha256=True) -> Archive:
     )
 
 
+def leave_part(folder, content: bytes) -> None:
+    """What a transfer of this command that broke off leaves."""
+    records.note(folder, DOWNLOAD, {"ml.zip.part": None})
+    (folder / "ml.zip.part").write_bytes(content)
+
+
 def fetch(server, folder, **options):
     return download(archive_of(server, **options), folder, wait_seconds=0)
 
 
 def names(folder):
-    return sorted(p.name for p in folder.iterdir())
+    """Of all but the record of what is ours."""
+    return sorted(p.name for p in folder.iterdir() if p.name != records.FILE)
 
 
 @pytest.mark.parametrize("sha256", [True, False])
@@ -113,7 +121,7 @@ def test_a_server_without_ranges_sends_all_again(server, tmp_path):
 
 
 def test_a_part_that_is_whole_is_only_verified(server, tmp_path):
-    (tmp_path / "ml.zip.part").write_bytes(CONTENT)
+    leave_part(tmp_path, CONTENT)
     assert fetch(server, tmp_path).read_bytes() == CONTENT
     assert names(tmp_path) == ["ml.zip"]
 
@@ -137,10 +145,18 @@ def test_other_bytes_are_refused_and_removed(server, tmp_path):
 
 
 def test_a_damaged_part_is_not_kept_for_ever(server, tmp_path):
-    (tmp_path / "ml.zip.part").write_bytes(b"x" * 100)
+    leave_part(tmp_path, b"x" * 100)
     with pytest.raises(ValueError, match="sha256 is"):
         fetch(server, tmp_path)
     assert fetch(server, tmp_path).read_bytes() == CONTENT
+
+
+def test_a_part_of_somebody_else_is_left_alone(server, tmp_path):
+    (tmp_path / "ml.zip.part").write_bytes(b"mine")
+    with pytest.raises(ValueError, match=r"ml\.zip\.part was not written by this command"):
+        fetch(server, tmp_path)
+    assert (tmp_path / "ml.zip.part").read_bytes() == b"mine"
+    assert server.ranges == []
 
 
 def test_a_file_of_the_user_is_refused_and_left_alone(server, tmp_path):

@@ -191,7 +191,9 @@ def test_options_that_change_no_weight_are_no_other_recipe(tune, run_copy, capsy
 def test_another_recipe_is_refused(tune, run_copy, capsys, option, value, got, asked):
     before = times_of(run_copy)
     assert tune(f"--{option}", value, output=run_copy) == 2
-    message = rf"error: .*run was made from other inputs: its {option} is {got}, asked for is {asked}\. Pass --overwrite"
+    message = (
+        rf"error: .*run was made from other inputs: its {option} is {got}, asked for is {asked}\. Pass --overwrite"
+    )
     assert_matches(message, capsys.readouterr().err)
     assert times_of(run_copy) == before
 

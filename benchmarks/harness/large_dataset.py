@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from dataset_builders.embeddings.reduce import normalize
+from dataset_builders.outputs import records
 from dataset_builders.tables import provenance, schema, store
 from harness import movielens_25m
 
@@ -19,11 +20,8 @@ def archive(folder: Path, users: int) -> Path:
     """The archive of so many users in `folder`, made where it is missing."""
     path = folder / f"ml-25m-{users}-users.zip"
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with store.replacing_file(path.with_suffix(".part.zip")) as temporary:
-            movielens_25m.generate(temporary.with_suffix(".zip"), users)
-            temporary.with_suffix(".zip").replace(temporary)
-        path.with_suffix(".part.zip").replace(path)
+        with records.writing_file(path, movielens_25m.GENERATED) as temporary:
+            movielens_25m.generate(temporary, users)
     return path
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import torch
 
+from dataset_builders.outputs.replace import replacing_file
+
 RESULTS = Path(__file__).parent.parent / "results"
 LIBRARIES = ("torch", "transformers", "trl", "peft", "numpy", "polars", "pyarrow")
 
@@ -46,5 +48,6 @@ def write(name: str, title: str, what: str, rows: list[tuple], columns: tuple, c
     ]
     text = "\n".join(lines) + "\n"
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")
+    with replacing_file(RESULTS / f"{name}.md") as temporary:
+        temporary.write_text(text, encoding="utf-8")
     print(text)

@@ -26,6 +26,7 @@ from harness.invented_movies import RATED
 
 USERS, RATINGS, SHORTEST, LONGEST = 162_541, 25_000_095, 20, 32_202
 FEWEST_USERS = 100
+GENERATED = "generated archive"  # what an archive or its folder is recorded as
 # The number of ratings of a user by quantile, all but the longest: median 71, and a mean of 153.8 as published.
 LENGTHS = {0: 20, 0.05: 21, 0.25: 36, 0.5: 71, 0.75: 162, 0.9: 375, 0.95: 585, 0.99: 1240, 0.999: 2700, 0.9999: 5500}
 SECOND_LONGEST = 9200

@@ -154,6 +154,14 @@ def remove_folder(folder: Path, by: str) -> None:
         place.rmdir()
 
 
+def remove_all(folder: Path) -> None:
+    """Remove what commands of any kind wrote into `folder` and nobody changed, and the record where it lists no file any more."""
+    for by in {entry.by for entry in read(folder).files.values()}:
+        remove(folder, by, own_names(folder, by) - {FILE, LOCK})
+    if (folder / FILE).exists() and not read(folder).files:
+        (folder / FILE).unlink()
+
+
 def _unlink(folder: Path, name: str, entry: Entry | None, by: str) -> bool:
     path = folder / name
     if entry is None or entry.by != by or path.parent.resolve() != path.parent or path.is_symlink():

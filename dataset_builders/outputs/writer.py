@@ -52,15 +52,24 @@ def hold(path: Path) -> FileLock:
 
 def is_abandoned(path: Path) -> bool:
     """Whether `path` is a lock file of ours whose process has ended."""
-    if path.is_symlink() or not path.is_file() or not _is_ours(path):
+    return _is_lock(path) and not is_held(path)
+
+
+def is_held(path: Path) -> bool:
+    """Whether `path` is a lock file of ours whose process goes on."""
+    if not _is_lock(path):
         return False
     lock = FileLock(path, timeout=0, thread_local=False)
     try:
         lock.acquire()
     except (Timeout, OSError):
-        return False
+        return True
     lock.release()
-    return True
+    return False
+
+
+def _is_lock(path: Path) -> bool:
+    return not path.is_symlink() and path.is_file() and _is_ours(path)
 
 
 def _acquired(path: Path, target: Path, wait_seconds: float) -> FileLock:

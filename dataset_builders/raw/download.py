@@ -45,13 +45,14 @@ def _download(archive: Archive, target: Path, wait_seconds: float) -> None:
     _fetch(archive, part, wait_seconds)
     problem = _problem(part, archive)
     if problem:
-        part.unlink()
+        records.remove(target.parent, DOWNLOAD, [part.name])
         raise ValueError(
             f"{archive.file_name} from {archive.url}: {problem}. What came was removed; run again, or pass an archive you "
             f"trust with --raw."
         )
     records.note(target.parent, DOWNLOAD, {target.name: part})
     part.replace(target)
+    records.remove(target.parent, DOWNLOAD, [part.name])
 
 
 def _fetch(archive: Archive, part: Path, wait_seconds: float) -> None:

@@ -107,6 +107,15 @@ def _says_so(path: Path) -> bool:
         return False
 
 
+def says_what_it_is(path: Path) -> bool:
+    """Whether a Parquet file says that this project wrote it: a file of a table, or scores."""
+    try:
+        found = json.loads((_open(path).schema_arrow.metadata or {}).get(PROVENANCE_KEY, b"{}"))
+    except ValueError:
+        return False
+    return not path.is_symlink() and isinstance(found, dict) and isinstance(found.get("fingerprint"), str)
+
+
 def _record(file: pq.ParquetFile) -> dict | None:
     """What a file says that it was made from; None where it says nothing that this project wrote."""
     try:
