@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from dataset_builders.corpora import Corpus
 from dataset_builders.raw.archive import RawFiles
+from dataset_builders.tables import store
 
 
 def likeness(corpus: Corpus, counts: Mapping[str, int], raw: RawFiles) -> str:
@@ -14,9 +15,9 @@ def likeness(corpus: Corpus, counts: Mapping[str, int], raw: RawFiles) -> str:
         return ""
     differing = differing_counts(corpus, counts)
     if differing:
-        unlike = [f"{got:,} {name} (officially {rows:,})" for name, (got, rows) in differing.items()]
+        unlike = [f"{got:,} {_in_words(name)} (officially {rows:,})" for name, (got, rows) in differing.items()]
         return f"Not as in the official archive: {', '.join(unlike)}."
-    rows = f"Its numbers of {_enumerated(list(corpus.expected_rows))} are the official ones"
+    rows = f"Its numbers of {_enumerated([_in_words(name) for name in corpus.expected_rows])} are the official ones"
     lengths = {name: (raw.size(name), official) for name, official in corpus.expected_bytes.items()}
     longer = [
         f"{name} has {got:,} bytes, officially {official:,}"
@@ -35,6 +36,10 @@ def likeness(corpus: Corpus, counts: Mapping[str, int], raw: RawFiles) -> str:
 def differing_counts(corpus: Corpus, counts: Mapping[str, int]) -> dict[str, tuple[int, int]]:
     """name -> what was read and what the official archive has, where they differ."""
     return {name: (counts[name], rows) for name, rows in corpus.expected_rows.items() if counts[name] != rows}
+
+
+def _in_words(name: str) -> str:
+    return f"{name} samples" if name in store.SPLITS else name
 
 
 def _enumerated(names: list[str]) -> str:

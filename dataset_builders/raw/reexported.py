@@ -58,7 +58,7 @@ def _restored(column: pl.Series) -> pl.Series:
     """The texts as they stand between the quotes of the dump, their escapes undone; null where there is none."""
     if column.str.contains("[\x80-\x9f]").any():
         column = column.str.replace_many(AS_LATIN_1, AS_WINDOWS_1252)
-    if column.str.contains(WHOLE).or_(column == "").all():
+    if (column.str.contains(WHOLE) | (column == "")).all():
         column = column.str.strip_suffix(".0")
     column = column.str.replace(LOST_QUOTE, '${1}"${2}').str.replace_all(ESCAPED, "${1}")
     return column.set(column == "", None)
