@@ -61,6 +61,7 @@ def read(raw: RawFiles) -> RawTables:
     require(
         users["occupation"].is_between(0, 20), users, "users.dat", "occupation code is {occupation}, expected 0 to 20"
     )
+    require_printable(users, "users.dat", "zip_code")
 
     items = read_delimited(
         raw, "movies.dat", "::", {"item_id": pl.Int32, "title": pl.String, "genres": pl.String}, "latin-1"

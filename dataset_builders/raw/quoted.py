@@ -43,9 +43,9 @@ def read_quoted(raw: RawFiles, name: str, columns: dict[str, str | None]) -> pl.
     parts = [pl.DataFrame(schema=schema)]
     while some := list(islice(records, RECORDS_AT_A_TIME)):
         parts.append(pl.DataFrame(dict(zip(names, zip(*some, strict=True), strict=True)), schema=schema))
-    table = pl.concat(parts)
+    table = pl.concat(parts).with_columns(pl.col(pl.String).str.replace_all(ESCAPED, "${1}"))
     require_short_texts(table, name)
-    return table.with_columns(pl.col(pl.String).str.replace_all(ESCAPED, "${1}"))
+    return table
 
 
 def _decode(raw: RawFiles, name: str) -> str:
