@@ -30,14 +30,7 @@ AGES = {  # first year of a group -> the group
 }
 OLDEST = 100
 LATEST_YEAR = "2005"  # in which a book may have been announced to appear when the ratings were gathered
-FILLERS = [
-    "",
-    "n/a",
-    "unknown",
-    "not applicable (na )",
-    "not avail",
-    "unknown publisher - being researched",
-]  # in lower case
+FILLERS = ["", "n/a", "null", "unknown", "not avail", "not applicable (na )", "unknown publisher - being researched"]
 # What users wrote for their country, in lower case and without the signs around it. "ã" stands where a letter was encoded
 # twice and then put in lower case. Other countries are taken at their word.
 COUNTRIES = {
