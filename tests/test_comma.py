@@ -71,7 +71,7 @@ def test_whatever_is_read_the_csv_module_reads_alike(text):
         (START + "1,A,b,\r\n", r"x\.csv, line 2: 4 fields, expected 3"),
         (START + "1,A,b\r\n\r\n2,B,c\r\n", r"x\.csv, line 3: 1 fields, expected 3"),
         ("movieId,name,genres\r\n1,A,b\r\n", r"x\.csv, line 1: the header is \['movieId', 'name'"),
-        ("\ufeff" + START + "1,A,b\r\n", r"x\.csv, line 1: the header is \['\\ufeffmovieId'"),
+        ("\ufeff\ufeff" + START + "1,A,b\r\n", r"x\.csv, line 1: the header is \['\\ufeffmovieId'"),
         ("1,A,b\r\n2,B,c\r\n", r"x\.csv, line 1: the header is \['1'"),
         (START + '1,"A\nB",b\nx,C,d\n', r"x\.csv, line 4: item_id is 'x', expected a number"),
         (START + " 1,A,b\n", r"x\.csv, line 2: item_id is ' 1', expected a number"),

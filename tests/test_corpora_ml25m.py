@@ -80,11 +80,19 @@ def test_users_are_those_who_rated(tables):
 
 def test_the_genre_is_the_first_one_and_quotes_and_letters_survive(tables):
     assert tables.items.rows() == [
-        (int(movie), title, genres.split("|")[0], genres) for movie, title, genres in rows_of("movies.csv")
+        (int(movie), title, genres.split("|")[0].replace("(no genres listed)", "unknown"), genres)
+        for movie, title, genres in rows_of("movies.csv")
     ]
     titles = tables.items["title"].to_list()
     assert {"Élan vital (1994)", 'Good, the Late and the "Lost", The (1978)'} <= set(titles)
-    assert "(no genres listed)" in tables.items["genre"].to_list()
+    assert "(no genres listed)" in tables.items["genres"].to_list()
+
+
+def test_of_a_movie_without_a_genre_only_the_title_is_described(tables):
+    described = dict(zip(tables.items["item_id"], CORPUS.words.description(tables.items), strict=True))
+    assert described[13] == "The title of the movie is Counting Sparrows (2011)."
+    assert described[14] == "The title of the movie is Velvet Compass (1966). The genre of the movie is Adventure."
+    assert not any("no genres listed" in text or "unknown" in text for text in described.values())
 
 
 def test_nothing_is_said_of_a_user(tables):
@@ -269,7 +277,10 @@ DAMAGE = {
         change("ratings.csv", b"rating,timestamp", b"timestamp,rating"),
         f"{R}, line 1: the header is",
     ),
-    "byte order mark": (change("ratings.csv", b"userId", b"\xef\xbb\xbfuserId"), f"{R}, line 1: the header is"),
+    "byte order mark twice": (
+        change("ratings.csv", b"userId", b"\xef\xbb\xbf\xef\xbb\xbfuserId"),
+        f"{R}, line 1: the header is",
+    ),
     "another encoding": (
         append("movies.csv", "7,Été (1990),Drama", "latin-1"),
         f"{M}, line 24: byte 0xc9 is not utf-8",

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tracemalloc
+import unicodedata
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +36,9 @@ ENCODING = {"ml1m": "latin-1", "ml25m": "utf-8", "bookcrossing": "cp1252"}
 SEPARATOR = {"ml1m": b"::", "ml25m": b",", "bookcrossing": b";"}
 SEEDS = 60
 LONGEST_LINE = 1 << 20  # of the files that are read line by line
-INT32, INT64 = 2**31, 2**63
+LONGEST_TEXT = 2000  # bytes of UTF-8
+YEAR_2100 = 4_102_444_800
+INT32 = 2**31
 
 Files = dict[str, bytes]
 
@@ -58,6 +61,8 @@ class Reading:
         data = self.files.get(name, b"")
         if not data:
             self.fault(name)
+        if data.lstrip()[:1] in (b"<", b"{", b"[") or data[:2] in (b"\x1f\x8b", b"PK", b"\xff\xfe", b"\xfe\xff"):
+            self.fault(name, 1)
         if b"\0" in data:
             self.fault(name, data[: data.index(b"\0")].count(b"\n") + 1)
             return b""
@@ -74,6 +79,13 @@ class Reading:
     def must(self, holds: bool, name: str, line: int) -> None:
         if not holds:
             self.fault(name, line)
+
+    def must_be_short(self, texts: list[str | None], name: str, line: int) -> None:
+        self.must(all(len((text or "").encode()) <= LONGEST_TEXT for text in texts), name, line)
+
+    def must_be_printable(self, text: str, name: str, line: int) -> None:
+        blanks = set("\t\n\v\f\r\x85")
+        self.must(not any(unicodedata.category(c) == "Cc" for c in set(text) - blanks), name, line)
 
 
 def first_foreign_line(data: bytes) -> int:
@@ -95,7 +107,7 @@ def split_lines(
     data = reading.bytes_of(name)
     if encoding == "latin-1" and not data.isascii() and is_utf8(data):
         reading.fault(name, first_foreign_line(data))
-    raw_lines = data.split(b"\n")
+    raw_lines = (data.removeprefix(b"\xef\xbb\xbf") if encoding == "utf-8" else data).split(b"\n")
     if raw_lines[-1] == b"":
         raw_lines.pop()
     found, rows = [], 0
@@ -125,6 +137,9 @@ def check_movies(reading: Reading, name: str, rows: list[tuple[int, list[str]]])
         first = genres.split("|")[0]
         reading.must(movie not in seen and title.strip() != "" and first.strip() != "", name, line)
         reading.must(not set("\r\n") & set(title), name, line)
+        reading.must_be_printable(title + genres, name, line)
+        reading.must_be_short([number, title, genres] if name == "movies.csv" else [title, genres], name, line)
+        first = "unknown" if name == "movies.csv" and first == "(no genres listed)" else first
         seen.add(movie)
         reading.tables["items"].append((movie, title, first, genres))
     return seen
@@ -141,12 +156,14 @@ def read_ml1m(files: Files) -> Reading:
         job = reading.whole_number(job, "users.dat", line, 0, 20)
         right = gender in genders and age in (1, 18, 25, 35, 45, 50, 56) and user not in users
         reading.must(right, "users.dat", line)
+        reading.must_be_printable(zip_code, "users.dat", line)
+        reading.must_be_short([zip_code], "users.dat", line)
         users.add(user)
         if right and job is not None:
             reading.tables["users"].append((user, genders[gender], AGES[age], OCCUPATIONS[job], zip_code))
     movies = check_movies(reading, "movies.dat", split_lines(reading, "movies.dat", "::", 3, "latin-1"))
     for line, texts in split_lines(reading, "ratings.dat", "::", 4, "latin-1"):
-        bounds = [(1, INT32 - 1), (1, INT32 - 1), (1, 5), (0, INT64 - 1)]
+        bounds = [(1, INT32 - 1), (1, INT32 - 1), (1, 5), (0, YEAR_2100 - 1)]
         values = [
             reading.whole_number(text, "ratings.dat", line, *bound) for text, bound in zip(texts, bounds, strict=True)
         ]
@@ -199,7 +216,7 @@ def read_ml25m(files: Files) -> Reading:
     if foreign:
         reading.fault("movies.csv", foreign[0])
     elif data:
-        records, broken = quoted_by_commas(data.decode("utf-8"))
+        records, broken = quoted_by_commas(data.decode("utf-8-sig"))
         if broken is not None:
             reading.fault("movies.csv", broken)
         for line, record in records:
@@ -214,7 +231,7 @@ def read_ml25m(files: Files) -> Reading:
     for line, (user, movie, rating, time) in split_lines(reading, "ratings.csv", ",", 4, "utf-8", header):
         user = reading.whole_number(user, "ratings.csv", line, 1, INT32 - 1)
         movie = reading.whole_number(movie, "ratings.csv", line, 1, INT32 - 1)
-        time = reading.whole_number(time, "ratings.csv", line, 0, INT64 - 1)
+        time = reading.whole_number(time, "ratings.csv", line, 0, YEAR_2100 - 1)
         stars = float(rating) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", rating) else 0.0
         stars = float(np.float32(min(stars, 100)))  # what the column can hold
         reading.must(stars * 2 in range(1, 11), "ratings.csv", line)
@@ -302,6 +319,7 @@ def quoted_by_semicolons(reading: Reading, name: str, header: str) -> list[tuple
     return found
 
 
+FILLERS = ["", "n/a", "null", "unknown", "not avail", "not applicable (na )", "unknown publisher - being researched"]
 AGE_GROUPS = [(60, "60+"), (55, "55-59"), (50, "50-54"), (45, "45-49"), (40, "40-44"), (35, "35-39"), (30, "30-34")]
 AGE_GROUPS += [(25, "25-29"), (18, "18-24"), (5, "under 18")]
 
@@ -312,7 +330,8 @@ def read_bookcrossing(files: Files) -> Reading:
     reading.tables = {"users": [], "items": [], "interactions": []}
     users, number_of, pairs, bad_isbn, no_user, no_book = set(), {}, set(), 0, 0, 0
     name = "BX-Users.csv"
-    for line, (user, _, age) in quoted_by_semicolons(reading, name, "User-ID Location Age"):
+    for line, (user, location, age) in quoted_by_semicolons(reading, name, "User-ID Location Age"):
+        reading.must_be_short([user, location, age], name, line)
         user = reading.whole_number(user, name, line, 1, INT32 - 1)
         reading.must(user not in users and (age is None or bool(re.fullmatch("[0-9]+", age))), name, line)
         users.add(user)
@@ -323,18 +342,20 @@ def read_bookcrossing(files: Files) -> Reading:
     header = "ISBN Book-Title Book-Author Year-Of-Publication Publisher Image-URL-S Image-URL-M Image-URL-L"
     for item, (line, book) in enumerate(quoted_by_semicolons(reading, name, header), 1):
         isbn, title, author, year, publisher, *_ = book
+        reading.must_be_short(book[:5], name, line)
         if isbn is None or not re.fullmatch("[A-Za-z0-9]+", isbn):
             bad_isbn += 1
             continue
         reading.must(isbn not in number_of, name, line)
         number_of[isbn] = item
         author, publisher = (
-            "unknown" if text is None or text.strip().lower() in ("", "n/a") else text for text in (author, publisher)
+            "unknown" if text is None or text.strip().lower() in FILLERS else text for text in (author, publisher)
         )
         year = year if year is not None and re.fullmatch("[0-9]{4}", year) else "unknown"
         reading.tables["items"].append((item, isbn, title or "", author, year, publisher))
     name = "BX-Book-Ratings.csv"
     for line, (user, isbn, rating) in quoted_by_semicolons(reading, name, "User-ID ISBN Book-Rating"):
+        reading.must_be_short([user, isbn, rating], name, line)
         user = reading.whole_number(user, name, line, -INT32, INT32 - 1)
         rating = reading.whole_number(rating, name, line, 0, 10)
         if user not in users:

@@ -1,7 +1,8 @@
 """How mixed a shown history is: the mean number of distinct groups (such as genres) among the behaviors a view shows.
 
 ``mean over samples s of |{group(i_j) : j in view(s)}|``. SUBR shows behaviors that are like the target and so like each other, so its
-histories hold fewer groups than the latest behaviors do. Source: ReLLa, appendix D.4, on the test split.
+histories hold fewer groups than the latest behaviors do. A behavior of an unknown group is of none.
+Source: ReLLa, appendix D.4, on the test split.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 
+from dataset_builders.corpora import UNKNOWN
 from dataset_builders.tables import store
 from dataset_builders.tables.histories import positions_within_user
 from dataset_builders.tables.keys import codes_of
@@ -24,7 +26,9 @@ def heterogeneity(folder: Path, views: list[str], group_field: str, split: str =
     interactions = store.read(folder, "interactions", columns=["user_id", "item_id"])
     position = positions_within_user(interactions["user_id"].to_numpy())
     items = store.read(folder, "items", columns=["item_id", group_field])
-    group = pc.dictionary_encode(items[group_field].combine_chunks(), null_encoding="encode").indices.to_numpy()
+    encoded = pc.dictionary_encode(items[group_field].combine_chunks(), null_encoding="encode")
+    unknown = pc.index(encoded.dictionary, UNKNOWN).as_py()  # -1 where every group is known
+    group = np.where(encoded.indices.to_numpy() == unknown, NOTHING, encoded.indices.to_numpy())
     item_code = codes_of(
         interactions["item_id"].to_numpy(), items["item_id"].to_numpy(), "items have interactions but no row in items"
     )
@@ -44,7 +48,7 @@ def _mean_over_split(folder: Path, view: str, split: str, position: np.ndarray, 
 
 
 def distinct_groups(group: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """(S,) number of distinct groups in each row, for rows of counts[s] group codes that stand one after the other in `group`."""
+    """(S,) number of distinct groups in each row, for rows of counts[s] group codes (NOTHING: none) that follow each other."""
     rows = pad(group, counts, int(counts.max(initial=0)))  # (S, K), -1 where unused
     rows.sort(axis=1)
     return np.count_nonzero(np.diff(rows, axis=1, prepend=NOTHING), axis=1)

@@ -24,10 +24,12 @@ SEED = 0
 class CorpusStatistics:
     interactions: int
     users: int
+    raters: int  # users who have an interaction
     items: int
     rated_items: int
     field_counts: dict[str, int]
     same_second: int  # interactions that share their time with another one of the same user
+    days: tuple[str, str] | None  # first and last, UTC; None where the corpus has no time
     splits: list[SplitStatistics]
 
 
@@ -51,10 +53,12 @@ def corpus_statistics(folder: Path) -> CorpusStatistics:
     return CorpusStatistics(
         interactions=len(interactions),
         users=len(users),
+        raters=pc.count_distinct(interactions["user_id"]).as_py(),
         items=len(items),
         rated_items=len(rated),
         field_counts=field_counts(users, items, rated),
         same_second=0 if timestamp is None else _sharing_their_time(interactions["user_id"].to_numpy(), timestamp),
+        days=None if timestamp is None else _days(timestamp),
         splits=_split_statistics(folder, timestamp),
     )
 

@@ -16,6 +16,8 @@ import polars as pl
 
 from dataset_builders.raw.archive import Archive, RawFiles
 
+UNKNOWN = "unknown"  # what a text field holds where the raw files hold nothing, or a filler
+
 
 @dataclass(frozen=True)
 class RawTables:
@@ -30,6 +32,7 @@ class RawTables:
     items: pl.DataFrame
     interactions: pl.DataFrame
     dropped: dict[str, int] = field(default_factory=dict)  # reason, in words -> rows of the raw files that it left out
+    odd: dict[str, int] = field(default_factory=dict)  # what is unlikely, in words -> rows that are used all the same
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,20 @@ class Divergence:
 
 
 @dataclass(frozen=True)
+class Reexport:
+    """A corpus in other files, as somebody else publishes it: no official checksum tells whether they are whole."""
+
+    source: str  # in words
+    files: list[str]
+    read: Callable[[RawFiles], RawTables]
+    limits: tuple[str, ...]  # what a reader of the card must know of it
+
+
+@dataclass(frozen=True)
 class Corpus:
     id: str
     name: str
-    summary: str
+    summary: str  # a sentence of what the ratings are; how many there are is counted
     licence: str  # a Hub licence identifier
     terms: str  # what the licence allows, in a sentence
     terms_url: str  # where the publisher says so
@@ -79,7 +92,10 @@ class Corpus:
     unrated_items_count: bool  # whether the paper counts items that nobody rated
     words: Words
     expected_rows: dict[str, int]  # of the official archive, by table or split; empty where none is known
+    expected_bytes: dict[str, int] = field(default_factory=dict)  # of its files, where the length is known
     published_rows: dict[str, int] = field(default_factory=dict)  # split -> rows of views and prompts; not in it: all
+    rules_version: int = 1  # rises when the same raw files of this corpus would give other tables
+    reexport: Reexport | None = None  # what is read where the publisher's files are not
     limits: tuple[str, ...] = ()  # what a reader of the card must know of this corpus alone
     divergences: tuple[Divergence, ...] = ()  # of this corpus alone; those of every corpus stand in the card's template
 

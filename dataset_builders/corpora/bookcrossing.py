@@ -11,145 +11,17 @@ from __future__ import annotations
 
 import html
 import re
+from functools import partial
 
 import polars as pl
 
-from dataset_builders.corpora import Corpus, Divergence, RawTables, Words
-from dataset_builders.raw.archive import Archive, RawFiles
-from dataset_builders.raw.delimited import cast, require, require_distinct_pairs
-from dataset_builders.raw.quoted import read_quoted
+from dataset_builders.corpora import UNKNOWN, Corpus, Divergence, Reexport, Words
+from dataset_builders.raw.archive import Archive
+from dataset_builders.raw.bookcrossing import AGES, COUNTRIES, FILLERS, KAGGLE, PUBLISHED, SPELLINGS, read
 
-UNKNOWN = "unknown"
-AGES = {  # first year of a group -> the group
-    5: "under 18",
-    18: "18-24",
-    25: "25-29",
-    30: "30-34",
-    35: "35-39",
-    40: "40-44",
-    45: "45-49",
-    50: "50-54",
-    55: "55-59",
-    60: "60+",
-}
-OLDEST = 100
-# What users wrote for their country, in lower case and without the signs around it. "ã" stands where a letter was encoded
-# twice and then put in lower case. Other countries are taken at their word.
-COUNTRIES = {
-    "USA": "usa, us, u.s, u.s.a, u.s. of a, united states, united states of america, united state, united staes, america, ysa, "
-    "los estados unidos de norte america",
-    "United Kingdom": "uk, u.k, england, scotland, wales, northern ireland, great britain, united kindgonm",
-    "Spain": "españa, espaã±a, catalunya, catalonia, cataluña, catalunya spain, euskal herria, galicia, andalucia, pais vasco, "
-    "orense",
-    "Germany": "deutschland, baden-württemberg, baden-wuerttemberg, baden-wã¼rttemberg",
-    "Italy": "italia, l`italia, l'italia",
-    "Austria": "österreich, oesterreich",
-    "Switzerland": "schweiz, suisse",
-    "Netherlands": "the netherlands, holland, nederland",
-    "Belgium": "belgique, belgië",
-    "France": "la france",
-    "Canada": "cananda",
-    "New Zealand": "nz",
-    "Mexico": "méxico",
-    "Brazil": "brasil",
-    "Uruguay": "urugua",
-    "Panama": "republic of panama",
-    "Philippines": "phillipines, the philippines",
-    "Bahamas": "the bahamas",
-    "United Arab Emirates": "u.a.e, uae",
-}
-SPELLINGS = {spelling: country for country, spellings in COUNTRIES.items() for spelling in spellings.split(", ")}
 WITH_ARTICLE = ["USA", "United Kingdom", "Netherlands", "Philippines", "Bahamas", "United Arab Emirates"]
 WITH_ARTICLE += ["Czech Republic", "Dominican Republic", "Cayman Islands"]
-NOT_A_COUNTRY = r"^.?$|^unknown$|n/a|&#|[?@*0-9]"  # in lower case
 ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-f]+|\w+);", re.IGNORECASE)
-
-
-def read(raw: RawFiles) -> RawTables:
-    """Read the three files; ValueError with file and line for what does not fit.
-
-    A book's item_id is the number of its record in BX-Books.csv, from 1. What is left out, and why, is counted in `dropped`.
-    """
-    users = _read_users(raw)
-    items, unusable = _read_items(raw)
-    ratings = _read_ratings(raw)
-    by_known_users = ratings.filter(ratings["user_id"].is_in(users["user_id"].implode()))
-    kept = by_known_users.join(items.select("isbn", "item_id"), on="isbn", maintain_order="left")
-    require_distinct_pairs(kept, "user_id", "item_id", "BX-Book-Ratings.csv", "user {user_id} has rated {isbn} already")
-    dropped = {
-        "books whose ISBN is not made of letters and digits alone": unusable,
-        "ratings by users who are not in BX-Users.csv": len(ratings) - len(by_known_users),
-        "ratings of books that are not in BX-Books.csv, or were left out": len(by_known_users) - len(kept),
-    }
-    return RawTables(
-        users=users,
-        items=items,
-        interactions=kept.select(
-            "user_id", "item_id", pl.col("rating").cast(pl.Float32), pl.lit(None, pl.Int64).alias("timestamp")
-        ),
-        dropped={reason: rows for reason, rows in dropped.items() if rows},
-    )
-
-
-def _read_users(raw: RawFiles) -> pl.DataFrame:
-    name = "BX-Users.csv"
-    users = read_quoted(raw, name, {"User-ID": "user_id", "Location": "location", "Age": "age"})
-    users = users.with_columns(cast(users, name, "user_id", pl.Int32))
-    require(users["user_id"] > 0, users, name, "user_id is {user_id}, expected a number from 1")
-    require(users["user_id"].is_first_distinct(), users, name, "user {user_id} stands there already")
-    is_age = users["age"].str.contains("^[0-9]+$").fill_null(True)
-    require(is_age, users, name, "age is {age!r}, expected a whole number or NULL")
-    groups = {age: AGES[max(first for first in AGES if first <= age)] for age in range(min(AGES), OLDEST + 1)}
-    return users.select(
-        "user_id",
-        _country(pl.col("location")).alias("country"),
-        pl.col("age").cast(pl.Int32, strict=False).replace_strict(groups, default=UNKNOWN, return_dtype=pl.String),
-    )
-
-
-def _country(location: pl.Expr) -> pl.Expr:
-    """The last part of "city, state, country": by `SPELLINGS`, else with capitals; unknown where it names no country."""
-    last = location.fill_null("").str.replace_all(r"\s+", " ").str.split(",").list.last()
-    said = last.str.to_lowercase().str.strip_chars(" \"'`.,;:<>()[]\\")
-    capitals = said.str.to_titlecase().str.replace_many([" And ", " Of ", " The "], [" and ", " of ", " the "])
-    return (
-        pl.when(said.str.contains(NOT_A_COUNTRY))
-        .then(pl.lit(UNKNOWN))
-        .otherwise(said.replace_strict(SPELLINGS, default=capitals, return_dtype=pl.String))
-    )
-
-
-def _read_items(raw: RawFiles) -> tuple[pl.DataFrame, int]:
-    """The books, and how many more there were that no rating can name. Titles stay as they are, also an empty one."""
-    name = "BX-Books.csv"
-    columns = {"ISBN": "isbn", "Book-Title": "title", "Book-Author": "author", "Year-Of-Publication": "year"}
-    images = {"Image-URL-S": None, "Image-URL-M": None, "Image-URL-L": None}
-    books = read_quoted(raw, name, columns | {"Publisher": "publisher"} | images).with_row_index("item_id", offset=1)
-    items = books.filter(pl.col("isbn").str.contains("^[A-Za-z0-9]+$"))
-    require(items["isbn"].is_first_distinct(), items, name, "ISBN {isbn} stands there already")
-    is_year = pl.col("year").str.contains("^[0-9]{4}$")
-    named = items.select(
-        pl.col("item_id").cast(pl.Int32),
-        "isbn",
-        pl.col("title").fill_null(""),
-        _known("author"),
-        pl.when(is_year).then("year").otherwise(pl.lit(UNKNOWN)).alias("year"),
-        _known("publisher"),
-    )
-    return named, len(books) - len(items)
-
-
-def _known(column: str) -> pl.Expr:
-    nothing = pl.col(column).str.strip_chars().str.to_lowercase().is_in(["", "n/a"]).fill_null(True)
-    return pl.when(nothing).then(pl.lit(UNKNOWN)).otherwise(column).alias(column)
-
-
-def _read_ratings(raw: RawFiles) -> pl.DataFrame:
-    name = "BX-Book-Ratings.csv"
-    ratings = read_quoted(raw, name, {"User-ID": "user_id", "ISBN": "isbn", "Book-Rating": "rating"})
-    ratings = ratings.with_columns(cast(ratings, name, column, pl.Int32) for column in ("user_id", "rating"))
-    require(ratings["rating"].is_between(0, 10), ratings, name, "rating is {rating}, expected 0 to 10")
-    return ratings
 
 
 def profile(users: pl.DataFrame) -> pl.Series:
@@ -218,7 +90,7 @@ WORDS = Words(
 CORPUS = Corpus(
     id="bookcrossing",
     name="BookCrossing",
-    summary="1,149,780 ratings of books by 278,858 users of BookCrossing, six in ten of them without a value (0).",
+    summary="Whole numbers from 1 to 10, or 0 for a book that was read and not rated, from users of BookCrossing.",
     licence="other",
     terms="Free for research, on condition that the source is acknowledged (Ziegler et al., WWW 2005).",
     terms_url="http://www2.informatik.uni-freiburg.de/~cziegler/BX/",
@@ -236,8 +108,25 @@ CORPUS = Corpus(
         size=None,
     ),
     generate=None,
-    files=["BX-Users.csv", "BX-Books.csv", "BX-Book-Ratings.csv"],
+    files=PUBLISHED.files,
     read=read,
+    rules_version=2,  # 2: more fillers are unknown
+    reexport=Reexport(
+        source="Kaggle's re-export of the dump (arashnic/book-recommendation-dataset: Users.csv, Books.csv, Ratings.csv)",
+        files=KAGGLE.files,
+        read=partial(read, layout=KAGGLE),
+        limits=(
+            (
+                "The dump was read and written again by a program that did not know its escapes. Records that held both a quote and a "
+                "semicolon in one field can be missing, and the ratings of such books are left out; lost quotes and shifted columns are "
+                "put right."
+            ),
+            (
+                "A title, author or publisher that reads like a missing value (`NA`, `NULL`, `None`, `nan`) is empty in the re-export. "
+                "An item id is the number of a book's record there, so after a missing book it is not that of the dump."
+            ),
+        ),
+    ),
     protocol="one_per_user",
     label_threshold=5,
     minimum_history=5,
@@ -278,6 +167,13 @@ CORPUS = Corpus(
                 "a prompt should name the country; other spellings are taken at their word, nonsense included; the rules are our own, "
                 "so the number of distinct countries differs"
             ),
+        ),
+        Divergence(
+            what="values that stand for nothing",
+            paper="not stated",
+            released="unknown is an author or publisher that is empty or `n/a`, and a year that is not four digits",
+            ours=f"the same, and {', '.join(f'`{filler}`' for filler in FILLERS[2:])}; unknown authors are no group of the heterogeneity",
+            why="books whose authors nobody knows are not by the same author",
         ),
         Divergence(
             what="HTML entities in titles, authors and publishers",

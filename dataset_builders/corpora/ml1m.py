@@ -6,9 +6,12 @@ the archive gives the codes. ReLLa, section 4.1.1: label = rating > 3, a movie's
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
+
 import polars as pl
 
-from dataset_builders.corpora import Corpus, Divergence, RawTables, Words
+from dataset_builders.corpora import UNKNOWN, Corpus, Divergence, RawTables, Words
 from dataset_builders.raw.archive import Archive, RawFiles
 from dataset_builders.raw.delimited import read_delimited, require, require_distinct_pairs
 
@@ -38,6 +41,8 @@ OCCUPATIONS = [
     "unemployed",
     "writer",
 ]
+FIRST_YEAR, NEVER = 1990, 2100  # before the one there was no MovieLens; a time from the other on is no count of seconds
+CONTROL = r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]"  # control characters but blanks and line ends
 
 
 def read(raw: RawFiles) -> RawTables:
@@ -56,6 +61,7 @@ def read(raw: RawFiles) -> RawTables:
     require(
         users["occupation"].is_between(0, 20), users, "users.dat", "occupation code is {occupation}, expected 0 to 20"
     )
+    require_printable(users, "users.dat", "zip_code")
 
     items = read_delimited(
         raw, "movies.dat", "::", {"item_id": pl.Int32, "title": pl.String, "genres": pl.String}, "latin-1"
@@ -70,7 +76,7 @@ def read(raw: RawFiles) -> RawTables:
         "latin-1",
     )
     require(ratings["rating"].is_between(1, 5), ratings, "ratings.dat", "rating is {rating}, expected 1 to 5")
-    require(ratings["timestamp"] >= 0, ratings, "ratings.dat", "timestamp is {timestamp}, expected seconds since 1970")
+    check_times(ratings, "ratings.dat")
     require(
         ratings["user_id"].is_in(users["user_id"].implode()),
         ratings,
@@ -96,6 +102,7 @@ def read(raw: RawFiles) -> RawTables:
         ),
         items=items.select("item_id", "title", pl.col("genres").str.split("|").list.first().alias("genre"), "genres"),
         interactions=ratings.select("user_id", "item_id", pl.col("rating").cast(pl.Float32), "timestamp"),
+        odd=odd_times(ratings),
     )
 
 
@@ -106,6 +113,32 @@ def check_movies(items: pl.DataFrame, name: str) -> None:
     require(items["title"].str.strip_chars() != "", items, name, "movie {item_id} has no title")
     require(~items["title"].str.contains(r"[\r\n]"), items, name, "movie {item_id} has a title of several lines")
     require(items["genres"].str.contains(r"^\s*[^|\s]"), items, name, "movie {item_id} has no first genre")
+    require_printable(items, name, "title", "genres")
+
+
+def require_printable(table: pl.DataFrame, name: str, *columns: str) -> None:
+    for column in columns:
+        require(~table[column].str.contains(CONTROL), table, name, f"{column} {{{column}!r}} holds a control character")
+
+
+def check_times(ratings: pl.DataFrame, name: str) -> None:
+    """ValueError naming the first line whose timestamp cannot be one."""
+    problem = f"timestamp is {{timestamp}}, expected seconds since 1970, not milliseconds, before the year {NEVER}"
+    require(ratings["timestamp"].is_between(0, _second(NEVER) - 1), ratings, name, problem)
+
+
+def odd_times(ratings: pl.DataFrame) -> dict[str, int]:
+    """Ratings of times at which nobody can have rated, but which a wrong clock may have written."""
+    seconds = ratings["timestamp"]
+    counts = {
+        f"ratings from before {FIRST_YEAR}, when there was no MovieLens": (seconds < _second(FIRST_YEAR)).sum(),
+        "ratings from later than the day on which they were read": (seconds > time.time() + 24 * 3600).sum(),
+    }
+    return {what: count for what, count in counts.items() if count}
+
+
+def _second(year: int) -> int:
+    return int(datetime(year, 1, 1, tzinfo=UTC).timestamp())
 
 
 def profile(users: pl.DataFrame) -> pl.Series:
@@ -125,8 +158,13 @@ def title(items: pl.DataFrame) -> pl.Series:
 
 
 def description(items: pl.DataFrame) -> pl.Series:
+    """A sentence for each field that is known."""
+    genre = pl.when(pl.col("genre") == UNKNOWN).then(pl.lit(""))
     return items.select(
-        "The title of the movie is " + pl.col("title") + ". The genre of the movie is " + pl.col("genre") + "."
+        "The title of the movie is "
+        + pl.col("title")
+        + "."
+        + genre.otherwise(" The genre of the movie is " + pl.col("genre") + ".")
     ).to_series()
 
 
@@ -135,7 +173,7 @@ WORDS = Words(profile=profile, subject=subject, title=title, description=descrip
 CORPUS = Corpus(
     id="ml1m",
     name="MovieLens-1M",
-    summary="1,000,209 ratings of 3,706 movies by 6,040 MovieLens users who joined in 2000.",
+    summary="Whole stars from 1 to 5, from users of MovieLens.",
     licence="other",
     terms="GroupLens allows research use with citation and forbids redistribution and commercial use without permission.",
     terms_url="https://files.grouplens.org/datasets/movielens/ml-1m-README.txt",
@@ -163,12 +201,15 @@ CORPUS = Corpus(
     unrated_items_count=False,
     words=WORDS,
     expected_rows={
+        "users": 6_040,
+        "items": 3_883,
         "interactions": 1_000_209,
         "samples": 970_009,
         "train": 776_007,
         "validation": 97_000,
         "test": 97_002,
     },
+    expected_bytes={"users.dat": 134_368, "movies.dat": 171_308, "ratings.dat": 24_594_131},
     divergences=(
         Divergence(
             what="which vector belongs to which movie",

@@ -17,11 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from dataset_builders.raw.contents import Contents, of_folder
+from dataset_builders.raw.recognize import HEAD, TAIL, is_last_of_split_zip, recognized
+
 LARGEST_MEMBER = 4 * 1024**3  # bytes; the largest real one, ratings.csv of MovieLens-25M, has 0.7 GB
 LARGEST_WHOLE = 512 * 1024**2  # bytes of a file that is read at once; the largest real one, BX-Books.csv, has 0.08 GB
 LARGEST_UNCHECKED = 64 * 1024**2  # bytes; a member below does no harm, however small it is packed
 LARGEST_RATIO = 100  # of unpacked to packed; tables of ratings pack to a third or a tenth
 BLOCK = 16 * 1024**2
+ENCRYPTED = 1  # the flag of a member
 PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # zipfile unpacks the others without a limit on what comes out
 # What zipfile raises for damaged bytes, depending on where they are. UnicodeDecodeError, of a member's name, is a ValueError.
 DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, OSError, OverflowError, ValueError)
@@ -47,7 +51,9 @@ class RawFiles(ABC):
     def __init__(self, path: Path, sha256: str, status: str):
         self.path = path
         self.sha256 = sha256  # of the archive, or over the files of a folder
-        self.status = status  # official | not official | unverified (an unpacked folder has no published checksum)
+        self.status = (
+            status  # official | not official | unverified (a folder has no checksum) | re-export (nor has that)
+        )
 
     def read(self, name: str) -> bytes:
         """The bytes of the one file of that name; ValueError when it is missing, double or damaged."""
@@ -64,6 +70,7 @@ class RawFiles(ABC):
     def blocks(self, name: str) -> Iterator[bytes]:
         """The same bytes in blocks that fit into memory, whatever the file's size."""
         with self._open(name) as stream:
+            begins = True
             while True:
                 try:
                     block = stream.read(BLOCK)
@@ -73,7 +80,14 @@ class RawFiles(ABC):
                     ) from error
                 if not block:
                     return
+                if begins and (what := recognized(block[:HEAD])):
+                    raise ValueError(f"{name}, line 1: the file is {what}.")
+                begins = False
                 yield block
+
+    def size(self, name: str) -> int:
+        """The bytes of a file."""
+        return sum(map(len, self.blocks(name)))
 
     @abstractmethod
     def _open(self, name: str) -> IO[bytes]:
@@ -81,69 +95,116 @@ class RawFiles(ABC):
 
 
 class _Zip(RawFiles):
-    def __init__(self, path: Path, archive: zipfile.ZipFile, sha256: str, status: str):
+    def __init__(
+        self, path: Path, archive: zipfile.ZipFile, contents: Contents[zipfile.ZipInfo], sha256: str, status: str
+    ):
         super().__init__(path, sha256, status)
-        self._archive = archive
+        self._archive, self._contents = archive, contents
 
     def _open(self, name: str) -> IO[bytes]:
-        members = [m for m in self._archive.infolist() if PurePosixPath(m.filename).name == name and not m.is_dir()]
-        if len(members) != 1:
-            held = ", ".join(sorted(PurePosixPath(m.filename).name for m in self._archive.infolist())[:12])
-            raise ValueError(f"{self.path} must hold {name} once, it holds it {len(members)} times. It holds: {held}.")
-        size, packed = members[0].file_size, members[0].compress_size
+        member = self._contents.only(name)
+        size, packed = member.file_size, member.compress_size
         if size > LARGEST_MEMBER:
             raise ValueError(f"{self.path}: {name} claims {size:,} bytes, more than any real one. Not read.")
         if size > LARGEST_UNCHECKED and size > LARGEST_RATIO * packed:
             raise ValueError(
                 f"{self.path}: {name} claims to unpack from {packed:,} to {size:,} bytes, as no table of ratings does. Not read."
             )
-        if members[0].compress_type not in PACKINGS:
+        if member.flag_bits & ENCRYPTED:
             raise ValueError(
-                f"{self.path}: {name} is packed by method {members[0].compress_type}; only stored and deflated files are read. Pack "
+                f"{self.path}: {name} cannot be unpacked, because it is encrypted. Unpack it with its password and give the folder "
+                f"with --raw."
+            )
+        if member.compress_type not in PACKINGS:
+            raise ValueError(
+                f"{self.path}: {name} is packed by method {member.compress_type}; only stored and deflated files are read. Pack "
                 f"the archive anew, or give its unpacked folder."
             )
         try:
-            return self._archive.open(members[0])
+            return self._archive.open(member)
         except DAMAGE as error:
             raise ValueError(f"{self.path}: {name} cannot be unpacked ({error}). Get the archive again.") from error
 
 
 class _Folder(RawFiles):
+    def __init__(self, contents: Contents[Path], sha256: str, status: str):
+        super().__init__(contents.path, sha256, status)
+        self._contents = contents
+
     def _open(self, name: str) -> IO[bytes]:
-        path = self.path / name
-        if not path.is_file():
-            raise ValueError(
-                f"{self.path} has no file {name}. It holds: {', '.join(sorted(p.name for p in self.path.iterdir())[:12])}."
-            )
+        path = self._contents.only(name)
         if path.stat().st_size > LARGEST_MEMBER:
             raise ValueError(f"{path} has {path.stat().st_size:,} bytes, more than any real one. Not read.")
         return path.open("rb")
 
 
 @contextmanager
-def open_raw(path: Path, files: list[str], official: Archive | None) -> Iterator[RawFiles]:
-    """Open the official zip or its unpacked folder; `files` are the ones a corpus reads."""
+def open_raw(
+    path: Path, files: list[str], official: Archive | None, reexported: list[str] | None = None
+) -> Iterator[RawFiles]:
+    """Open the official zip or its unpacked folder, or a re-export of the same corpus in other files.
+
+    files: the ones that a corpus reads; reexported: those that it reads of a re-export.
+    """
     if not path.exists():
         raise ValueError(
             f"There is no {path}. Give the archive or its unpacked folder with --raw, or leave --raw out to download."
         )
+    layouts = [files, *([reexported] if reexported else [])]
     if path.is_dir():
-        folder = _folder_of(path, files)
-        yield _Folder(folder, _hash_files(folder, files), "unverified")
+        contents = of_folder(path, layouts)
+        held = _layout(contents, layouts)
+        if not any(map(contents.named, held)):
+            wanted = ", ".join(name for layout in layouts for name in layout)
+            raise ValueError(
+                f"{path} holds none of {wanted}. It holds: {contents.listed()}. Give the folder that the archive "
+                f"unpacks to, or the archive itself."
+            )
+        yield _Folder(contents, _hash_files(contents, held), "unverified" if held is files else "re-export")
         return
-    sha256 = hash_file(path)
-    status = "official" if official and _is_official(path, sha256, official) else "not official"
+    with _opened_zip(path, files, official) as archive:
+        contents = Contents(path, [(m.filename, m) for m in archive.infolist() if not m.is_dir()], of_archive=True)
+        held, sha256 = _layout(contents, layouts), hash_file(path)
+        is_official = official is not None and _is_official(path, sha256, official)
+        status = "official" if is_official else "not official" if held is files else "re-export"
+        yield _Zip(path, archive, contents, sha256, status)
+
+
+def _layout(contents: Contents, layouts: list[list[str]]) -> list[str]:
+    """The first of the layouts of which everything is there, else the one of which most is."""
+    return max(layouts, key=lambda files: sum(1 for name in files if contents.named(name)) / len(files))
+
+
+def _opened_zip(path: Path, files: list[str], official: Archive | None) -> zipfile.ZipFile:
+    """The zip archive; ValueError with what the file is instead, or for a zip archive that no publisher packs."""
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        head = stream.read(HEAD)
+        stream.seek(max(0, size - TAIL))
+        tail = stream.read()
+    not_whole = f"{path} ({size:,} bytes) is not a whole zip archive"
+    if is_last_of_split_zip(tail):
+        raise ValueError(
+            f"{not_whole}, but the last part of a split one. Join its parts and give the whole with --raw."
+        )
     try:
         archive = zipfile.ZipFile(path)
     except DAMAGE as error:
-        size = path.stat().st_size
+        what = None if head.startswith(b"PK\x03\x04") else recognized(head)
+        if what is not None:
+            raise ValueError(f"{not_whole}, but {what}.") from error
+        if path.name.lower() in [name.lower() for name in files]:
+            raise ValueError(
+                f"{not_whole}, but one of the files in it. Give the folder that holds {', '.join(files)} with --raw."
+            ) from error
         expected = f" The official archive has {official.size:,} bytes." if official and official.size else ""
-        raise ValueError(
-            f"{path} ({size:,} bytes) is not a whole zip archive ({error}).{expected} It may be cut off: get it again."
-        ) from error
-    with archive:
+        raise ValueError(f"{not_whole} ({error}).{expected} It may be cut off: get it again.") from error
+    try:
         _refuse_climbing_paths(path, archive)
-        yield _Zip(path, archive, sha256, status)
+    except ValueError:
+        archive.close()
+        raise
+    return archive
 
 
 def _refuse_climbing_paths(path: Path, archive: zipfile.ZipFile) -> None:
@@ -172,18 +233,9 @@ def _is_official(path: Path, sha256: str, official: Archive) -> bool:
     return hash_file(path, "md5") == official.md5
 
 
-def _folder_of(path: Path, files: list[str]) -> Path:
-    """`path` itself, or its only sub-folder that holds the files."""
-    candidates = [path, *sorted(p for p in path.iterdir() if p.is_dir())]
-    for candidate in candidates:
-        if any((candidate / name).is_file() for name in files):
-            return candidate
-    raise ValueError(f"{path} holds none of {', '.join(files)}. Give the folder that the archive unpacks to.")
-
-
-def _hash_files(folder: Path, files: list[str]) -> str:
+def _hash_files(contents: Contents[Path], files: list[str]) -> str:
     digest = hashlib.sha256()
     for name in files:
-        if (folder / name).is_file():
-            digest.update(f"{name}:{hash_file(folder / name)}\n".encode())
+        if contents.named(name):
+            digest.update(f"{name}:{hash_file(contents.only(name))}\n".encode())
     return digest.hexdigest()

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from dataset_builders.raw.archive import RawFiles
-from dataset_builders.raw.delimited import cast, decode, require_header
+from dataset_builders.raw.delimited import cast, decode, require_header, require_short_texts
 
 # Possessive (`*+`), so that a quote that is never closed is given up in one pass.
 FIELD = re.compile(r'"([^"]*+(?:""[^"]*+)*+)"|([^",\r\n]*+)')
@@ -42,6 +42,7 @@ def read_comma_separated(
         raise ValueError(f"{name} has no rows.")
     table = pl.DataFrame(records, schema=dict.fromkeys(columns, pl.String), orient="row")
     table = table.with_columns(line=pl.Series(lines, dtype=pl.UInt32))
+    require_short_texts(table, name)
     return table.with_columns(cast(table, name, column, dtype) for column, dtype in columns.items())
 
 

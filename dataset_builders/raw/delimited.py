@@ -7,6 +7,7 @@ in the memory that its typed columns take.
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -16,6 +17,7 @@ import pyarrow as pa
 from dataset_builders.raw.archive import RawFiles
 
 LONGEST_LINE = 1 << 20  # bytes; what has no line end for so long is no table
+LONGEST_TEXT = 2000  # bytes of UTF-8 in a field; the longest real title has 284
 PLAIN = r"^-?[0-9]+(\.[0-9]+)?$"  # polars would also take "1e3", "inf", "nan" and ".5" for numbers, and "+5" for a whole one
 
 
@@ -38,6 +40,8 @@ def read_delimited(
         if first_line == 1 and header is not None:
             require_header(lines["text"][0].split(separator), header, name)
             lines = lines[1:]
+        elif first_line == 1:
+            _refuse_header(lines["text"][0], separator, columns, name)
         short = lines["text"].str.len_bytes() <= LONGEST_LINE
         require(short, lines, name, f"no end within {LONGEST_LINE:,} bytes; this is not a table of lines")
         parts.append(_typed(lines, name, separator, columns))
@@ -52,6 +56,23 @@ def require_header(found: list[str], expected: list[str], name: str) -> None:
         raise ValueError(
             f"{name}, line 1: the header is {str(found)[:120]}, expected {expected}. Use the file as published."
         )
+
+
+def _refuse_header(line: str, separator: str, columns: dict[str, pl.DataType], name: str) -> None:
+    """ValueError for a first line of words where numbers are due."""
+    fields = line.split(separator)
+    numbers = [field for field, dtype in zip(fields, columns.values(), strict=False) if dtype != pl.String]
+    if len(fields) == len(columns) and all(re.fullmatch("[A-Za-z_. -]+", field) for field in numbers):
+        raise ValueError(
+            f"{name}, line 1: a header ({line[:80]!r}), the published file has none. Remove the line, or use the file as published."
+        )
+
+
+def require_short_texts(table: pl.DataFrame, name: str) -> None:
+    """ValueError naming the first line with a text that is longer than any real one."""
+    for column in table.select(pl.col(pl.String)).columns:
+        problem = f"{column} has more than {LONGEST_TEXT:,} bytes, more than any real one"
+        require(table[column].str.len_bytes() <= LONGEST_TEXT, table, name, problem)
 
 
 def decode(raw: RawFiles, name: str, encoding: str) -> str:
@@ -90,9 +111,11 @@ def _split_lines(data: bytes) -> pa.LargeStringArray:
 
 def _utf8_blocks(raw: RawFiles, name: str, encoding: str) -> Iterator[bytes]:
     """The file in blocks of UTF-8. ValueError naming the first line with a byte that is not in `encoding`."""
-    decoder = codecs.getincrementaldecoder(encoding)()
+    decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)()
     as_utf8, first_foreign, line, empty = codecs.getincrementaldecoder("utf-8")(), None, 1, True
     for block in raw.blocks(name):
+        if empty and encoding != "utf-8" and block.startswith(codecs.BOM_UTF8):
+            raise ValueError(_is_utf8(name, 1, encoding))
         empty = False
         if (null := block.find(b"\0")) >= 0:
             null_line = line + block.count(b"\n", 0, null)
@@ -107,11 +130,15 @@ def _utf8_blocks(raw: RawFiles, name: str, encoding: str) -> Iterator[bytes]:
     yield _decoded(decoder, b"", name, line, encoding, final=True).encode()
     if encoding != "utf-8" and first_foreign is not None and _still_valid(as_utf8, b"", final=True):
         # Every byte string is valid ISO-8859-1; multi-byte characters that are all valid UTF-8 are no accident.
-        published = {"latin-1": "ISO-8859-1"}.get(encoding, encoding)
-        raise ValueError(
-            f"{name}, line {first_foreign}: the file is UTF-8, expected {published} as published. Use the official file, or convert "
-            f"it: iconv -f UTF-8 -t {published}."
-        )
+        raise ValueError(_is_utf8(name, first_foreign, encoding))
+
+
+def _is_utf8(name: str, line: int, encoding: str) -> str:
+    published = {"latin-1": "ISO-8859-1"}.get(encoding, encoding)
+    return (
+        f"{name}, line {line}: the file is UTF-8, expected {published} as published. Use the official file, or convert it, without "
+        f"a byte order mark: iconv -f UTF-8 -t {published}."
+    )
 
 
 def _still_valid(decoder: codecs.IncrementalDecoder | None, block: bytes, final: bool = False):
@@ -142,6 +169,7 @@ def _typed(lines: pl.DataFrame, name: str, separator: str, columns: dict[str, pl
         "line",
         pl.col("text").str.split_exact(separator, len(columns) - 1).struct.rename_fields(list(columns)).alias("fields"),
     ).unnest("fields")
+    require_short_texts(fields, name)
     return fields.with_columns(cast(fields, name, column, dtype) for column, dtype in columns.items())
 
 
@@ -150,6 +178,10 @@ def _require_field_count(lines: pl.DataFrame, name: str, separator: str, columns
     wrong = (found != len(columns)).arg_true()
     if len(wrong):
         row = wrong[0]
+        if lines["text"][row].strip() == "":
+            raise ValueError(
+                f"{name}, line {lines['line'][row]}: an empty line, expected {len(columns)} fields ({', '.join(columns)}). Remove it."
+            )
         raise ValueError(
             f"{name}, line {lines['line'][row]}: {found[row]} fields, expected {len(columns)} ({', '.join(columns)}) "
             f"separated by {separator!r}. Got: {lines['text'][row][:80]!r}."

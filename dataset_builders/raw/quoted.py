@@ -17,11 +17,13 @@ from itertools import islice
 import polars as pl
 
 from dataset_builders.raw.archive import RawFiles
+from dataset_builders.raw.delimited import require_short_texts
 
 RECORDS_AT_A_TIME = 100_000  # that Python holds as strings of its own before they become a part of the table
 UNDEFINED = "\x81\x8d\x8f\x90\x9d"
 WINDOWS_1252 = frozenset(bytes(range(256)).decode("cp1252", "ignore") + UNDEFINED)
 
+ESCAPED = r'\\(["\\])'  # a quote or a backslash, after a backslash
 # What stands between the quotes. Possessive (`*+`), so that a record that does not fit is given up in one pass.
 BY_ESCAPES = r'[^"\\]*+(?:\\.[^"\\]*+)*+'
 # No quote before what ends a field, and no line that begins with a quote, which is the next record.
@@ -41,7 +43,9 @@ def read_quoted(raw: RawFiles, name: str, columns: dict[str, str | None]) -> pl.
     parts = [pl.DataFrame(schema=schema)]
     while some := list(islice(records, RECORDS_AT_A_TIME)):
         parts.append(pl.DataFrame(dict(zip(names, zip(*some, strict=True), strict=True)), schema=schema))
-    return pl.concat(parts).with_columns(pl.col(pl.String).str.replace_all(r'\\(["\\])', "${1}"))
+    table = pl.concat(parts).with_columns(pl.col(pl.String).str.replace_all(ESCAPED, "${1}"))
+    require_short_texts(table, name)
+    return table
 
 
 def _decode(raw: RawFiles, name: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from dataset_builders.cards.likeness import differing_counts, likeness
 from dataset_builders.cards.statistics import field_counts
 from dataset_builders.corpora import Corpus, RawTables, load_corpus
 from dataset_builders.protocols import load_protocol
@@ -16,7 +17,6 @@ from dataset_builders.stages.arguments import FolderArguments, RawArguments
 from dataset_builders.tables import provenance, schema, store
 
 TABLES = ("users", "items", "interactions", "samples")
-RULES_VERSION = 1  # rises when the same raw files would give other tables
 
 
 def prepare(where: FolderArguments, source: RawArguments) -> None:
@@ -24,14 +24,15 @@ def prepare(where: FolderArguments, source: RawArguments) -> None:
     if source.seed < 0:
         raise ValueError(f"--seed is {source.seed}; a whole number from 0 is needed.")
     threshold = _threshold(corpus, source.label_threshold)
-    with open_raw(_raw_path(corpus, source), corpus.files, corpus.archive) as raw:
+    reexport = corpus.reexport
+    with open_raw(_raw_path(corpus, source), corpus.files, corpus.archive, reexport and reexport.files) as raw:
         made_from = _made_from(corpus, raw, source.seed, threshold)
         standing = [name for name in TABLES if provenance.stands(where.folder, name, made_from, where.overwrite)]
         if len(standing) == len(TABLES):
             return
         _say_status(corpus, raw)
-        tables = corpus.read(raw)
-    _write(corpus, tables, where.folder, made_from, threshold)
+        tables = (reexport.read if raw.status == "re-export" else corpus.read)(raw)
+        _write(corpus, tables, raw, where.folder, made_from, threshold)
 
 
 def _threshold(corpus: Corpus, asked: float | None) -> float:
@@ -57,7 +58,7 @@ def _made_from(corpus: Corpus, raw: RawFiles, seed: int, threshold: float) -> di
         "raw_sha256": raw.sha256,
         "raw_status": raw.status,
         "rules": {
-            "version": RULES_VERSION,
+            "version": corpus.rules_version,
             "label": f"rating > {threshold:g}",
             "order": protocol.ORDER,
             "minimum_history": corpus.minimum_history,
@@ -72,14 +73,16 @@ def _say_status(corpus: Corpus, raw: RawFiles) -> None:
     if corpus.archive is None or raw.status == "official":
         return
     official = corpus.archive.sha256 or f"MD5 {corpus.archive.md5}"
+    source = corpus.reexport.source if corpus.reexport else ""
     what = {
         "not official": f"is NOT the official {corpus.name} archive (SHA-256 {raw.sha256}, official {official})",
         "unverified": f"is an unpacked folder, which cannot be checked against the official {corpus.name} archive",
+        "re-export": f"is not checked: no official checksum can vouch for {source}",
     }[raw.status]
     print(f"WARNING: {raw.path} {what}. It is used, and every table and card will say so.", file=sys.stderr, flush=True)
 
 
-def _write(corpus: Corpus, tables: RawTables, folder: Path, made_from: dict, threshold: float) -> None:
+def _write(corpus: Corpus, tables: RawTables, raw: RawFiles, folder: Path, made_from: dict, threshold: float) -> None:
     protocol, seed = load_protocol(corpus.protocol), made_from["seed"]
     interactions = protocol.order(tables.interactions, seed).with_columns(
         label=(pl.col("rating") > threshold).cast(pl.Int8)
@@ -91,28 +94,29 @@ def _write(corpus: Corpus, tables: RawTables, folder: Path, made_from: dict, thr
             f"by {interactions['user_id'].n_unique()} users were read."
         )
     by_split = protocol.split(samples, seed)
-    _print_counts(corpus, tables, interactions, by_split, made_from["raw_status"])
+    counts = {"users": len(tables.users), "items": len(tables.items), "interactions": len(interactions)}
+    counts |= {"samples": len(samples)} | {split: len(rows) for split, rows in by_split.items()}
+    _print_counts(corpus, tables, interactions, counts, made_from["raw_status"])
+    noted = {"dropped": tables.dropped, "odd": tables.odd, "likeness": likeness(corpus, counts, raw)}
     for name, key, table in (("users", "user_id", tables.users), ("items", "item_id", tables.items)):
         table = table.sort(key).to_arrow()
         schema.check_keys_unique(table, key, name)
         features = schema.text_table(key, [column for column in table.column_names if column != key])
         store.write(folder, name, features, {store.SINGLE_SPLIT: table}, made_from)
     whole = {store.SINGLE_SPLIT: interactions.to_arrow()}
-    store.write(folder, "interactions", schema.INTERACTIONS, whole, made_from, {"dropped": tables.dropped})
+    store.write(folder, "interactions", schema.INTERACTIONS, whole, made_from, noted)
     store.write(folder, "samples", schema.SAMPLES, {k: rows.to_arrow() for k, rows in by_split.items()}, made_from)
 
 
-def _print_counts(corpus: Corpus, tables: RawTables, interactions: pl.DataFrame, by_split: dict, status: str) -> None:
-    counts = {"users": len(tables.users), "items": len(tables.items), "interactions": len(interactions)}
-    counts |= {"samples": sum(map(len, by_split.values()))} | {split: len(rows) for split, rows in by_split.items()}
+def _print_counts(corpus: Corpus, tables: RawTables, interactions: pl.DataFrame, counts: dict, status: str) -> None:
     print(f"{corpus.name}: " + ", ".join(f"{count:,} {name}" for name, count in counts.items()))
     for reason, count in tables.dropped.items():
         print(f"left out: {count:,} {reason}")
     fields = field_counts(tables.users, tables.items, interactions["item_id"].unique())
     print("distinct values: " + ", ".join(f"{count:,} {column}" for column, count in fields.items()), flush=True)
-    wrong = {name: (counts[name], rows) for name, rows in corpus.expected_rows.items() if counts[name] != rows}
-    if wrong:
-        name, (got, expected) = next(iter(wrong.items()))
+    for what, count in tables.odd.items():
+        print(f"WARNING: {count:,} {what}. They are used as they stand.", file=sys.stderr, flush=True)
+    for name, (got, expected) in differing_counts(corpus, counts).items():
         message = f"{got:,} {name}, the official {corpus.name} has {expected:,}"
         if status == "official":
             raise ValueError(message)

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import torch
 
-from dataset_builders.corpora import load_corpus
+from dataset_builders.corpora import UNKNOWN, load_corpus
 from dataset_builders.stages.prompt import shown_positions
 from dataset_builders.stages.view import config_name, table_name
 from dataset_builders.tables import store
@@ -58,7 +58,10 @@ class SoftSearch:
 
 
 class HardSearch:
-    """The latest behaviors in the target's category: a recency view of each user's behaviors sorted by category."""
+    """The latest behaviors in the target's category: a recency view of each user's behaviors sorted by category.
+
+    A target of an unknown category has none in common with any behavior.
+    """
 
     def __init__(self, folder: Path, sample_id: np.ndarray, count: int):
         corpus = load_corpus(store.provenance(folder, "samples")["corpus"])
@@ -72,6 +75,7 @@ class HardSearch:
         key = user[by_group] * (group.max() + 1) + group[by_group]
         starts = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
         rank = np.arange(len(key)) - np.repeat(starts, np.diff(np.r_[starts, len(key)]))
+        rank[(items[corpus.group_field] == UNKNOWN).to_numpy()[row[by_group]]] = 0
         place, earlier = np.empty_like(by_group), np.empty_like(by_group)
         place[by_group], earlier[by_group] = np.arange(len(key)), rank
         self._order, self._count = torch.from_numpy(by_group), count

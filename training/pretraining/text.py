@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from dataset_builders.corpora import load_corpus
+from dataset_builders.corpora import UNKNOWN, load_corpus
 from dataset_builders.prompts import pointwise
 from dataset_builders.stages.prompt import load_sources, shown_positions
 from dataset_builders.stages.view import config_name, table_name
@@ -26,14 +26,16 @@ from dataset_builders.text.compose import concatenate
 
 
 def item_documents(folder: Path, rng: np.random.Generator) -> list[str]:
-    """One description and two fact questions for each item, one to be answered Yes and one No."""
+    """One description of each item and, where its group is known, two fact questions: one to be answered Yes and one No."""
     corpus = load_corpus(store.provenance(folder, "items")["corpus"])
     items = pl.from_arrow(store.read(folder, "items"))
     titles = corpus.words.title(items).to_list()
     groups = items[corpus.group_field].to_list()
-    known = sorted(set(groups))
+    known = sorted(set(groups) - {UNKNOWN})
     documents = corpus.words.description(items).to_list()
     for title, group in zip(titles, groups, strict=True):
+        if group == UNKNOWN:
+            continue
         others = [other for other in known if other != group] or [group]
         for asked in (group, others[rng.integers(len(others))]):
             answer = pointwise.ANSWERS[asked == group]
