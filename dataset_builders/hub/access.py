@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from huggingface_hub import HfApi, get_token
 from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
 
+from dataset_builders.hub.redaction import redacted
 from dataset_builders.hub.retry import retrying, status_of
 
 
@@ -62,7 +63,7 @@ def explained(what: str, doing: str) -> Iterator[None]:
 
 
 def _reason(error: HTTPError) -> str:
-    said = getattr(error, "server_message", None) or str(error).strip().splitlines()[-1]
+    said = redacted(getattr(error, "server_message", None) or (str(error).strip().splitlines() or [""])[-1])
     return {
         400: f"the Hub refuses what was sent ({said}).",
         401: "the Hub does not know the token. Log in anew with `hf auth login`, or set another HF_TOKEN.",
