@@ -46,9 +46,12 @@ def outdated(folder: Path) -> dict[str, str]:
     """The tables made from an input that has been replaced since, or from such a table, each with that input."""
     records = {name: store.provenance(folder, name) for name in store.table_names(folder)}
 
-    def replaced_input(name: str) -> str | None:
+    def replaced_input(name: str, made_of_it: tuple[str, ...] = ()) -> str | None:
         for source, made_from in records[name].get("inputs", {}).items():
-            if source in records and (records[source]["fingerprint"] != made_from or replaced_input(source)):
+            if source in made_of_it or source == name:
+                raise ValueError(f"{folder / name} says that it was made from itself. Remove it and build it again.")
+            known = source in records
+            if known and (records[source]["fingerprint"] != made_from or replaced_input(source, (*made_of_it, name))):
                 return source
         return None
 

@@ -24,6 +24,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import Features
 
+from dataset_builders.tables import records
+from dataset_builders.tables.records import COUNT, COUNTS, LINE, LINES, NAME, RECORD, optional
+
 SINGLE_SPLIT = "train"  # the Hub's name for the only split of a table that has no splits
 SPLITS = ("train", "validation", "test")
 PROVENANCE_KEY = b"rella"
@@ -31,6 +34,15 @@ ENCODER_FOLDER = ".encoder"  # a note of this machine, no part of the data set
 ROWS_PER_SHARD = 400_000
 ROWS_PER_GROUP = 50_000
 NOTHING: Mapping = {}
+RECORD_KINDS = {  # what the record of a table may say, as far as anything here reads it
+    **dict.fromkeys(("corpus", "fingerprint", "view", "similarity", "prompt_style", "raw_sha256"), NAME),
+    **dict.fromkeys(("encoder", "encoder_revision", "raw_status"), LINE),
+    **dict.fromkeys(("seed", "history_length", "prompt_version", "dimension"), COUNT),
+    "rows": COUNTS,
+    "inputs": LINES,
+    "rules": RECORD,
+    "selected_rows": optional(RECORD),
+}
 _SHARD_NAME = re.compile(r"(?P<split>\w+)-(?P<shard>\d{5})-of-(?P<shards>\d{5})\.parquet")
 
 
@@ -83,8 +95,8 @@ def provenance(folder: Path, name: str) -> dict | None:
     if not splits:
         return None
     path = shard_paths(folder, name, splits[0])[0]
-    record = json.loads((_open(path).schema_arrow.metadata or {}).get(PROVENANCE_KEY, b"{}"))
-    if "rows" not in record:
+    record = _record(path)
+    if not {"rows", "fingerprint"} <= record.keys():
         raise ValueError(
             f"{path} does not say what it was made from, so this project did not write it. Remove {path.parent}."
         )
@@ -95,6 +107,13 @@ def provenance(folder: Path, name: str) -> dict | None:
             f"Remove {path.parent} and build it again."
         )
     return record
+
+
+def _record(path: Path) -> dict:
+    """What a file of a table says of itself, each value of its kind."""
+    text = (_open(path).schema_arrow.metadata or {}).get(PROVENANCE_KEY, b"{}")
+    where = f"the record in {path}"
+    return records.require(records.parse_json(text, where), RECORD_KINDS, where)
 
 
 def _counted(rows: Mapping[str, int]) -> str:
