@@ -116,5 +116,7 @@ def _forms(secret: str) -> Iterator[str]:
     yield data.hex()
     for before in range(3):  # bytes, modulo 3, that stand before it in what was encoded
         encoded = base64.b64encode(bytes(before) + data).decode()
-        whole = encoded[-(-8 * before // 6) : 8 * (before + len(data)) // 6]  # its first and last letters depend on the neighbors
+        whole = encoded[
+            -(-8 * before // 6) : 8 * (before + len(data)) // 6
+        ]  # its first and last letters depend on the neighbors
         yield "".join({"+": "[+-]", "/": "[/_]"}.get(letter, letter) for letter in whole)

@@ -18,7 +18,7 @@ import yaml
 LARGEST = 16 * 1024**2  # bytes; the largest real one, the log of a long training, has 1 MB
 DEEPEST = 32
 LONGEST_TEXT = 1_000_000  # characters of one value; the longest real ones are texts of a few hundred
-LONGEST_LINE = 1_000
+LONGEST_LINE = 4_000
 LARGEST_NUMBER = 2**63
 PLAIN_NAME = re.compile(r"(?!\.)[\w.+-]{1,200}")
 

@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import Features
 
-from dataset_builders.tables import records
+from dataset_builders.tables import records, seal
 from dataset_builders.tables.records import COUNT, COUNTS, LINE, LINES, NAME, RECORD, optional
 
 SINGLE_SPLIT = "train"  # the Hub's name for the only split of a table that has no splits
@@ -62,8 +62,13 @@ def shard_paths(folder: Path, name: str, split: str) -> list[Path]:
     for path in (folder / name).glob("*.parquet"):
         match = _SHARD_NAME.fullmatch(path.name)
         if match and match["split"] == split:
+            if shards and shards != int(match["shards"]):
+                raise ValueError(
+                    f"{folder / name} holds files of two builds of the split {split!r}: {path.name} is one of {int(match['shards'])}, "
+                    f"another one of {shards}. Remove {folder / name} and build it again."
+                )
             found[int(match["shard"])] = path
-            shards = max(shards, int(match["shards"]))
+            shards = int(match["shards"])
     if not found:
         raise ValueError(
             f"{folder / name} holds no split {split!r}. Got: {', '.join(table_splits(folder, name)) or 'nothing'}. "
@@ -89,13 +94,18 @@ def table_splits(folder: Path, name: str) -> list[str]:
     return known + sorted(found - set(known))
 
 
+def files_of(folder: Path, name: str) -> list[Path]:
+    """The files of a table, and nothing else that lies beside them."""
+    return sorted(path for split in table_splits(folder, name) for path in shard_paths(folder, name, split))
+
+
 def provenance(folder: Path, name: str) -> dict | None:
     """What the table was made from, or None when it is not there. ValueError when it is there and damaged."""
     splits = table_splits(folder, name)
     if not splits:
         return None
     path = shard_paths(folder, name, splits[0])[0]
-    record = _record(path)
+    record = record_of(path)
     if not {"rows", "fingerprint"} <= record.keys():
         raise ValueError(
             f"{path} does not say what it was made from, so this project did not write it. Remove {path.parent}."
@@ -109,7 +119,7 @@ def provenance(folder: Path, name: str) -> dict | None:
     return record
 
 
-def _record(path: Path) -> dict:
+def record_of(path: Path) -> dict:
     """What a file of a table says of itself, each value of its kind."""
     text = (_open(path).schema_arrow.metadata or {}).get(PROVENANCE_KEY, b"{}")
     where = f"the record in {path}"
@@ -299,6 +309,8 @@ class Writer:
             for part in parts:
                 out.write_table(part.select(self.schema.names).cast(self.schema), row_group_size=ROWS_PER_GROUP)
                 written += part.num_rows
+            out.add_key_value_metadata({seal.KEY: seal.NOT_YET})
+        seal.seal(self.folder / shard.file_name)
         assert written == shard.end - shard.begin, f"{shard.file_name}: {shard.end - shard.begin} rows, got {written}"
 
 
@@ -342,7 +354,7 @@ def _dictionary_columns(schema: pa.Schema) -> list[str]:
 def content_hash(folder: Path, name: str) -> str:
     """SHA-256 over the files of a table: what `load_dataset` must notice has changed."""
     digest = hashlib.sha256()
-    for path in sorted((folder / name).glob("*.parquet")):
+    for path in files_of(folder, name):
         with path.open("rb") as stream:
             digest.update(f"{path.name}:{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
     return digest.hexdigest()
