@@ -126,6 +126,14 @@ def read_bytes(path: Path) -> bytes:
         raise ValueError(f"{path} cannot be read ({error.strerror}).") from error
 
 
+def read_text(path: Path) -> str:
+    """The text of a small file; ValueError when it cannot be read, or is no text."""
+    try:
+        return read_bytes(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8 ({error}). Make it again.") from error
+
+
 def shown(value: object) -> str:
     """A value in an error message: short, and without a character that a terminal would obey."""
     if isinstance(value, (dict, list)):

@@ -21,7 +21,13 @@ KINDS = {  # what the files of a run may say, as far as a card or a push reads i
     **dict.fromkeys(("history_length", "retrieved", "early_stopping_patience", "seed", "lora_r"), COUNT),
     **dict.fromkeys(("training_samples", "num_shots", "num_validation", "best_step", "max_length"), optional(COUNT)),
     **dict.fromkeys(("learning_rate", "num_train_epochs", "lora_alpha", "best_validation_auc", "seconds"), NUMBER),
-    **{"search": optional(NAME), "inputs": LINES, "recipe": records.RECORD, "best_validation": records.RECORD},
+    **{
+        "search": optional(NAME),
+        "inputs": LINES,
+        "sha256": LINES,
+        "recipe": records.RECORD,
+        "best_validation": records.RECORD,
+    },
 }
 
 
@@ -29,10 +35,7 @@ def text_of(path: Path, command: str) -> str:
     """command: that which writes the file."""
     if not path.is_file():
         raise ValueError(f"There is no {path}. A finished run of {command} has it; run it again.")
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no text in UTF-8 ({error}). Write it anew by running {command} again.") from error
+    return records.read_text(path)
 
 
 def mapping(path: Path, keys: tuple[str, ...], command: str) -> dict:

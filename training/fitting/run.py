@@ -10,7 +10,9 @@ from pathlib import Path
 import torch
 import yaml
 
+from dataset_builders.raw.archive import hash_file
 from dataset_builders.tables import hub, provenance, store
+from dataset_builders.tables.records import read_json, require
 from training.features.batches import Samples, sample_ids
 from training.features.columns import load_columns
 from training.features.retrieval import SEARCHES, searched_tables
@@ -111,7 +113,7 @@ def _stands(output: Path, record: dict, overwrite: bool) -> bool:
     if not output.exists() or not any(output.iterdir()):
         return False
     finished = (output / RECORD).is_file()
-    existing = json.loads((output / RECORD).read_text(encoding="utf-8")) if finished else None
+    existing = require(read_json(output / RECORD), {}, str(output / RECORD)) if finished else None
     existing = existing or read_made_from(output / CHECKPOINT)
     if existing is None:
         raise ValueError(
@@ -143,4 +145,5 @@ def _save(folder: Path, model: torch.nn.Module, values: Values, options: Fitting
     (folder / MODEL / FEATURES).write_text(json.dumps(features, indent=2) + "\n", encoding="utf-8")
     (folder / RECIPE).write_text(yaml.safe_dump(record["recipe"], sort_keys=False), encoding="utf-8")
     draw(record["log"], record["best_epoch"], folder / CURVE)
+    record |= {"sha256": {path.name: hash_file(path) for path in sorted((folder / MODEL).iterdir())}}
     (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -21,6 +21,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase,
 
 from dataset_builders.stages.view import config_name, table_name
 from dataset_builders.tables import hub, provenance, store
+from dataset_builders.tables.records import read_json, require
 from training.loops.answers import IGNORED, collate
 from training.pretraining.text import diaries, item_documents
 from training.pretraining.tokenizer import train_tokenizer
@@ -66,7 +67,8 @@ def pretrain(options, output: Path) -> None:
         _train(model, rows, options, scratch)
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
-        (temporary / RECORD).write_text(json.dumps(made_from, indent=2) + "\n", encoding="utf-8")
+        record = {"corpus": store.provenance(folder, "items")["corpus"], **made_from}
+        (temporary / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(f"{output}: base model.", flush=True)
 
 
@@ -78,8 +80,8 @@ def _stands(output: Path, made_from: dict, overwrite: bool) -> bool:
         raise ValueError(
             f"{output} exists and is no base model of this command (it has no {RECORD}). Give another --output."
         )
-    existing = json.loads((output / RECORD).read_text(encoding="utf-8"))
-    if existing == made_from:
+    existing = require(read_json(output / RECORD), {}, str(output / RECORD))
+    if {key: value for key, value in existing.items() if key != "corpus"} == made_from:
         return True
     if not overwrite:
         raise ValueError(

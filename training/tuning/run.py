@@ -15,7 +15,9 @@ from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, set_see
 from transformers.trainer import TRAINER_STATE_NAME
 
 from dataset_builders.prompts import pointwise
+from dataset_builders.raw.archive import hash_file
 from dataset_builders.tables import hub, provenance, shots, store
+from dataset_builders.tables.records import parse_yaml, read_json, read_text, require
 from dataset_builders.text.tokens import answer_tokens, encode_completions, encode_prompts
 from training.language_models.load import base_identity, load_base, load_tokenizer, write_base_record
 from training.loops.answers import AnswerTrainer, tokenized_rows
@@ -145,9 +147,9 @@ def _is_finished(output: Path, recipe: dict, inputs: dict) -> bool:
     wanted = {**recipe, **inputs}
     existing = dict(inputs)
     if (output / INPUTS).exists():
-        existing = json.loads((output / INPUTS).read_text(encoding="utf-8"))
+        existing = dict(require(read_json(output / INPUTS), {}, str(output / INPUTS)))
     if (output / RECIPE).exists():
-        existing |= yaml.safe_load((output / RECIPE).read_text(encoding="utf-8"))
+        existing |= require(parse_yaml(read_text(output / RECIPE), str(output / RECIPE)), {}, str(output / RECIPE))
     for key in {**wanted, **existing}:
         got, asked = (values.get(key, "the default") for values in (existing, wanted))
         if got != asked:
@@ -221,8 +223,6 @@ def _recipe(options: TuningArguments, config: TuningConfig) -> dict:
 
 def _save(trainer: AnswerTrainer, tokenizer, output: Path, identity: dict, record: dict) -> None:
     """Write record and curve, and then the result, which says that the run is finished."""
-    with store.replacing_file(output / RECORD) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     draw(record["log"], output / "training.png")
     with store.replacing(output / RESULT) as temporary:
         trainer.save_model(str(temporary))
@@ -230,6 +230,9 @@ def _save(trainer: AnswerTrainer, tokenizer, output: Path, identity: dict, recor
         (temporary / "training_args.bin").unlink(missing_ok=True)  # a pickle; the recipe says the same in text
         (temporary / "README.md").unlink(missing_ok=True)  # PEFT's empty form; model_cards/render.py writes the card
         write_base_record(temporary, identity)
+        record |= {"sha256": {path.name: hash_file(path) for path in sorted(temporary.glob("*.safetensors"))}}
+        with store.replacing_file(output / RECORD) as of_run:
+            of_run.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(
         f"{output / RESULT}: validation AUC {record['best_validation_auc']:.4f} at step {record['best_step']}.",
         flush=True,
