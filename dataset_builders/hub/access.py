@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from huggingface_hub import HfApi, get_token
 from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
 
+from dataset_builders.hub.client import hub_api
 from dataset_builders.hub.redaction import redacted
 from dataset_builders.hub.retry import retrying, status_of
 
@@ -22,7 +23,7 @@ def connect(namespace: str) -> HfApi:
             "There is no Hub token. Log in with `hf auth login`, or set HF_TOKEN to a token with write permission "
             f"for {namespace} (https://huggingface.co/settings/tokens)."
         )
-    api = HfApi(library_name="rella")
+    api = hub_api()
     with explained("The Hub", "answer who you are"):
         who = retrying("whoami", api.whoami)
     names = [who["name"], *(organization["name"] for organization in who.get("orgs", []))]

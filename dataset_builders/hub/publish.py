@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from dataset_builders.hub import visibility
 from dataset_builders.hub.access import connect, explained
+from dataset_builders.hub.client import hub_api
 from dataset_builders.hub.plan import Plan, make_plan
 from dataset_builders.hub.retry import retrying, status_of
 from dataset_builders.hub.sending import private_copy
@@ -54,7 +55,7 @@ def publish(repository: Repository, message: str, tag: str | None = None, dry_ru
         raise ValueError(
             f"--revision_tag is {tag!r}; a tag has letters, digits, dots, dashes and underscores, such as v1.0."
         )
-    api = HfApi(library_name="rella") if dry_run else connect(repository.namespace)
+    api = hub_api() if dry_run else connect(repository.namespace)
     with explained(repository.id, "be read"):
         plan = make_plan(api, repository.id, repository.type, repository.files, repository.is_ours)
     _check_privacy(repository, plan)

@@ -9,6 +9,7 @@ from pathlib import Path
 from huggingface_hub import HfApi
 
 from dataset_builders.hub.access import connect, explained
+from dataset_builders.hub.client import hub_api
 from dataset_builders.hub.collection import add_to_collection
 from dataset_builders.hub.plan import Plan, make_plan
 from dataset_builders.hub.publish import Repository, publish
@@ -38,7 +39,7 @@ def standing(api: HfApi, repo_id: str, weights: Mapping[str, Path]) -> Plan:
 
 
 def client(what: PushArguments) -> HfApi:
-    return HfApi(library_name="rella") if what.dry_run else connect(what.hub_model_id.split("/")[0])
+    return hub_api() if what.dry_run else connect(what.hub_model_id.split("/")[0])
 
 
 def require_privacy(what: PushArguments, found: Plan, why: str = "a private repository was asked for") -> None:
