@@ -1,6 +1,9 @@
 """Where tasks run must not show in what comes out: threads of this process, and Ray workers beside it."""
 
+import os
 import shutil
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +59,38 @@ def test_ctrl_c_ends_it(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         local.run(interrupt, range(500), 2, "marks")
+
+
+@pytest.mark.slow
+def test_a_cluster_that_is_started_here_listens_on_this_machine_alone(tmp_path):
+    """As a command starts it, in a process of its own, where Ray has not been imported before."""
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'rella[ray]'")
+    code = (
+        "import sys, psutil\n"
+        "from pathlib import Path\n"
+        "from dataset_builders.engines import ray_data\n"
+        "from test_engines import leave_a_mark\n"
+        "ray_data.run(leave_a_mark, [(Path(sys.argv[1]), 0)], 1, 'mark')\n"
+        "this = psutil.Process()\n"
+        "for process in (this, *this.children(recursive=True)):\n"
+        "    for one in process.net_connections():\n"
+        "        if one.status == psutil.CONN_LISTEN:\n"
+        "            print('listens', one.laddr.ip)\n"
+        "import ray\n"
+        "from ray._raylet import AuthenticationMode, get_authentication_mode\n"
+        "print('token', get_authentication_mode() == AuthenticationMode.TOKEN)\n"
+    )
+    paths = os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parent)])
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    line = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(
+        line, env=environment | {"PYTHONPATH": paths}, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = {line.split()[1].removeprefix("::ffff:") for line in done.stdout.splitlines() if line.startswith("listens")}
+    assert found == {"127.0.0.1"}
+    assert "token True" in done.stdout
+    assert (tmp_path / "0").is_file()
 
 
 def test_options_that_make_no_sense():

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import yaml
 
+from dataset_builders.hub.redaction import print_traceback, redacted_output
+
 USAGE_ERROR = 2
 INTERRUPTED = 130
 
@@ -48,11 +50,26 @@ def parse(*dataclass_types: type, description: str, arguments: list[str] | None 
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call a command: bad input, or a disk or memory that does not do, ends in one clear line and exit code 2, Ctrl-C in exit code 130."""
+    """Call a command: bad input, or a disk or memory that does not do, ends in one clear line and exit code 2, Ctrl-C in exit code 130.
+
+    Nothing that it says, the traceback of a bug included, shows a token.
+    """
+    try:
+        with redacted_output():
+            _run(main)
+    except Exception:
+        sys.excepthook = print_traceback
+        raise
+
+
+def _run(main: Callable[[], None]) -> None:
     try:
         main()
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(USAGE_ERROR)
+    except RecursionError:
+        print("error: what was read is nested too deeply to be anything that this project wrote.", file=sys.stderr)
         sys.exit(USAGE_ERROR)
     except (OSError, MemoryError) as error:
         print(f"error: {type(error).__name__}: {error}", file=sys.stderr)

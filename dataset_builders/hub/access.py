@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from huggingface_hub import HfApi, get_token
 from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
 
+from dataset_builders.hub.client import hub_api
+from dataset_builders.hub.redaction import redacted
 from dataset_builders.hub.retry import retrying, status_of
 
 
@@ -21,7 +23,7 @@ def connect(namespace: str) -> HfApi:
             "There is no Hub token. Log in with `hf auth login`, or set HF_TOKEN to a token with write permission "
             f"for {namespace} (https://huggingface.co/settings/tokens)."
         )
-    api = HfApi(library_name="rella")
+    api = hub_api()
     with explained("The Hub", "answer who you are"):
         who = retrying("whoami", api.whoami)
     names = [who["name"], *(organization["name"] for organization in who.get("orgs", []))]
@@ -62,7 +64,7 @@ def explained(what: str, doing: str) -> Iterator[None]:
 
 
 def _reason(error: HTTPError) -> str:
-    said = getattr(error, "server_message", None) or str(error).strip().splitlines()[-1]
+    said = redacted(getattr(error, "server_message", None) or (str(error).strip().splitlines() or [""])[-1])
     return {
         400: f"the Hub refuses what was sent ({said}).",
         401: "the Hub does not know the token. Log in anew with `hf auth login`, or set another HF_TOKEN.",

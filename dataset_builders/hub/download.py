@@ -13,6 +13,8 @@ from pathlib import Path
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, LocalEntryNotFoundError
 
+from dataset_builders.hub.client import guard
+from dataset_builders.hub.redaction import redacted
 from dataset_builders.raw.archive import git_hash, hash_file
 
 VERIFIED = ".verified"  # in the repository's folder of the cache: the names of the blobs that were hashed
@@ -26,6 +28,7 @@ def snapshot(
     With HF_HUB_OFFLINE=1 it is looked for in the cache alone.
     ValueError when there is no such repository or revision, when the network or the disk does not do, or when a file stays damaged.
     """
+    guard()
     arguments = {"repo_type": repo_type, "revision": revision, "allow_patterns": patterns, "ignore_patterns": ignore}
     try:
         folder = Path(snapshot_download(repo_id, **arguments))
@@ -40,7 +43,7 @@ def snapshot(
             raise ValueError(
                 f"The disk is full, so {repo_id} could not be downloaded. Free space, or set HF_HOME to another disk, and run again."
             ) from error
-        raise ValueError(str(error).strip().splitlines()[0]) from error
+        raise ValueError(redacted((str(error).strip().splitlines() or [type(error).__name__])[0])) from error
     if damaged:
         raise ValueError(
             f"{damaged[0].name[:12]} of {repo_id} came damaged twice: its hash is not the one that the Hub states. "

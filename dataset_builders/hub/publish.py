@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
 from huggingface_hub.errors import HfHubHTTPError, HTTPError
 from tqdm import tqdm
 
+from dataset_builders.hub import visibility
 from dataset_builders.hub.access import connect, explained
+from dataset_builders.hub.client import hub_api
 from dataset_builders.hub.plan import Plan, make_plan
 from dataset_builders.hub.retry import retrying, status_of
+from dataset_builders.hub.sending import private_copy
 
 TAG = re.compile(r"[A-Za-z0-9][\w.-]*")
 
@@ -32,6 +36,7 @@ class Repository:
     is_ours: Callable[[str], bool]  # whether a file there that is not in `files` may be deleted
     private: bool = False
     space_sdk: str | None = None
+    sha256: Mapping[str, str] = field(default_factory=dict)  # path in the repository -> hash of what was checked
 
     @property
     def namespace(self) -> str:
@@ -50,7 +55,7 @@ def publish(repository: Repository, message: str, tag: str | None = None, dry_ru
         raise ValueError(
             f"--revision_tag is {tag!r}; a tag has letters, digits, dots, dashes and underscores, such as v1.0."
         )
-    api = HfApi(library_name="rella") if dry_run else connect(repository.namespace)
+    api = hub_api() if dry_run else connect(repository.namespace)
     with explained(repository.id, "be read"):
         plan = make_plan(api, repository.id, repository.type, repository.files, repository.is_ours)
     _check_privacy(repository, plan)
@@ -96,27 +101,30 @@ def _commit(api: HfApi, repository: Repository, plan: Plan, message: str) -> str
     if head is None:
         with explained(repository.id, "be created"):
             head = _create(api, repository)
-    additions = [CommitOperationAdd(path, str(local)) for path, local in sorted(plan.uploads.items())]
-    with explained(repository.id, "be uploaded"):
-        _upload(api, repository, additions)
-    operations = [*additions, *(CommitOperationDelete(path) for path in plan.deleted)]
-    with explained(repository.id, "be committed"):
-        try:
-            made = retrying(
-                repository.id,
-                lambda: api.create_commit(
+    with TemporaryDirectory(prefix="rella-push-") as scratch:
+        with explained(repository.id, "be uploaded"):
+            additions = _upload(api, repository, plan, Path(scratch))
+        operations = [*additions, *(CommitOperationDelete(path) for path in plan.deleted)]
+        visibility.require_private(api, repository.id, repository.type, repository.private)
+        with explained(repository.id, "be committed"):
+            try:
+                made = retrying(
                     repository.id,
-                    operations,
-                    commit_message=message,
-                    repo_type=repository.type,
-                    parent_commit=head,
-                ),
-            )
-        except HfHubHTTPError as error:
-            if status_of(error) not in (409, 412):
-                raise
-            return _settle_conflict(api, repository, error)
-    return str(made.commit_url)
+                    lambda: api.create_commit(
+                        repository.id,
+                        operations,
+                        commit_message=message,
+                        repo_type=repository.type,
+                        parent_commit=head,
+                    ),
+                )
+                address = str(made.commit_url)
+            except HfHubHTTPError as error:
+                if status_of(error) not in (409, 412):
+                    raise
+                address = _settle_conflict(api, repository, error)
+    visibility.undo_if_public(api, repository.id, repository.type, repository.private, sorted(plan.uploads))
+    return address
 
 
 def _create(api: HfApi, repository: Repository) -> str:
@@ -130,19 +138,26 @@ def _create(api: HfApi, repository: Repository) -> str:
             exist_ok=True,
         ),
     )
+    visibility.require_private(api, repository.id, repository.type, repository.private)
     made = retrying(repository.id, lambda: api.repo_info(repository.id, repo_type=repository.type))
-    if repository.private and not made.private:  # somebody else was quicker
-        raise ValueError(
-            f"{repository.id} was made public by somebody else while this push began, and this push must be private. Nothing was sent."
-        )
     return made.sha
 
 
-def _upload(api: HfApi, repository: Repository, additions: list[CommitOperationAdd]) -> None:
-    """Send what is large, file by file: each one that arrived is there for good, whatever happens to the next."""
-    total = sum(addition.upload_info.size for addition in additions)
-    with tqdm(total=total, unit="B", unit_scale=True, desc=repository.id) as bar:
-        for addition in additions:
+def _upload(api: HfApi, repository: Repository, plan: Plan, scratch: Path) -> list[CommitOperationAdd]:
+    """Send what is large, file by file: each one that arrived is there for good, whatever happens to the next.
+
+    Every file is sent from a copy in `scratch`, which nobody changes between the check and the sending.
+    """
+    additions = []
+    with tqdm(total=plan.bytes, unit="B", unit_scale=True, desc=repository.id) as bar:
+        for number, (path, local) in enumerate(sorted(plan.uploads.items())):
+            copy = scratch / str(number)
+            sha256 = private_copy(local, copy)
+            if repository.sha256.get(path, sha256) != sha256:
+                raise ValueError(
+                    f"{local} was changed while it was being pushed. Nothing of this push can be seen. Push again."
+                )
+            addition = CommitOperationAdd(path, str(copy))
             try:
                 retrying(
                     addition.path_in_repo,
@@ -153,6 +168,10 @@ def _upload(api: HfApi, repository: Repository, additions: list[CommitOperationA
             except RuntimeError as error:  # the client has sent the file again and again, and wraps the last failure
                 raise (error.__cause__ if isinstance(error.__cause__, HTTPError) else error) from error
             bar.update(addition.upload_info.size)
+            additions.append(addition)
+            if addition._upload_mode == "lfs":  # it is there; of the others, the commit holds the bytes
+                copy.unlink()
+    return additions
 
 
 def _settle_conflict(api: HfApi, repository: Repository, error: HfHubHTTPError) -> str:

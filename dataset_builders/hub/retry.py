@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
 
+from dataset_builders.hub.redaction import redacted
+
 ATTEMPTS = 5
 PASSING = (408, 429, 500, 502, 503, 504)  # what a server says when it may well say something else a little later
 LONGEST_WAIT = 300.0  # seconds; what Retry-After may ask for at most
@@ -49,4 +51,4 @@ def _asked_pause(error: BaseException) -> float | None:
 
 def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return redacted(lines[0]) if lines else type(error).__name__

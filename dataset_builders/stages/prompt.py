@@ -6,6 +6,7 @@ Every shard of every config is a task of its own, so that an engine may run them
 from __future__ import annotations
 
 import importlib
+import pkgutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -106,7 +107,7 @@ def _rows_of_view(folder: Path, view: str, split: str, selected: dict[str, int |
 
 
 def load_style(name: str):
-    if name.startswith("_") or not (Path(styles.__path__[0]) / f"{name}.py").is_file():
+    if name not in [module.name for module in pkgutil.iter_modules(styles.__path__)]:
         raise ValueError(f"There is no prompt style {name!r} in dataset_builders/prompts/.")
     return importlib.import_module(f"{styles.__name__}.{name}")
 

@@ -15,6 +15,7 @@ from dataset_builders.hub.publish import Repository, publish
 from dataset_builders.stages.arguments import FolderArguments
 from dataset_builders.stages.card import current_tables
 from dataset_builders.tables import store
+from dataset_builders.tables.intact import as_built
 
 SHARD = re.compile(r"[^/]+/\w+-\d{5}-of-\d{5}\.parquet")  # what a push may delete: a file of a table
 
@@ -53,14 +54,15 @@ def push(where: FolderArguments, options: PushArguments) -> str | None:
         print(f"{corpus.name} is pushed privately: {corpus.terms} See --permission.", flush=True)
     names = current_tables(where)
     repo_id = f"{options.namespace}/{options.name or where.folder.resolve().name}"
+    built = as_built(where.folder, names)
+    files = built.files
     tag = options.revision_tag or f"data-{_version(where.folder, names)}"
     with TemporaryDirectory() as scratch:
         card = Path(scratch) / "README.md"
         card.write_text(_card(where.folder, corpus, names, repo_id, options), encoding="utf-8", newline="\n")
-        files = {
-            f"{name}/{path.name}": path for name in names for path in sorted((where.folder / name).glob("*.parquet"))
-        }
-        repository = Repository(repo_id, "dataset", {**files, "README.md": card}, SHARD.fullmatch, private)
+        repository = Repository(
+            repo_id, "dataset", {**files, "README.md": card}, SHARD.fullmatch, private, sha256=built.sha256
+        )
         address = publish(repository, f"{corpus.name}: {len(names)} configs, {tag}", tag, options.dry_run)
     if options.collection and not options.dry_run:
         add_to_collection(options.collection, repo_id, "dataset")

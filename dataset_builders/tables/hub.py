@@ -38,11 +38,12 @@ def _download(dataset: str, tables: list[str], revision: str | None) -> Path:
 
 
 def _tables_on_hub(dataset: str, revision: str | None) -> list[str]:
-    from huggingface_hub import HfApi
     from huggingface_hub.errors import HTTPError
 
+    from dataset_builders.hub.client import hub_api
+
     try:
-        files = HfApi().list_repo_files(dataset, repo_type="dataset", revision=revision)
+        files = hub_api().list_repo_files(dataset, repo_type="dataset", revision=revision)
     except (HTTPError, OSError):  # offline: what it has cannot be asked
         return []
     return sorted({path.split("/")[0] for path in files if path.endswith(".parquet") and "/" in path})

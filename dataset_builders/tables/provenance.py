@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dataset_builders.outputs.places import real
 from dataset_builders.tables import store
+from dataset_builders.tables.records import read_json, require
 
 
 def stands(folder: Path, name: str, made_from: Mapping, overwrite: bool) -> bool:
@@ -57,12 +58,9 @@ def read_record(path: Path) -> dict | None:
     if not path.exists():
         return None
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read ({error}). Move it, or give another output.") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"{path} holds a {type(values).__name__}, expected a record. Move it, or give another output.")
-    return values
+        return require(read_json(path), {}, str(path))
+    except ValueError as error:
+        raise ValueError(f"{error} Move it, or give another output.") from error
 
 
 def require_own_table(folder: Path, name: str) -> None:
@@ -93,9 +91,12 @@ def outdated(folder: Path) -> dict[str, str]:
     """The tables made from an input that has been replaced since, or from such a table, each with that input."""
     records = {name: store.provenance(folder, name) for name in store.table_names(folder)}
 
-    def replaced_input(name: str) -> str | None:
+    def replaced_input(name: str, made_of_it: tuple[str, ...] = ()) -> str | None:
         for source, made_from in records[name].get("inputs", {}).items():
-            if source in records and (records[source]["fingerprint"] != made_from or replaced_input(source)):
+            if source in made_of_it or source == name:
+                raise ValueError(f"{folder / name} says that it was made from itself. Remove it and build it again.")
+            known = source in records
+            if known and (records[source]["fingerprint"] != made_from or replaced_input(source, (*made_of_it, name))):
                 return source
         return None
 

@@ -21,6 +21,8 @@ from datasets import Features
 
 from dataset_builders.outputs.places import real
 from dataset_builders.outputs.replace import replacing, temporary_beside
+from dataset_builders.tables import records, seal
+from dataset_builders.tables.records import COUNT, COUNTS, LINE, LINES, NAME, RECORD, optional
 
 SINGLE_SPLIT = "train"  # the Hub's name for the only split of a table that has no splits
 SPLITS = ("train", "validation", "test")
@@ -29,6 +31,15 @@ ENCODER_FOLDER = ".encoder"  # a note of this machine, no part of the data set
 ROWS_PER_SHARD = 400_000
 ROWS_PER_GROUP = 50_000
 NOTHING: Mapping = {}
+RECORD_KINDS = {  # what the record of a table may say, as far as anything here reads it
+    **dict.fromkeys(("corpus", "fingerprint", "view", "similarity", "prompt_style", "raw_sha256"), NAME),
+    **dict.fromkeys(("encoder", "encoder_revision", "raw_status"), LINE),
+    **dict.fromkeys(("seed", "history_length", "prompt_version", "dimension"), COUNT),
+    "rows": COUNTS,
+    "inputs": LINES,
+    "rules": RECORD,
+    "selected_rows": optional(RECORD),
+}
 _SHARD_NAME = re.compile(r"(?P<split>\w+)-(?P<shard>\d{5})-of-(?P<shards>\d{5})\.parquet")
 
 
@@ -48,8 +59,13 @@ def shard_paths(folder: Path, name: str, split: str) -> list[Path]:
     for path in (folder / name).glob("*.parquet"):
         match = _SHARD_NAME.fullmatch(path.name)
         if match and match["split"] == split:
+            if shards and shards != int(match["shards"]):
+                raise ValueError(
+                    f"{folder / name} holds files of two builds of the split {split!r}: {path.name} is one of {int(match['shards'])}, "
+                    f"another one of {shards}. Remove {folder / name} and build it again."
+                )
             found[int(match["shard"])] = path
-            shards = max(shards, int(match["shards"]))
+            shards = int(match["shards"])
     if not found:
         raise ValueError(
             f"{folder / name} holds no split {split!r}. Got: {', '.join(table_splits(folder, name)) or 'nothing'}. "
@@ -75,14 +91,19 @@ def table_splits(folder: Path, name: str) -> list[str]:
     return known + sorted(found - set(known))
 
 
+def files_of(folder: Path, name: str) -> list[Path]:
+    """The files of a table, and nothing else that lies beside them."""
+    return sorted(path for split in table_splits(folder, name) for path in shard_paths(folder, name, split))
+
+
 def provenance(folder: Path, name: str) -> dict | None:
     """What the table was made from, or None when it is not there. ValueError when it is there and damaged."""
     splits = table_splits(folder, name)
     if not splits:
         return None
     path = shard_paths(folder, name, splits[0])[0]
-    record = _record(_open(path))
-    if record is None:
+    record = record_of(path)
+    if not {"rows", "fingerprint"} <= record.keys():
         raise ValueError(
             f"{path} does not say what it was made from, so this project did not write it. Remove {path.parent}."
         )
@@ -97,12 +118,12 @@ def provenance(folder: Path, name: str) -> dict | None:
 
 def own_files(table: Path) -> set[str]:
     """The files in the folder of a table that say that this project wrote them."""
-    return {path.name for path in table.glob("*.parquet") if _SHARD_NAME.fullmatch(path.name) and _says_so(path)}
+    return {path.name for path in table.glob("*.parquet") if _SHARD_NAME.fullmatch(path.name) and _is_own(path)}
 
 
-def _says_so(path: Path) -> bool:
+def _is_own(path: Path) -> bool:
     try:
-        return not path.is_symlink() and _record(_open(path)) is not None
+        return not path.is_symlink() and {"rows", "fingerprint"} <= record_of(path).keys()
     except ValueError:
         return False
 
@@ -110,22 +131,16 @@ def _says_so(path: Path) -> bool:
 def says_what_it_is(path: Path) -> bool:
     """Whether a Parquet file says that this project wrote it: a file of a table, or scores."""
     try:
-        found = json.loads((_open(path).schema_arrow.metadata or {}).get(PROVENANCE_KEY, b"{}"))
+        return not path.is_symlink() and "fingerprint" in record_of(path)
     except ValueError:
         return False
-    return not path.is_symlink() and isinstance(found, dict) and isinstance(found.get("fingerprint"), str)
 
 
-def _record(file: pq.ParquetFile) -> dict | None:
-    """What a file says that it was made from; None where it says nothing that this project wrote."""
-    try:
-        record = json.loads((file.schema_arrow.metadata or {}).get(PROVENANCE_KEY, b"{}"))
-    except ValueError:
-        return None
-    if not isinstance(record, dict) or not isinstance(record.get("fingerprint"), str):
-        return None
-    rows = record.get("rows")
-    return record if isinstance(rows, dict) and all(isinstance(count, int) for count in rows.values()) else None
+def record_of(path: Path) -> dict:
+    """What a file of a table says of itself, each value of its kind."""
+    text = (_open(path).schema_arrow.metadata or {}).get(PROVENANCE_KEY, b"{}")
+    where = f"the record in {path}"
+    return records.require(records.parse_json(text, where), RECORD_KINDS, where)
 
 
 def _counted(rows: Mapping[str, int]) -> str:
@@ -250,6 +265,8 @@ class Writer:
             for part in parts:
                 out.write_table(part.select(self.schema.names).cast(self.schema), row_group_size=ROWS_PER_GROUP)
                 written += part.num_rows
+            out.add_key_value_metadata({seal.KEY: seal.NOT_YET})
+        seal.seal(self.folder / shard.file_name)
         assert written == shard.end - shard.begin, f"{shard.file_name}: {shard.end - shard.begin} rows, got {written}"
 
 
@@ -293,7 +310,7 @@ def _dictionary_columns(schema: pa.Schema) -> list[str]:
 def content_hash(folder: Path, name: str) -> str:
     """SHA-256 over the files of a table: what `load_dataset` must notice has changed."""
     digest = hashlib.sha256()
-    for path in sorted((folder / name).glob("*.parquet")):
+    for path in files_of(folder, name):
         with path.open("rb") as stream:
             digest.update(f"{path.name}:{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
     return digest.hexdigest()

@@ -14,6 +14,7 @@ from dataset_builders.outputs import places
 from dataset_builders.prompts import pointwise
 from dataset_builders.stages.view import table_name
 from dataset_builders.tables import hub, provenance, shots, store
+from dataset_builders.tables.records import NAME, shown
 from dataset_builders.text.tokens import Answers, answer_tokens, encode_prompts
 from evaluation.scorers.yes_no import p_yes
 from evaluation.scores.arguments import ScoreArguments
@@ -129,6 +130,12 @@ def record_of(options: ScoreArguments, folder: Path, base: dict, adapter: dict |
 
 
 def default_output(record: dict) -> Path:
+    """Where the scores go when nobody says; ValueError for a system whose name is none of a file."""
+    if not NAME.holds(record["system"]):
+        raise ValueError(
+            f"The system is called {shown(record['system'])}, which cannot be the name of a file. Give --system with {NAME.words}, "
+            "or --output."
+        )
     name = f"{record['system']}_{record['config_name']}_{record['split']}.parquet"
     return Path("runs") / record["corpus"] / "scores" / name
 

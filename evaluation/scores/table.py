@@ -15,9 +15,31 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataset_builders.outputs.replace import replacing_file
+from dataset_builders.tables import records
+from dataset_builders.tables.records import COUNT, LINE, LINES, NAME, NUMBER, RECORD, optional
 from dataset_builders.tables.store import PROVENANCE_KEY
 
 SCHEMA = pa.schema({"sample_id": pa.int64(), "label": pa.int64(), "score": pa.float64()})
+OF_A_BASE = {"name": LINE, "revision": LINE, "weights": optional(LINE)}
+OF_AN_ADAPTER = {"name": LINE, "sha256": NAME, "settings_sha256": NAME}
+OF_A_CTR_MODEL = {
+    **{"name": LINE, "options": RECORD},
+    **dict.fromkeys(("sha256", "model", "corpus"), NAME),
+    **dict.fromkeys(("history_length", "retrieved"), COUNT),
+    **{"search": optional(NAME), "num_shots": optional(COUNT)},
+}
+RECORD_KINDS = {  # what the record of scores may say, as far as anything here reads it
+    **dict.fromkeys(("config_name", "split", "corpus"), NAME),
+    **dict.fromkeys(("system", "dataset", "fingerprint"), LINE),
+    **dict.fromkeys(("base", "adapter", "model", "dataset_folder", "dataset_revision"), optional(LINE)),
+    **dict.fromkeys(("base_revision", "adapter_revision", "model_revision"), optional(LINE)),
+    **dict.fromkeys(("prompts_fingerprint", "samples_fingerprint"), optional(NAME)),
+    **dict.fromkeys(("dtype", "quantization"), NAME),
+    **dict.fromkeys(("limit", "training_samples", "seed", "max_length", "tokens"), optional(COUNT)),
+    **dict.fromkeys(("base_identity", "adapter_identity", "model_identity"), optional(RECORD)),
+    "libraries": LINES,
+    "seconds": NUMBER,
+}
 RECORD_TEXTS = ("system", "dataset", "config_name", "split", "corpus")  # always a non-empty text
 RECORD_KEYS = (
     *RECORD_TEXTS,
@@ -99,12 +121,9 @@ def _read_record(schema: pa.Schema, path: Path) -> dict:
             f"{path} does not say which system and samples it scores (no metadata under the key "
             f"{PROVENANCE_KEY.decode()!r}). Use a file written by python evaluation/score.py."
         )
-    try:
-        record = json.loads(metadata[PROVENANCE_KEY])
-    except ValueError as error:
-        raise ValueError(f"{path}: its metadata is not JSON ({error}). Score again.") from error
+    record = records.parse_json(metadata[PROVENANCE_KEY], f"{path}: its metadata")
     _check_record(record, path)
-    return record
+    return records.Record(record, str(path))
 
 
 def _check_record(record: dict, path: Path) -> None:
@@ -119,7 +138,14 @@ def _check_record(record: dict, path: Path) -> None:
         )
     for key in RECORD_TEXTS:
         if not isinstance(record[key], str) or not record[key]:
-            raise ValueError(f"{path}: its record has {key} = {record[key]!r}, expected a text.")
+            raise ValueError(f"{path}: its record has {key} = {records.shown(record[key])}, expected a text.")
+    records.require(record, RECORD_KINDS, str(path))
+    identities = {"base_identity": OF_A_BASE, "adapter_identity": OF_AN_ADAPTER, "model_identity": OF_A_CTR_MODEL}
+    for key, kinds in identities.items():
+        if record.get(key) is not None:
+            records.require(record[key], kinds, f"{path}, {key}")
+    if record["base"] is None and record.get("model_identity") is None:
+        raise ValueError(f"{path}: its record names neither a base model nor a CTR model. Score again.")
 
 
 def _check_columns(sample_id: np.ndarray, label: np.ndarray, score: np.ndarray, path: Path) -> None:

@@ -2,34 +2,53 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 
-import yaml
 from safetensors import SafetensorError, safe_open
+
+from dataset_builders.tables import records
+from dataset_builders.tables.records import COUNT, LINE, LINES, NAME, NUMBER, optional
 
 # The names that training/tuning/run.py and training/fitting/run.py write, whose import would load torch. A test holds them equal.
 RECIPE, RECORD, CURVE = "recipe.yaml", "training.json", "training.png"
+
+KINDS = {  # what the files of a run may say, as far as a card or a push reads it
+    **dict.fromkeys(("config_name", "model", "corpus", "quantization", "dtype"), NAME),
+    **dict.fromkeys(("base", "dataset", "name"), LINE),
+    **dict.fromkeys(("dataset_revision", "base_revision", "revision"), optional(LINE)),
+    **dict.fromkeys(("trainable_weights", "training_rows", "training_tokens_per_epoch", "best_epoch"), COUNT),
+    **dict.fromkeys(("history_length", "retrieved", "early_stopping_patience", "seed", "lora_r"), COUNT),
+    **dict.fromkeys(("training_samples", "num_shots", "num_validation", "best_step", "max_length"), optional(COUNT)),
+    **dict.fromkeys(("learning_rate", "num_train_epochs", "lora_alpha", "best_validation_auc", "seconds"), NUMBER),
+    **{
+        "search": optional(NAME),
+        "inputs": LINES,
+        "sha256": LINES,
+        "recipe": records.RECORD,
+        "best_validation": records.RECORD,
+    },
+}
 
 
 def text_of(path: Path, command: str) -> str:
     """command: that which writes the file."""
     if not path.is_file():
         raise ValueError(f"There is no {path}. A finished run of {command} has it; run it again.")
-    return path.read_text(encoding="utf-8")
+    return records.read_text(path)
 
 
 def mapping(path: Path, keys: tuple[str, ...], command: str) -> dict:
     """The values of a YAML or JSON file; ValueError when it is damaged or lacks one of `keys`."""
     text = text_of(path, command)
     try:
-        values = yaml.safe_load(text) if path.suffix == ".yaml" else json.loads(text)
-    except (yaml.YAMLError, ValueError) as error:
+        values = (records.parse_yaml if path.suffix == ".yaml" else records.parse_json)(text, str(path))
+    except ValueError as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     missing = [key for key in keys if not isinstance(values, dict) or key not in values]
     if missing:
         raise ValueError(f"{path} lacks {', '.join(missing)}. Write it anew by running {command} again.")
+    records.require(values, KINDS, str(path))
     return values
 
 

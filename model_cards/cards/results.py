@@ -9,12 +9,20 @@ found. All that is said about better and worse is read off 95 % intervals:
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from dataset_builders.cards.metadata import view_of
+from dataset_builders.tables.records import COUNT, LINE, NAME, NUMBER, RECORD, optional, read_json, require
+from evaluation.scores.table import RECORD_KINDS
 
+ROW_KINDS = {
+    **dict.fromkeys(("name", "system"), LINE),
+    **dict.fromkeys(("corpus", "split", "config_name"), NAME),
+    **dict.fromkeys(("base", "reference", "score_file"), optional(LINE)),
+    **{"n": COUNT, "record": RECORD, "auc_difference": optional(RECORD)},
+    **dict.fromkeys(("auc", "log_loss", "accuracy"), RECORD),
+}
 BETTER, WORSE, UNDECIDED = "better than", "worse than", "not told apart from"
 ROW_KEYS = ("name", "system", "base", "corpus", "split", "config_name", "n", "auc", "log_loss", "accuracy", "record")
 
@@ -150,12 +158,13 @@ def _outcome(better: bool, worse: bool) -> str:
 def _read(path: Path) -> dict:
     if not path.is_file():
         raise ValueError(f"There are no results {path}. They are written by python evaluation/report.py.")
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}). Make the report again.") from error
+    results = read_json(path)
     whole = isinstance(results, dict) and {"rows", "notes", "resamples", "seed"} <= results.keys()
     keys = (*ROW_KEYS, "reference", "auc_difference", "score_file")
+    whole = whole and all(
+        isinstance(results[group], list) and all(isinstance(one, dict) for one in results[group])
+        for group in ("rows", "notes")
+    )
     missing = (
         [key for row in results["rows"] for key in keys if key not in row]
         if whole
@@ -165,4 +174,21 @@ def _read(path: Path) -> dict:
         raise ValueError(
             f"{path} lacks {missing[0]}: python evaluation/report.py did not write it. Make the report again."
         )
+    require(results, {"resamples": COUNT, "seed": COUNT}, str(path))
+    for row in results["rows"]:
+        _require_row(row, str(path))
+    for note in results["notes"]:
+        require(note, {"note": LINE} | dict.fromkeys(("corpus", "split", "config_name"), NAME), str(path))
     return results
+
+
+def _require_row(row: dict, where: str) -> None:
+    require(row, ROW_KINDS, where)
+    record = require(row["record"], RECORD_KINDS, where)
+    for key in ("base_identity", "adapter_identity", "model_identity"):
+        require(record.get(key) or {}, {"name": LINE, "sha256": NAME, "revision": LINE}, f"{where}, {key}")
+    for metric in ("auc", "log_loss", "accuracy", "auc_difference"):
+        if row[metric] is not None:
+            interval = require(row[metric], dict.fromkeys(("value", "low", "high"), NUMBER), f"{where}, {metric}")
+            for key in ("value", "low", "high"):
+                interval[key]  # which it must have

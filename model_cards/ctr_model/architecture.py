@@ -21,10 +21,10 @@ class Architecture:
 
 def read_architecture(name: str) -> Architecture:
     """name: of the file. ValueError when there is none."""
+    there = sorted(path.stem for path in MODELS.glob("[!_]*.py"))
+    if name not in there:
+        raise ValueError(f"There is no model {name!r}. There are: {', '.join(there)} (training/models/).")
     path = MODELS / f"{name}.py"
-    if not path.is_file():
-        there = ", ".join(sorted(path.stem for path in MODELS.glob("[!_]*.py")))
-        raise ValueError(f"There is no model {name!r}. There are: {there} (training/models/).")
     tree = ast.parse(path.read_text(encoding="utf-8"))
     found = next(node.name for node in tree.body if isinstance(node, ast.ClassDef) and node.name.lower() == name)
     description = ast.get_docstring(tree)

@@ -14,9 +14,9 @@ from model_cards.adapter.metadata import NEEDED
 from model_cards.adapter.names import is_in_folder
 from model_cards.adapter.run import BASE_RECORD, COMMAND, WEIGHTS, Run, read_run
 from model_cards.cards.arguments import CardArguments
-from model_cards.cards.records import RECIPE, RECORD, mapping
+from model_cards.cards.records import CURVE, RECIPE, RECORD, mapping
 from model_cards.cards.results import read_results
-from model_cards.publishing import push
+from model_cards.publishing import push, terms
 from model_cards.publishing.arguments import AdapterPublishingArguments, PushArguments
 from model_cards.publishing.checks import check_staged, refuse_pickles
 from model_cards.publishing.copies import Copies
@@ -66,7 +66,12 @@ def push_adapter(what: PushArguments, how: AdapterPublishingArguments) -> None:
     corpus = read_training_data(run).corpus
     base, in_folder = run.base["name"], is_in_folder(run.base)
     identity = identify_adapter(what.hub_model_id, base, in_folder, run.recipe["dataset"], corpus.id, how)
-    push.check_scores(what, corpus, push.may_be_passed_on(corpus, how))
+    push.require_own_files(run.folder, _files(run))
+    push.check_scores(what, how)
+    of_base = (run.base, run.recipe["base"], run.recipe.get("base_revision"))
+    terms.require_allowed(terms.of_weights(run.adapter / WEIGHTS, *of_base), what, how)
+    tokenizer = _own_tokenizer(run)
+    terms.require_allowed(terms.of_tokenizer(*of_base) if tokenizer else [], what, how)
     if what.results:
         read_results(Path(what.results), run.sha256, "adapter", run.adapter)
     api = push.client(what)
@@ -79,24 +84,31 @@ def push_adapter(what: PushArguments, how: AdapterPublishingArguments) -> None:
     licence = licence_of(how.license, identity.base, base_on_hub)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        _stage(folder, run, identity, licence, what, how.permission)
+        _stage(folder, run, tokenizer, identity, licence, what, how.permission)
         check_staged(folder, run.folder, NEEDED)
         push.send(folder, OURS, f"Adapter of {corpus.id}, tuned on {run.recipe['config_name']}", what, how)
 
 
 def _stage(
-    folder: Path, run: Run, identity: Identity, licence: dict[str, str], what: PushArguments, permission: str | None
+    folder: Path,
+    run: Run,
+    tokenizer: dict[str, str],
+    identity: Identity,
+    licence: dict[str, str],
+    what: PushArguments,
+    permission: str | None,
 ) -> None:
     copies = Copies(run, identity, run.base)
     recipe = copies.recipe()
-    push.stage_files(folder, [run.adapter / WEIGHTS, run.folder / RECORD, *([run.curve] if run.curve else [])])
+    files = [run.adapter / WEIGHTS, run.folder / RECORD, *([run.curve] if run.curve else [])]
+    push.stage_files(folder, files, {WEIGHTS: run.sha256} | run.training.get("sha256", {}))
     push.stage_texts(
         folder,
         {
             CONFIG: _config(run, identity),
             BASE_RECORD: json.dumps(_json(run, BASE_RECORD) | {"name": identity.base}, indent=2) + "\n",
             RECIPE: recipe,
-            **_own_tokenizer(run),
+            **tokenizer,
         },
     )
     figure = push.stage_results(folder, copies, what)
@@ -109,6 +121,12 @@ def _stage(
     )
     text, _ = render(card, replace(run, recipe_text=recipe), licence, figure, permission)
     push.stage_texts(folder, {push.CARD: text})
+
+
+def _files(run: Run) -> list[Path]:
+    """All files of a run that a push reads."""
+    of_adapter = (WEIGHTS, CONFIG, BASE_RECORD, *TOKENIZER)
+    return [*(run.adapter / name for name in of_adapter), *(run.folder / name for name in (RECIPE, RECORD, CURVE))]
 
 
 def _config(run: Run, identity: Identity) -> str:

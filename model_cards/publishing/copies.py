@@ -14,6 +14,7 @@ from typing import Protocol
 import yaml
 
 from dataset_builders.tables import store
+from dataset_builders.tables.records import read_json
 from evaluation.scores.table import read_scores, write_scores
 from model_cards.adapter.names import is_in_folder
 from model_cards.cards.names import HUB_ID, dataset_on_hub
@@ -51,7 +52,7 @@ class Copies:
 
     def results(self, path: Path, score_files: list[str]) -> str:
         """The groups of a results.json in which the model has a row. score_files: the names of those that are published too."""
-        results = json.loads(path.read_text(encoding="utf-8"))
+        results = read_json(path)
         groups = {_group(row): row["record"] for row in results["rows"] if self._is_own(row["record"])}
         rows = [self._row(row, score_files) for row in results["rows"] if _group(row) in groups]
         notes = []

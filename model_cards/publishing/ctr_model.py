@@ -16,12 +16,12 @@ from dataset_builders.hub.access import connect
 from dataset_builders.hub.plan import Plan
 from dataset_builders.tables import hub, store
 from model_cards.cards.arguments import CardArguments
-from model_cards.cards.records import RECIPE, RECORD
+from model_cards.cards.records import CURVE, RECIPE, RECORD
 from model_cards.cards.results import read_results
 from model_cards.ctr_model.card import read_training_data, render
 from model_cards.ctr_model.metadata import NEEDED
 from model_cards.ctr_model.run import CONFIG, FEATURES, VOCABULARY, WEIGHTS, CtrRun, read_run
-from model_cards.publishing import push
+from model_cards.publishing import push, terms
 from model_cards.publishing.arguments import PublishingArguments, PushArguments
 from model_cards.publishing.checks import check_staged, refuse_pickles
 from model_cards.publishing.copies import Copies, public_recipe
@@ -53,6 +53,8 @@ def push_ctr_model(what: PushArguments, how: PublishingArguments) -> None:
         )
     run = read_run(Path(what.run))
     refuse_pickles(run.model, WEIGHTS)
+    of_run = (*(run.model / name for name in PARTS), *(run.folder / name for name in (RECIPE, RECORD, CURVE)))
+    push.require_own_files(run.folder, of_run)
     corpus = read_training_data(run).corpus
     identity = identify(what.hub_model_id, run.recipe["dataset"], corpus.id, how)
     licence = licence_given(how.license)
@@ -60,7 +62,7 @@ def push_ctr_model(what: PushArguments, how: PublishingArguments) -> None:
         read_results(Path(what.results), run.sha256, "model", run.model)
     found = push.standing(push.client(what), identity.model, {WEIGHTS: run.model / WEIGHTS})
     what = _as_the_terms_ask(what, found, corpus, how)
-    push.check_scores(what, corpus, push.may_be_passed_on(corpus, how))
+    push.check_scores(what, how)
     if push.holds_results(what, found, "model"):
         return
     with tempfile.TemporaryDirectory() as temporary:
@@ -74,7 +76,8 @@ def push_ctr_model(what: PushArguments, how: PublishingArguments) -> None:
 def _as_the_terms_ask(what: PushArguments, found: Plan, corpus: Corpus, how: PublishingArguments) -> PushArguments:
     """The push, made private where the corpus may not be passed on. ValueError where the repository is public and must not be."""
     push.require_privacy(what, found)
-    if what.private or push.may_be_passed_on(corpus, how):
+    vocabulary = terms.Part(f"The {VOCABULARY} lists values", None, corpus.id)
+    if what.private or not terms.forbidden([vocabulary], how):
         return what
     print(
         f"A model of {corpus.name} is pushed privately, because its {VOCABULARY} lists values of the corpus: {corpus.terms} See "
@@ -92,7 +95,8 @@ def _stage(
 ) -> None:
     copies = Copies(run, identity)
     recipe = copies.recipe()
-    push.stage_files(folder, [*(run.model / name for name in PARTS), *([run.curve] if run.curve else [])])
+    files = [*(run.model / name for name in PARTS), *([run.curve] if run.curve else [])]
+    push.stage_files(folder, files, {WEIGHTS: run.sha256} | run.training.get("sha256", {}))
     push.stage_texts(folder, {RECIPE: recipe, RECORD: _record(run, identity)})
     figure = push.stage_results(folder, copies, what)
     card = CardArguments(

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 import warnings
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from huggingface_hub import HfApi
 
-from dataset_builders.corpora import Corpus
 from dataset_builders.hub.access import connect, explained
+from dataset_builders.hub.client import hub_api
 from dataset_builders.hub.collection import add_to_collection
 from dataset_builders.hub.plan import Plan, make_plan
 from dataset_builders.hub.publish import Repository, publish
+from dataset_builders.hub.sending import private_copy, require_own
 from model_cards.cards.records import CURVE, RECIPE, RECORD
+from model_cards.publishing import terms
 from model_cards.publishing.arguments import PublishingArguments, PushArguments
 from model_cards.publishing.copies import SCORES, Copies
 
@@ -22,20 +23,13 @@ CARD, RESULTS, FIGURE = "README.md", "results.json", "report.png"
 SHARED = {CARD, RECIPE, RECORD, CURVE, RESULTS, FIGURE}  # files of a repository of either kind
 
 
-def check_scores(what: PushArguments, corpus: Corpus, may_be_passed_on: bool) -> None:
+def check_scores(what: PushArguments, how: PublishingArguments) -> None:
     """ValueError when score files may not go with this push."""
     if what.scores and not what.results:
         raise ValueError(
             "Score files are published with the results that they give. Pass --results too, or no --scores."
         )
-    if what.scores and not what.private and not may_be_passed_on:
-        raise ValueError(
-            f"Score files hold labels of {corpus.name}, whose terms forbid to pass its data on. Push --private true, or without --scores."
-        )
-
-
-def may_be_passed_on(corpus: Corpus, how: PublishingArguments) -> bool:
-    return corpus.may_be_redistributed or bool(how.permission)
+    terms.require_allowed(terms.of_scores(what.scores), what, how)
 
 
 def standing(api: HfApi, repo_id: str, weights: Mapping[str, Path]) -> Plan:
@@ -45,7 +39,7 @@ def standing(api: HfApi, repo_id: str, weights: Mapping[str, Path]) -> Plan:
 
 
 def client(what: PushArguments) -> HfApi:
-    return HfApi(library_name="rella") if what.dry_run else connect(what.hub_model_id.split("/")[0])
+    return hub_api() if what.dry_run else connect(what.hub_model_id.split("/")[0])
 
 
 def require_privacy(what: PushArguments, found: Plan, why: str = "a private repository was asked for") -> None:
@@ -75,13 +69,25 @@ def stage_results(folder: Path, copies: Copies, what: PushArguments) -> str | No
     drawn = Path(what.results).with_name(FIGURE)
     if not drawn.is_file():
         return None
-    shutil.copyfile(drawn, folder / FIGURE)
+    private_copy(require_own(drawn, drawn.parent), folder / FIGURE)
     return FIGURE
 
 
-def stage_files(folder: Path, files: Collection[Path]) -> None:
+def require_own_files(run: Path, files: Collection[Path]) -> None:
+    """ValueError for a file of a run that a link leads to from outside of it."""
     for path in files:
-        shutil.copyfile(path, folder / path.name)
+        if path.exists() or path.is_symlink():
+            require_own(path, run)
+
+
+def stage_files(folder: Path, files: Collection[Path], made: Mapping[str, str]) -> None:
+    """Copy files as they are. made: the hash of each that the training noted; a run of an earlier version noted none."""
+    for path in files:
+        sha256 = private_copy(path, folder / path.name)
+        if made.get(path.name, sha256) != sha256:
+            raise ValueError(
+                f"{path} was changed since it was trained, so its card would not be true of it. Train again."
+            )
 
 
 def stage_texts(folder: Path, texts: Mapping[str, str]) -> None:

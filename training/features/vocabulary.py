@@ -61,7 +61,29 @@ def load_values(folder: Path) -> Values:
         raise ValueError(
             f"{folder} has no readable {FILE} ({type(error).__name__}), without which its codes mean nothing. Train again."
         ) from error
+    _require_vocabulary(table, path)
     return Values(table)
+
+
+def _require_vocabulary(table: pl.DataFrame, path: Path) -> None:
+    """ValueError unless every field numbers its values from 1, each once."""
+    wanted = {"field": pl.String, "value": pl.String, "code": pl.Int32}
+    if dict(table.schema) != wanted or sum(table.null_count().row(0)):
+        raise ValueError(f"{path} has other columns than field, value and code, or gaps in them. Get the model again.")
+    code = pl.col("code")
+    counted = table.group_by("field").agg(
+        rows=pl.len().cast(pl.Int64),
+        values=pl.col("value").n_unique().cast(pl.Int64),
+        codes=code.n_unique().cast(pl.Int64),
+        first=code.min(),
+        last=code.max().cast(pl.Int64),
+    )
+    right = pl.all_horizontal(
+        pl.col("first") == 1, *(pl.col(name) == pl.col("rows") for name in ("values", "codes", "last"))
+    )
+    wrong = counted.filter(~right)
+    if len(wrong):
+        raise ValueError(f"{path} does not number the values of each field from 1, each once. Get the model again.")
 
 
 def learn_values(corpus: Corpus, users: pl.DataFrame, items: pl.DataFrame, ratings: pl.Series) -> Values:

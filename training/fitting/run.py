@@ -14,6 +14,7 @@ import yaml
 
 from dataset_builders.outputs import places, records
 from dataset_builders.outputs.writer import sole_writer
+from dataset_builders.raw.archive import hash_file
 from dataset_builders.tables import hub, provenance, store
 from training.features.batches import Samples, sample_ids
 from training.features.columns import load_columns
@@ -148,4 +149,5 @@ def _save(folder: Path, model: torch.nn.Module, values: Values, options: Fitting
     (folder / MODEL / FEATURES).write_text(json.dumps(features, indent=2) + "\n", encoding="utf-8")
     (folder / RECIPE).write_text(yaml.safe_dump(record["recipe"], sort_keys=False), encoding="utf-8")
     draw(record["log"], record["best_epoch"], folder / CURVE)
+    record |= {"sha256": {path.name: hash_file(path) for path in sorted((folder / MODEL).iterdir())}}
     (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

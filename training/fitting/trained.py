@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-import json
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
 
 from dataset_builders.hub.models import local_folder
 from dataset_builders.raw.archive import hash_file
+from dataset_builders.tables import records
+from dataset_builders.tables.records import COUNT, COUNTS, NAME, optional
 from training.features.batches import Samples
 from training.features.columns import load_columns
+from training.features.retrieval import SEARCHES
 from training.features.vocabulary import FILE, load_values
 from training.fitting.run import FEATURES, MODEL
 from training.loops.clicks import predict
-from training.models import load_model_class
+from training.models import load_model_class, model_names
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
+LONGEST = 100_000  # behaviors
+FEATURE_KINDS = {
+    **dict.fromkeys(("model", "corpus"), NAME),
+    **dict.fromkeys(("history_length", "retrieved"), COUNT),
+    **{"search": optional(NAME), "num_shots": optional(COUNT)},
+}
+CONFIG_KINDS = {"field_sizes": COUNTS, "rating_values": COUNT}
 OF_THE_VOCABULARY = ("field_sizes", "rating_values")
 
 
@@ -43,10 +55,43 @@ def read_trained(model: str, revision: str | None = None) -> Trained:
         raise ValueError(
             f"{folder} has no {missing[0]}. A model is what python training/ctr.py writes into <output_dir>/{MODEL}."
         )
-    features, config = (json.loads((folder / name).read_text(encoding="utf-8")) for name in (FEATURES, CONFIG))
+    features = records.require(records.read_json(folder / FEATURES), FEATURE_KINDS, str(folder / FEATURES))
+    config = records.require(records.read_json(folder / CONFIG), CONFIG_KINDS, str(folder / CONFIG))
+    _require_possible(folder, features, config)
     options = {key: value for key, value in config.items() if key not in OF_THE_VOCABULARY}
     identity = {"name": model, "sha256": hash_file(folder / WEIGHTS), **features, "options": options}
     return Trained(folder, features, identity)
+
+
+def _require_possible(folder: Path, features: dict, config: dict) -> None:
+    """ValueError where a model says of itself what no model of this project does, before any memory is taken for it."""
+    if features["model"] not in model_names():
+        load_model_class(features["model"])  # says which there are
+    if features["search"] not in (None, *SEARCHES):
+        raise ValueError(f"{folder / FEATURES}: there is no search {features['search']!r}. Get the model again.")
+    weights = _count_weights(folder / WEIGHTS)
+    sizes = [config["rating_values"], *config["field_sizes"].values(), *_numbers(config)]
+    if max(sizes) > weights or max(features["history_length"], features["retrieved"]) > LONGEST:
+        raise ValueError(
+            f"{folder} says that it is larger than its {weights:,} weights can be, or looks at more than {LONGEST:,} behaviors. Get the "
+            "model again."
+        )
+
+
+def _count_weights(path: Path) -> int:
+    try:
+        with safe_open(path, framework="pt") as stored:
+            return sum(math.prod(stored.get_slice(name).get_shape()) for name in stored.keys())  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a whole safetensors file ({error}). Get the model again.") from error
+
+
+def _numbers(values) -> Iterator[int]:
+    if isinstance(values, (dict, list)):
+        for value in values.values() if isinstance(values, dict) else values:
+            yield from _numbers(value)
+    elif isinstance(values, int):
+        yield values
 
 
 def p_click(trained: Trained, folder: Path, split: str, sample_id: np.ndarray) -> np.ndarray:
@@ -54,6 +99,12 @@ def p_click(trained: Trained, folder: Path, split: str, sample_id: np.ndarray) -
     columns = load_columns(folder, load_values(trained.folder))
     seen = trained.features
     samples = Samples(columns, folder, split, sample_id, seen["history_length"], seen["search"], seen["retrieved"])
-    model = load_model_class(seen["model"]).from_pretrained(str(trained.folder))
+    try:
+        model = load_model_class(seen["model"]).from_pretrained(str(trained.folder))
+    except (RuntimeError, TypeError, KeyError, AttributeError, ArithmeticError, SafetensorError) as error:
+        raise ValueError(
+            f"The model in {trained.folder} does not load ({type(error).__name__}: {' '.join(str(error).split())[:200]}). Get it again, or "
+            "train it again."
+        ) from error
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return predict(model.to(device), samples, device)

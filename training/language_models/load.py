@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 from pathlib import Path
 
 import torch
@@ -14,11 +15,16 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from dataset_builders.hub.models import commit_of, local_folder, weights_hash
 from dataset_builders.raw.archive import hash_file
+from dataset_builders.tables import records
+from dataset_builders.tables.records import COUNT, LINE, optional
 
 QUANTIZATIONS = ("none", "8bit", "4bit")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 WEIGHTS = "adapter_model.safetensors"
 TRAINING_RECORD = "training.json"
+IMPORTED = "megatron_config"  # with it, PEFT imports the module that the same file names as `megatron_core`
+DOES_NOT_FIT = (RuntimeError, ValueError, TypeError, OSError, KeyError, AttributeError, ArithmeticError, re.error)
+BASE_KINDS = {"name": LINE, "revision": LINE, "weights": optional(LINE)}
 BASE_RECORD = "base_model.json"  # stands in an adapter's folder: what the adapter was trained on
 
 
@@ -110,7 +116,7 @@ def base_identity(base: str, revision: str | None = None) -> dict:
 def adapter_identity(adapter: str, revision: str | None = None) -> dict:
     """What pins an adapter: its name, the hash of its weights, and that of how they are put to use."""
     folder = _adapter_folder(adapter, revision)
-    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    config = _adapter_config(folder)
     used = {key: value for key, value in config.items() if key not in ("base_model_name_or_path", "revision")}
     settings = hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()
     return {"name": adapter, "sha256": hash_file(folder / WEIGHTS), "settings_sha256": settings}
@@ -121,8 +127,20 @@ def training_samples(adapter: str, revision: str | None = None) -> int | None:
     folder = _adapter_folder(adapter, revision)
     for path in (folder / TRAINING_RECORD, folder.parent / TRAINING_RECORD):  # a repository on the Hub, or a run folder
         if path.is_file():
-            return json.loads(path.read_text(encoding="utf-8")).get("training_samples")
+            kinds = {"training_samples": optional(COUNT)}
+            return records.require(records.read_json(path), kinds, str(path)).get("training_samples")
     return None
+
+
+def _adapter_config(folder: Path) -> dict:
+    """adapter_config.json; ValueError when PEFT would import a module that it names."""
+    path = folder / "adapter_config.json"
+    config = records.require(records.read_json(path), {}, str(path))
+    if config.get(IMPORTED):
+        raise ValueError(
+            f"{path} has {IMPORTED}, with which it would choose code to be imported here. It is not loaded; get an adapter without it."
+        )
+    return config
 
 
 def write_base_record(adapter: Path, identity: dict) -> None:
@@ -156,10 +174,10 @@ def load_adapter(
         raise ValueError(f"{weights} is not a whole safetensors file ({error}). Get the adapter again.") from error
     try:
         tuned = _attach(model, folder, name)
-    except (RuntimeError, ValueError, TypeError, OSError) as error:
+    except DOES_NOT_FIT as error:
         place = "beside the other adapters (it may do so alone)" if isinstance(model, PeftModel) else "its base model"
         raise ValueError(
-            f"The adapter {adapter!r} does not fit {place}: {str(error).splitlines()[-1].strip()}"
+            f"The adapter {adapter!r} does not fit {place}: {(str(error).splitlines() or [type(error).__name__])[-1].strip()}"
         ) from error
     wanted = {key: tuple(value.shape) for key, value in get_peft_model_state_dict(tuned, adapter_name=name).items()}
     missing, foreign = sorted(wanted.keys() - held.keys()), sorted(held.keys() - wanted.keys())
@@ -181,7 +199,14 @@ def _attach(model: torch.nn.Module, adapter: Path, name: str) -> PeftModel:
 
 
 def _require_same_base(base: dict, adapter: str, folder: Path) -> None:
-    config = PeftConfig.from_pretrained(str(folder))
+    _adapter_config(folder)
+    try:
+        config = PeftConfig.from_pretrained(str(folder))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(
+            f"The adapter {adapter!r} has an adapter_config.json that PEFT does not read ({type(error).__name__}: "
+            f"{' '.join(str(error).split())[:200]}). Get the adapter again."
+        ) from error
     if config.is_prompt_learning:
         raise ValueError(
             f"The adapter {adapter!r} is of type {config.peft_type.value}: it puts tokens of its own before the prompt. Adapters that "
@@ -189,7 +214,7 @@ def _require_same_base(base: dict, adapter: str, folder: Path) -> None:
         )
     record = folder / BASE_RECORD
     if record.is_file():
-        trained_on = json.loads(record.read_text(encoding="utf-8"))
+        trained_on = records.require(records.read_json(record), BASE_KINDS, str(record))
         same = _weights(trained_on) == _weights(base) or trained_on["revision"] == base["revision"]
     else:
         trained_on = {"name": config.base_model_name_or_path, "revision": config.revision}

@@ -22,7 +22,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase,
 from dataset_builders.outputs import places, records
 from dataset_builders.outputs.writer import sole_writer
 from dataset_builders.stages.view import config_name, table_name
-from dataset_builders.tables import hub, provenance
+from dataset_builders.tables import hub, provenance, store
 from training.loops.answers import IGNORED, collate
 from training.pretraining.text import diaries, item_documents
 from training.pretraining.tokenizer import train_tokenizer
@@ -75,7 +75,8 @@ def _pretrain(options, folder: Path, output: Path, made_from: dict) -> None:
         _train(model, rows, options, scratch)
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
-        (temporary / RECORD).write_text(json.dumps(made_from, indent=2) + "\n", encoding="utf-8")
+        record = {"corpus": store.provenance(folder, "items")["corpus"], **made_from}
+        (temporary / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(f"{output}: base model.", flush=True)
 
 

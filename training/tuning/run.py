@@ -13,11 +13,12 @@ from accelerate import PartialState
 from peft import LoraConfig
 from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, set_seed
 
-from dataset_builders.cli import read_yaml
 from dataset_builders.outputs import places, records
 from dataset_builders.outputs.writer import sole_writer
 from dataset_builders.prompts import pointwise
+from dataset_builders.raw.archive import hash_file
 from dataset_builders.tables import hub, provenance, shots, store
+from dataset_builders.tables.records import parse_yaml, read_text, require
 from dataset_builders.text.tokens import answer_tokens, encode_completions, encode_prompts
 from training.language_models.load import base_identity, load_base, load_tokenizer, write_base_record
 from training.loops.answers import tokenized_rows
@@ -179,7 +180,9 @@ def _is_finished(output: Path, recipe: dict, inputs: dict) -> bool:
         return False
     existing = provenance.read_record(output / INPUTS) or inputs
     if (output / RECIPE).exists():
-        existing = read_yaml(output / RECIPE) | existing
+        existing = (
+            require(parse_yaml(read_text(output / RECIPE), str(output / RECIPE)), {}, str(output / RECIPE)) | existing
+        )
     wanted = recipe | inputs
     both = [{key: values.get(key, "the default") for key in wanted | existing} for values in (existing, wanted)]
     return provenance.is_current(output, *both, overwrite=False, option="--output_dir", whole=finished)
@@ -248,6 +251,7 @@ def _save(
         (temporary / "training_args.bin").unlink(missing_ok=True)  # a pickle; the recipe says the same in text
         (temporary / "README.md").unlink(missing_ok=True)  # PEFT's empty form; model_cards/render.py writes the card
         write_base_record(temporary, identity)
+        record |= {"sha256": {path.name: hash_file(path) for path in sorted(temporary.glob("*.safetensors"))}}
         records.remove(output, TUNING_RUN, [RECORD])  # of the older run: without it neither result is a finished one
         _write_recipe(output, recipe, inputs, overwrite)
     with records.writing_file(output / CURVE, TUNING_RUN, overwrite) as temporary:
