@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import get_type_hints
 
 from dataset_builders.tables.store import replacing, replacing_file
+from dataset_builders.text.shown import in_markdown
 from training.fitting.arguments import FittingArguments
 from training.fitting.run import RECORD, train
 from training.loops.clicks import BETTER_IS_LESS
@@ -125,7 +126,7 @@ def _write(output: Path, record: dict) -> None:
         "|---|---:|---:|---:|---:|---:|",
     ]
     for one in record["searched"]:
-        name, at = setting_name(one["setting"]), one["best_validation"]
+        name, at = in_markdown(setting_name(one["setting"])), one["best_validation"]
         name = f"**{name}**" if one["setting"] == record["best"] else name
         figures = (
             f"{one['weights']:,} | {one['best_epoch']} | {at['auc']:.4f} | {at['log_loss']:.4f} | {one['seconds']:.0f}"
