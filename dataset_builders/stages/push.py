@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from dataset_builders.cards.render import render
-from dataset_builders.corpora import load_corpus
+from dataset_builders.corpora import Corpus, load_corpus
 from dataset_builders.hub.collection import add_to_collection
 from dataset_builders.hub.publish import Repository, publish
 from dataset_builders.stages.arguments import FolderArguments
@@ -56,8 +56,7 @@ def push(where: FolderArguments, options: PushArguments) -> str | None:
     tag = options.revision_tag or f"data-{_version(where.folder, names)}"
     with TemporaryDirectory() as scratch:
         card = Path(scratch) / "README.md"
-        text = render(where.folder, corpus, names, repo_id, options.permission)
-        card.write_text(text, encoding="utf-8", newline="\n")
+        card.write_text(_card(where.folder, corpus, names, repo_id, options), encoding="utf-8", newline="\n")
         files = {
             f"{name}/{path.name}": path for name in names for path in sorted((where.folder / name).glob("*.parquet"))
         }
@@ -66,6 +65,10 @@ def push(where: FolderArguments, options: PushArguments) -> str | None:
     if options.collection and not options.dry_run:
         add_to_collection(options.collection, repo_id, "dataset")
     return address
+
+
+def _card(folder: Path, corpus: Corpus, names: list[str], repo_id: str, options: PushArguments) -> str:
+    return render(folder, corpus, names, repo_id, options.permission)
 
 
 def _version(folder: Path, names: list[str]) -> str:
