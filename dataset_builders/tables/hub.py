@@ -12,9 +12,11 @@ def resolve(dataset: str, tables: list[str], revision: str | None = None) -> Pat
 
     ValueError when there is neither such a folder nor such a Hub data set, or when it lacks a table.
     """
-    local = Path(dataset).is_dir()
+    local = bool(dataset) and Path(dataset).is_dir()
     folder = Path(dataset) if local else _download(dataset, tables, revision)
     missing = [name for name in tables if not store.table_splits(folder, name)]
+    if missing and local and any(folder.glob("*.safetensors")):
+        raise ValueError(f"{dataset} holds a model, not a data set. Give the folder or Hub id of a data set.")
     if missing:
         names = store.table_names(folder) if local else _tables_on_hub(dataset, revision)
         raise ValueError(
@@ -25,15 +27,17 @@ def resolve(dataset: str, tables: list[str], revision: str | None = None) -> Pat
 
 
 def _download(dataset: str, tables: list[str], revision: str | None) -> Path:
+    from dataset_builders.corpora import corpus_ids
     from dataset_builders.hub.download import snapshot
 
     try:
         return snapshot(dataset, "dataset", ["README.md", *(f"{table}/*" for table in tables)], revision)
     except ValueError as error:
-        corpus = dataset.rstrip("/").rsplit("/", 1)[-1]
+        name = dataset.rstrip("/").rsplit("/", 1)[-1]
+        build = f"--corpus {name}" if name in corpus_ids() else "--help"
         raise ValueError(
             f"The data set {dataset!r} is neither a folder here nor to be had from the Hub ({error}). "
-            f"Build it: python dataset_builders/release.py --corpus {corpus}"
+            f"Build it: python dataset_builders/release.py {build}"
         ) from error
 
 

@@ -8,6 +8,7 @@ final name by one rename when the last byte is on disk, so what has the final na
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -23,6 +24,8 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import Features
+
+from dataset_builders.hub.pointers import hollow
 
 SINGLE_SPLIT = "train"  # the Hub's name for the only split of a table that has no splits
 SPLITS = ("train", "validation", "test")
@@ -109,6 +112,9 @@ def _open(path: Path) -> pq.ParquetFile:
 
 
 def _damaged(path: Path, error: Exception) -> str:
+    reason = hollow(path) if path.is_file() else None
+    if reason:
+        return f"{path} {reason}"
     return f"{path} is not a readable Parquet file ({error}). Remove {path.parent} and build it again."
 
 
@@ -174,7 +180,7 @@ def _is_alive(pid: str) -> bool:
 def replacing(target: Path) -> Iterator[Path]:
     """A temporary folder that becomes `target` when the block ends well, and vanishes when it does not."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in target.parent.glob(f".{target.name}.*.tmp"):
+    for leftover in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
         if not _is_alive(
             leftover.name.removeprefix(f".{target.name}.").split("-")[0]
         ):  # of a run that was killed outright

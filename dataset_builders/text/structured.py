@@ -12,7 +12,8 @@ from pathlib import Path
 
 import yaml
 
-LARGEST = 64 * 1024**2  # bytes; the largest real one, a tokenizer.json, has a quarter of it
+LARGEST = 256 * 1024**2  # bytes; the largest real one, the results of many systems, has a hundredth of it
+LARGEST_YAML = 1024**2  # characters; PyYAML takes seconds for so many, and a recipe has a thousandth
 
 
 def read_text(path: Path) -> str:
@@ -28,11 +29,15 @@ def read_text(path: Path) -> str:
 
 
 def read_mapping(path: Path) -> dict:
-    """The mapping that a YAML file (.yaml, .yml) or a JSON file holds."""
-    text = read_text(path)
-    values = yaml_value(yaml_node(text, path), path) if path.suffix in (".yaml", ".yml") else parse_json(text, path)
+    """The mapping that a YAML or a JSON file holds."""
+    return parse_mapping(read_text(path), path.suffix, path)
+
+
+def parse_mapping(text: str, suffix: str, where: object) -> dict:
+    """The mapping that a text holds, YAML by the suffix of its file (.yaml, .yml), else JSON."""
+    values = yaml_value(yaml_node(text, where), where) if suffix in (".yaml", ".yml") else parse_json(text, where)
     if not isinstance(values, dict):
-        raise ValueError(f"{path} must hold a mapping of names to values, it holds {type(values).__name__}.")
+        raise ValueError(f"{where} must hold a mapping of names to values, it holds {type(values).__name__}.")
     return values
 
 
@@ -45,6 +50,10 @@ def parse_json(text: str | bytes, where: object) -> object:
 
 def yaml_node(text: str, where: object) -> yaml.Node | None:
     """The one document of a YAML text, every scalar in it as it is written; None for an empty one."""
+    if len(text) > LARGEST_YAML:
+        raise ValueError(
+            f"{where} has {len(text):,} characters; a YAML file of options has fewer than {LARGEST_YAML:,}."
+        )
     try:
         return yaml.compose(text, _Loader)
     except (yaml.YAMLError, RecursionError) as error:

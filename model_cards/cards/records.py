@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 
-import yaml
 from safetensors import SafetensorError, safe_open
+
+from dataset_builders.text.structured import parse_mapping, read_text
 
 # The names that training/tuning/run.py and training/fitting/run.py write, whose import would load torch. A test holds them equal.
 RECIPE, RECORD, CURVE = "recipe.yaml", "training.json", "training.png"
@@ -17,17 +17,17 @@ def text_of(path: Path, command: str) -> str:
     """command: that which writes the file."""
     if not path.is_file():
         raise ValueError(f"There is no {path}. A finished run of {command} has it; run it again.")
-    return path.read_text(encoding="utf-8")
+    return read_text(path)
 
 
 def mapping(path: Path, keys: tuple[str, ...], command: str) -> dict:
     """The values of a YAML or JSON file; ValueError when it is damaged or lacks one of `keys`."""
     text = text_of(path, command)
     try:
-        values = yaml.safe_load(text) if path.suffix == ".yaml" else json.loads(text)
-    except (yaml.YAMLError, ValueError) as error:
+        values = parse_mapping(text, path.suffix, "it")
+    except ValueError as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
-    missing = [key for key in keys if not isinstance(values, dict) or key not in values]
+    missing = [key for key in keys if key not in values]
     if missing:
         raise ValueError(f"{path} lacks {', '.join(missing)}. Write it anew by running {command} again.")
     return values

@@ -9,11 +9,11 @@ found. All that is said about better and worse is read off 95 % intervals:
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from dataset_builders.cards.metadata import view_of
+from dataset_builders.text.structured import parse_json, read_text
 
 BETTER, WORSE, UNDECIDED = "better than", "worse than", "not told apart from"
 ROW_KEYS = ("name", "system", "base", "corpus", "split", "config_name", "n", "auc", "log_loss", "accuracy", "record")
@@ -150,10 +150,7 @@ def _outcome(better: bool, worse: bool) -> str:
 def _read(path: Path) -> dict:
     if not path.is_file():
         raise ValueError(f"There are no results {path}. They are written by python evaluation/report.py.")
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}). Make the report again.") from error
+    results = parse_json(read_text(path), path)
     whole = isinstance(results, dict) and {"rows", "notes", "resamples", "seed"} <= results.keys()
     keys = (*ROW_KEYS, "reference", "auc_difference", "score_file")
     missing = (

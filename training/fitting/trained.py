@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import torch
 
 from dataset_builders.hub.models import local_folder
 from dataset_builders.raw.archive import hash_file
+from dataset_builders.text.structured import read_mapping
 from training.features.batches import Samples
 from training.features.columns import load_columns
 from training.features.vocabulary import FILE, load_values
@@ -43,7 +43,7 @@ def read_trained(model: str, revision: str | None = None) -> Trained:
         raise ValueError(
             f"{folder} has no {missing[0]}. A model is what python training/ctr.py writes into <output_dir>/{MODEL}."
         )
-    features, config = (json.loads((folder / name).read_text(encoding="utf-8")) for name in (FEATURES, CONFIG))
+    features, config = (read_mapping(folder / name) for name in (FEATURES, CONFIG))
     options = {key: value for key, value in config.items() if key not in OF_THE_VOCABULARY}
     identity = {"name": model, "sha256": hash_file(folder / WEIGHTS), **features, "options": options}
     return Trained(folder, features, identity)

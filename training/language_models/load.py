@@ -14,6 +14,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from dataset_builders.hub.models import commit_of, local_folder, weights_hash
 from dataset_builders.raw.archive import hash_file
+from dataset_builders.tables import store
+from dataset_builders.text.structured import read_mapping
 
 QUANTIZATIONS = ("none", "8bit", "4bit")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -103,14 +105,18 @@ def base_identity(base: str, revision: str | None = None) -> dict:
         raise ValueError(_cannot_load("base model", base, error)) from error
     weights = weights_hash(folder)
     if weights is None:
-        raise ValueError(_cannot_load("base model", base, ValueError("it has no *.safetensors.")))
+        raise ValueError(_cannot_load("base model", base, ValueError(_without_weights(folder))))
     return {"name": base, "revision": commit_of(folder) or weights, "weights": weights}
+
+
+def _without_weights(folder: Path) -> str:
+    return "it is a data set, not a model." if store.table_names(folder) else "it has no *.safetensors."
 
 
 def adapter_identity(adapter: str, revision: str | None = None) -> dict:
     """What pins an adapter: its name, the hash of its weights, and that of how they are put to use."""
     folder = _adapter_folder(adapter, revision)
-    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    config = read_mapping(folder / "adapter_config.json")
     used = {key: value for key, value in config.items() if key not in ("base_model_name_or_path", "revision")}
     settings = hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()
     return {"name": adapter, "sha256": hash_file(folder / WEIGHTS), "settings_sha256": settings}
@@ -121,7 +127,7 @@ def training_samples(adapter: str, revision: str | None = None) -> int | None:
     folder = _adapter_folder(adapter, revision)
     for path in (folder / TRAINING_RECORD, folder.parent / TRAINING_RECORD):  # a repository on the Hub, or a run folder
         if path.is_file():
-            return json.loads(path.read_text(encoding="utf-8")).get("training_samples")
+            return read_mapping(path).get("training_samples")
     return None
 
 
@@ -189,7 +195,7 @@ def _require_same_base(base: dict, adapter: str, folder: Path) -> None:
         )
     record = folder / BASE_RECORD
     if record.is_file():
-        trained_on = json.loads(record.read_text(encoding="utf-8"))
+        trained_on = read_mapping(record)
         same = _weights(trained_on) == _weights(base) or trained_on["revision"] == base["revision"]
     else:
         trained_on = {"name": config.base_model_name_or_path, "revision": config.revision}
