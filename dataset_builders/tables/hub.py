@@ -27,17 +27,15 @@ def resolve(dataset: str, tables: list[str], revision: str | None = None) -> Pat
 
 
 def _download(dataset: str, tables: list[str], revision: str | None) -> Path:
-    from dataset_builders.corpora import corpus_ids
     from dataset_builders.hub.download import snapshot
 
     try:
         return snapshot(dataset, "dataset", ["README.md", *(f"{table}/*" for table in tables)], revision)
     except ValueError as error:
-        name = dataset.rstrip("/").rsplit("/", 1)[-1]
-        build = f"--corpus {name}" if name in corpus_ids() else "--help"
+        corpus = dataset.rstrip("/").rsplit("/", 1)[-1]
         raise ValueError(
             f"The data set {dataset!r} is neither a folder here nor to be had from the Hub ({error}). "
-            f"Build it: python dataset_builders/release.py {build}"
+            f"Build it: python dataset_builders/release.py --corpus {corpus}"
         ) from error
 
 

@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from dataset_builders.prompts import pointwise
 from dataset_builders.stages.view import table_name
 from dataset_builders.tables import hub, provenance, shots, store
+from dataset_builders.text.shown import visible
 from dataset_builders.text.tokens import Answers, answer_tokens, encode_prompts
 from evaluation.scorers.yes_no import p_yes
 from evaluation.scores.arguments import ScoreArguments
@@ -27,6 +28,7 @@ from training.language_models.load import (
 )
 
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
+LONGEST_FILE_NAME = 200  # bytes; file systems take 255, some of which a temporary name needs
 NOT_OF_THE_SCORES = ("output", "overwrite", "tokens_per_batch", "system", "model", "model_revision")
 
 
@@ -76,6 +78,8 @@ def stands(output: Path, record: dict, overwrite: bool) -> bool:
     """True when the score file is there, made from exactly this; ValueError when it is there from something else."""
     if not output.exists() or overwrite:
         return False
+    if output.is_dir():
+        raise ValueError(f"--output {output} is a folder. Give the name of a score file.")
     existing = read_scores(output).record
     if all(existing[key] == record[key] for key in ("fingerprint", "system")):
         print(f"{output}: unchanged inputs, kept.", flush=True)
@@ -131,6 +135,8 @@ def record_of(options: ScoreArguments, folder: Path, base: dict, adapter: dict |
 
 def default_output(record: dict) -> Path:
     name = f"{record['system']}_{record['config_name']}_{record['split']}.parquet"
+    if name != Path(name).name or visible(name) != name or len(name.encode()) > LONGEST_FILE_NAME:
+        raise ValueError(f"The system {record['system']!r} gives no usual name for a file. Give one with --output.")
     return Path("runs") / record["corpus"] / "scores" / name
 
 

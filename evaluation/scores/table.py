@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dataset_builders.hub.pointers import hollow
+from dataset_builders.hub.pointers import pointer
 from dataset_builders.tables.store import PROVENANCE_KEY, replacing_file
 
 SCHEMA = pa.schema({"sample_id": pa.int64(), "label": pa.int64(), "score": pa.float64()})
@@ -28,6 +28,14 @@ RECORD_KEYS = (
     "seed",
     "fingerprint",
 )  # the rest may be null
+
+RECORD_TYPES = {  # of what is not null, and may be absent where it is no key that a record must have
+    **dict.fromkeys(
+        ("base", "adapter", "dataset_folder", "dataset_revision", "fingerprint", "prompts_fingerprint"), str
+    ),
+    **dict.fromkeys(("limit", "seed", "training_samples"), int),
+    **dict.fromkeys(("base_identity", "adapter_identity", "model_identity", "libraries"), dict),
+}
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,7 @@ def _read(path: Path) -> pa.Table:
             table = file.read()
     except (pa.ArrowException, OSError) as error:
         raise ValueError(
-            f"{path} {hollow(path) or f'is not a readable Parquet file ({error}). Score again.'}"
+            f"{path} {pointer(path) or f'is not a readable Parquet file ({error}). Score again.'}"
         ) from error
     for field in SCHEMA:
         if field.name not in table.schema.names:
@@ -94,7 +102,7 @@ def _read_record(schema: pa.Schema, path: Path) -> dict:
         )
     try:
         record = json.loads(metadata[PROVENANCE_KEY])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: its metadata is not JSON ({error}). Score again.") from error
     _check_record(record, path)
     return record
@@ -110,6 +118,10 @@ def _check_record(record: dict, path: Path) -> None:
         raise ValueError(
             f"{path}: its record lacks {', '.join(missing)}. Got: {', '.join(sorted(record)) or 'nothing'}."
         )
+    for key, expected in RECORD_TYPES.items():
+        got = record.get(key)
+        if got is not None and (not isinstance(got, expected) or isinstance(got, bool)):
+            raise ValueError(f"{path}: its record has {key} = {got!r}, expected {expected.__name__} or null.")
     for key in RECORD_TEXTS:
         if not isinstance(record[key], str) or not record[key]:
             raise ValueError(f"{path}: its record has {key} = {record[key]!r}, expected a text.")

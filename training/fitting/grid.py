@@ -81,7 +81,7 @@ def settings_of(grid: str) -> list[dict]:
     """Every combination of the grid's values, in its order."""
     try:
         axes = json.loads(grid)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"--grid is {grid!r}, expected JSON ({error}).") from error
     if not isinstance(axes, dict) or not axes or not all(isinstance(v, list) and v for v in axes.values()):
         raise ValueError(f'--grid is {grid}; expected lists of values by option, such as {{"dropout": [0.0, 0.2]}}.')
