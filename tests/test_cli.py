@@ -70,7 +70,7 @@ def test_a_recipe_gives_values_and_the_command_line_wins(recipe):
         ("base: a\nlerning_rate: 1", r"unknown key 'lerning_rate'; did you mean 'learning_rate'\?"),
         ("base: a\nzzz: 1", "unknown key 'zzz'. See --help for the options"),
         ("config: other.yaml", "unknown key 'config'"),
-        ("- base", "must hold `option: value` lines, it holds list"),
+        ("- base", "must hold a mapping of names to values, it holds list"),
         ("", "it holds NoneType"),
         ("base: [", "is not a YAML file"),
     ],

@@ -8,8 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import evaluate
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -146,7 +150,7 @@ def test_bad_input_is_refused(name, scores, labels, message):
 @pytest.mark.parametrize("name", METRICS)
 def test_class_refuses_bad_input_too(name):
     metric = METRICS[name][0](keep_in_memory=True)
-    with pytest.raises(ValueError, match="Mismatch in the number of predictions"):
+    with pytest.raises(ValueError, match=r"predictions of shape \(3,\) and references of shape \(2,\)"):
         metric.compute(predictions=[0.1, 0.2, 0.3], references=[0, 1])
     with pytest.raises(ValueError, match="not numbers from 0 to 1"):
         METRICS[name][0](keep_in_memory=True).compute(predictions=[0.1, math.nan], references=[0, 1])
@@ -158,3 +162,89 @@ def test_order_of_samples_does_not_matter(name):
     scores, labels, order = rng.random(50), rng.integers(0, 2, 50), rng.permutation(50)
     function = METRICS[name][1]
     assert function(scores, labels) == pytest.approx(function(scores[order], labels[order]), abs=1e-12)
+
+
+SCORES = [0.9, 0.2, 0.8, 0.1]
+NO_LABELS = {
+    "fractions, which a cast would cut to whole numbers": [0.3, 0.6, 1.0, 2.0],
+    "a fraction": [1, 0, 0.5, 0],
+    "another class": np.array([1, 0, 2, 0], dtype=np.uint8),
+    "signs": [1, -1, 1, -1],
+    "not a number": [1, 0, math.nan, 0],
+    "infinite": [1, 0, math.inf, 0],
+    "nothing": [1, 0, None, 0],
+    "texts": ["1", "0", "1", "0"],
+    "texts of Arrow": pa.array(["1", "0", "1", "0"]),
+    "a null of Arrow": pa.array([1, 0, None, 0]),
+    "a null of pandas": pd.Series([True, False, None, False], dtype="boolean"),
+    "a masked label": np.ma.array([1, 0, 1, 0], mask=[0, 0, 1, 0]),
+    "fractions of torch": torch.tensor([0.5, 0.0, 1.0, 0.0]),
+    "a column of another shape": [[1], [0], [1], [0]],
+    "rows of several lengths": [[1], [0, 1], [1], [0]],
+    "too few": [1, 0, 1],
+    "none at all": [],
+}
+LABELS = {
+    "whole floats": [1.0, 0.0, 1.0, 0.0],
+    "truth values": [True, False, True, False],
+    "bytes": np.array([1, 0, 1, 0], dtype=np.uint8),
+    "a tensor": torch.tensor([1, 0, 1, 0]),
+    "a series with an index of its own": pd.Series([1, 0, 1, 0], index=[7, 8, 9, 10]),
+    "an Arrow column": pa.chunked_array([[1, 0], [1, 0]]),
+}
+
+
+def added(metric, scores, labels) -> dict:
+    metric.add_batch(predictions=scores, references=labels)
+    return metric.compute()
+
+
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("labels", NO_LABELS.values(), ids=NO_LABELS)
+def test_what_is_no_label_gives_no_number_by_any_way_in(name, labels):
+    metric, function = METRICS[name]
+    for ask in (
+        lambda: function(SCORES, labels),
+        lambda: metric(keep_in_memory=True).compute(predictions=SCORES, references=labels),
+        lambda: added(metric(keep_in_memory=True), SCORES, labels),
+        lambda: evaluate.combine([metric(keep_in_memory=True)]).compute(predictions=SCORES, references=labels),
+    ):
+        with pytest.raises(ValueError, match="references") as refused:
+            ask()
+        assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
+def test_labels_are_labels_whatever_holds_them(name, labels):
+    metric, function = METRICS[name]
+    expected = function(SCORES, [1, 0, 1, 0])
+    assert added(metric(keep_in_memory=True), SCORES, labels) == {name: expected}
+    assert added(metric(keep_in_memory=True), pa.array(SCORES), labels) == {name: expected}
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_samples_are_added_one_by_one_and_a_refused_one_leaves_no_trace(name):
+    metric, function = METRICS[name]
+    alone, combined = metric(keep_in_memory=True), evaluate.combine([metric(keep_in_memory=True)])
+    for score, label in zip(SCORES, [1, 0, 1, 0], strict=True):
+        for one in (alone, combined):
+            one.add(prediction=score, reference=label)
+            for bad in ({"prediction": score, "reference": 0.3}, {"prediction": "0.5", "reference": 1}):
+                with pytest.raises(ValueError, match=r"references|predictions"):
+                    one.add(**bad)
+    assert alone.compute() == combined.compute() == {name: function(SCORES, [1, 0, 1, 0])}
+
+
+@pytest.mark.parametrize("scores", [["0.9", "0.2"], [0.9, None], [1 + 0j, 0.2], np.ma.array([0.9, 0.2], mask=[1, 0])])
+def test_what_is_no_score_gives_no_number(scores):
+    for _, function in METRICS.values():
+        with pytest.raises(ValueError, match="The predictions h"):
+            function(scores, [1, 0])
+
+
+def test_every_metric_checks_alike():
+    """Each file repeats the checks, because it is loaded alone."""
+    checks = [path.read_text(encoding="utf-8").partition("def _checked(")[2] for path in SCRIPTS]
+    assert checks[0]
+    assert len(set(checks)) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from dataset_builders.cards.metadata import Config
 from dataset_builders.corpora import Corpus
 from dataset_builders.protocols import load_protocol
 from dataset_builders.tables import store
+from dataset_builders.text.shown import FILTERS, as_code
 
 TEMPLATE = "dataset.md.jinja"
 
@@ -40,7 +40,7 @@ def render(
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {"percent": "{:.1%}".format, "count": "{:,}".format, "fence": fence, "cell": cell}
+    environment.filters |= {"percent": "{:.1%}".format, "count": "{:,}".format, "cell": cell} | FILTERS
     return environment.get_template(TEMPLATE).render(
         metadata=metadata.card_metadata(folder, corpus, configs, samples),
         pretty_name=metadata.pretty_name(corpus),
@@ -84,12 +84,6 @@ def _published(prompts: list[Config], samples: dict[str, int]) -> dict[str, int]
     return {split: most[split] for split in samples if split in most} if any(most[s] < samples[s] for s in most) else {}
 
 
-def fence(text: str) -> str:
-    """`text` as a Markdown code block, whatever backticks it holds."""
-    marks = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 0)
-    return f"{marks}text\n{text.rstrip(chr(10))}\n{marks}"
-
-
 def cell(text: str) -> str:
     """`text` as a cell of a Markdown table."""
     return text.replace("|", "\\|").replace("\n", " ")
@@ -125,7 +119,7 @@ def _similarities(folder: Path, names: list[str]) -> list[str]:
 
 def _styles(folder: Path, prompts: list[Config]) -> list[str]:
     records = (store.provenance(folder, config.name) for config in prompts)
-    return sorted({f"`{record['prompt_style']}`, version {record['prompt_version']}" for record in records})
+    return sorted({f"{as_code(record['prompt_style'])}, version {record['prompt_version']}" for record in records})
 
 
 def _examples(folder: Path, prompts: list[Config]) -> list[tuple[tuple[str, str], list[str]]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import fields
@@ -16,10 +17,17 @@ from pathlib import Path
 
 import yaml
 
+from dataset_builders.cli.output import visible_output
 from dataset_builders.hub.redaction import print_traceback, redacted_output
+from dataset_builders.text.shown import LONGEST_MESSAGE, plain
+from dataset_builders.text.structured import read_mapping, read_text, yaml_node, yaml_value
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
+
+
+class SeveralLines(ValueError):
+    """Bad input of which more is to be said than fits a line; names in it are shown by `plain`."""
 
 
 def parse(*dataclass_types: type, description: str, arguments: list[str] | None = None) -> tuple:
@@ -38,24 +46,23 @@ def parse(*dataclass_types: type, description: str, arguments: list[str] | None 
     arguments = sys.argv[1:] if arguments is None else arguments
     config = _config_path(arguments)
     if config is not None:
-        values = read_yaml(config)
         known = {field.name for dataclass_type in dataclass_types for field in fields(dataclass_type) if field.init}
-        _refuse_unknown(values, known, config)
-        arguments = [*_as_options(values), *arguments]  # the later value wins, and both are checked alike
+        arguments = [*_options_of(config, known), *arguments]  # the later value wins, and both are checked alike
     namespace, unknown = parser.parse_known_args(arguments)
     if unknown:
         parser.error(f"unknown option {unknown[0]}{_nearest(unknown[0].lstrip('-'), _option_names(parser))}")
     del namespace.config
-    return parser.parse_dict(vars(namespace), allow_extra_keys=True)
+    values = {name: _at_home(value) for name, value in vars(namespace).items()}
+    return parser.parse_dict(values, allow_extra_keys=True)
 
 
 def run(main: Callable[[], None]) -> None:
     """Call a command: bad input, or a disk or memory that does not do, ends in one clear line and exit code 2, Ctrl-C in exit code 130.
 
-    Nothing that it says, the traceback of a bug included, shows a token.
+    Nothing that it says, the traceback of a bug included, shows a token or a character that is not seen.
     """
     try:
-        with redacted_output():
+        with redacted_output(), visible_output():
             _run(main)
     except Exception:
         sys.excepthook = print_traceback
@@ -65,14 +72,17 @@ def run(main: Callable[[], None]) -> None:
 def _run(main: Callable[[], None]) -> None:
     try:
         main()
-    except ValueError as error:
+    except SeveralLines as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(USAGE_ERROR)
     except RecursionError:
         print("error: what was read is nested too deeply to be anything that this project wrote.", file=sys.stderr)
         sys.exit(USAGE_ERROR)
+    except ValueError as error:
+        print(f"error: {plain(error, LONGEST_MESSAGE)}", file=sys.stderr)
+        sys.exit(USAGE_ERROR)
     except (OSError, MemoryError) as error:
-        print(f"error: {type(error).__name__}: {error}", file=sys.stderr)
+        print(f"error: {type(error).__name__}: {plain(error, LONGEST_MESSAGE)}", file=sys.stderr)
         sys.exit(USAGE_ERROR)
     except KeyboardInterrupt:
         print(
@@ -83,30 +93,52 @@ def _run(main: Callable[[], None]) -> None:
 
 
 def read_yaml(path: Path) -> dict:
-    if not path.is_file():
+    """The options of a configuration file."""
+    if not path.exists():
         raise ValueError(f"There is no configuration file {path}.")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a YAML file: {error}") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"{path} must hold `option: value` lines, it holds {type(values).__name__}.")
-    return values
+    return read_mapping(path)
 
 
-def _as_options(values: dict) -> list[str]:
+def _options_of(path: Path, known: set[str]) -> list[str]:
+    """A configuration file as a command line, every value as it is written there: `1.10` is no 1.1, and `no` may be a name."""
+    _refuse_unknown(read_yaml(path), known, path)
     options = []
-    for key, value in values.items():
-        if value is not None:
-            several = value if isinstance(value, list) else [value]
-            options += [f"--{key}", *(json.dumps(v) if isinstance(v, (dict, bool)) else str(v) for v in several)]
+    for key, value in yaml_node(read_text(path), path).value:
+        if isinstance(value, yaml.SequenceNode):
+            options += [f"--{key.value}", *(_as_written(one, path, key.value) for one in value.value)]
+        elif not _is_null(value):
+            options.append(f"--{key.value}={_as_written(value, path, key.value)}")
     return options
+
+
+def _at_home(value):
+    """`~` as the home folder also where no shell has put it: in a configuration file, and behind the `=` of an option."""
+    if isinstance(value, list):
+        return [_at_home(one) for one in value]
+    is_path = isinstance(value, str) and re.match(r"~[\w.-]*(?:/|$)", value)
+    try:
+        return str(Path(value).expanduser()) if is_path else value
+    except RuntimeError:  # no such user: a name that begins so
+        return value
+
+
+def _as_written(node: yaml.Node, path: Path, key: str) -> str:
+    if isinstance(node, yaml.MappingNode):
+        return json.dumps(yaml_value(node, path))
+    if isinstance(node, yaml.SequenceNode) or _is_null(node):
+        raise ValueError(f"{path} has a list or nothing among the values of {key!r}; expected values alone.")
+    return node.value
+
+
+def _is_null(node: yaml.Node) -> bool:
+    return node.tag == "tag:yaml.org,2002:null"
 
 
 def _config_path(arguments: list[str]) -> Path | None:
     finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    finder.add_argument("--config", type=Path)
-    return finder.parse_known_args(arguments)[0].config
+    finder.add_argument("--config")
+    config = finder.parse_known_args(arguments)[0].config
+    return None if config is None else Path(_at_home(config))
 
 
 def _refuse_unknown(values: dict, known: set[str], path: Path) -> None:

@@ -29,6 +29,8 @@ def snapshot(
     ValueError when there is no such repository or revision, when the network or the disk does not do, or when a file stays damaged.
     """
     guard()
+    if repo_id and Path(repo_id).is_file():
+        raise ValueError("it is a file; expected a folder, or a Hub id, owner/name.")
     arguments = {"repo_type": repo_type, "revision": revision, "allow_patterns": patterns, "ignore_patterns": ignore}
     try:
         folder = Path(snapshot_download(repo_id, **arguments))
@@ -38,7 +40,9 @@ def snapshot(
                 blob.unlink()
             folder = Path(snapshot_download(repo_id, **arguments))
             damaged = _damaged(folder)
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, HTTPError, OSError) as error:
+    except HFValidationError as error:
+        raise ValueError("there is no such folder, nor is it a Hub id, owner/name.") from error
+    except (HfHubHTTPError, LocalEntryNotFoundError, HTTPError, OSError) as error:
         if getattr(error, "errno", None) == errno.ENOSPC:
             raise ValueError(
                 f"The disk is full, so {repo_id} could not be downloaded. Free space, or set HF_HOME to another disk, and run again."

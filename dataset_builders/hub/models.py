@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dataset_builders.hub.download import snapshot
+from dataset_builders.hub.pointers import refuse_hollow
 from dataset_builders.raw.archive import hash_file
 
 FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
@@ -21,7 +22,10 @@ def local_folder(name: str, revision: str | None = None, more: Sequence[str] = (
     more: patterns of other files that a model of this kind is loaded from.
     """
     folder = Path(name)
-    return folder if folder.is_dir() else snapshot(name, "model", [*FILES, *more], revision, ignore=["*/*"])
+    if not (name and folder.is_dir()):
+        return snapshot(name, "model", [*FILES, *more], revision, ignore=["*/*"])
+    refuse_hollow(sorted(path for pattern in (*FILES, *more) for path in folder.glob(pattern) if path.is_file()))
+    return folder
 
 
 def commit_of(folder: Path) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from dataset_builders.stages.prepare import TABLES
 from dataset_builders.stages.writing import CARD, DATA_CARD
 from dataset_builders.tables import provenance, store
 
+PATTERN = re.compile(r"[\[\]{}*?$]|::")
+
 
 def write_card(where: FolderArguments) -> None:
     names = current_tables(where)
+    _warn_of_pattern(where.folder)
     text = render(where.folder, load_corpus(where.corpus), names)
     path = where.folder / CARD
     if path.is_file() and path.read_text(encoding="utf-8") == text:
@@ -24,6 +28,17 @@ def write_card(where: FolderArguments) -> None:
     with writing_file(path, DATA_CARD, where.overwrite) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
     print(f"{path}: {len(names)} configs.", flush=True)
+
+
+def _warn_of_pattern(folder: Path) -> None:
+    """The commands of this project take a folder of any name; the library `datasets` does not."""
+    if PATTERN.search(folder.name):
+        print(
+            f"WARNING: load_dataset cannot be relied on to read {folder}: it takes some of the characters []{{}}*?$ and :: in the name "
+            "of a folder for a pattern or an address. Rename the folder if others are to read it.",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def current_tables(where: FolderArguments) -> list[str]:

@@ -12,9 +12,11 @@ def resolve(dataset: str, tables: list[str], revision: str | None = None) -> Pat
 
     ValueError when there is neither such a folder nor such a Hub data set, or when it lacks a table.
     """
-    local = Path(dataset).is_dir()
+    local = bool(dataset) and Path(dataset).is_dir()
     folder = Path(dataset) if local else _download(dataset, tables, revision)
     missing = [name for name in tables if not store.table_splits(folder, name)]
+    if missing and local and any(folder.glob("*.safetensors")):
+        raise ValueError(f"{dataset} holds a model, not a data set. Give the folder or Hub id of a data set.")
     if missing:
         names = store.table_names(folder) if local else _tables_on_hub(dataset, revision)
         raise ValueError(

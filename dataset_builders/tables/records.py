@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+from dataset_builders.text import structured
 
 LARGEST = 16 * 1024**2  # bytes; the largest real one, the log of a long training, has 1 MB
 DEEPEST = 32
@@ -103,12 +103,7 @@ def parse_json(text: str | bytes, where: str) -> object:
 def parse_yaml(text: str, where: str) -> object:
     """The same for YAML, in which no value may stand for another one: a few lines could then be gigabytes."""
     _require_size(text, where)
-    try:
-        value = yaml.load(text, _WithoutAliases)
-    except RecursionError:
-        raise ValueError(_too_deep(where)) from None
-    except (yaml.YAMLError, ValueError, TypeError, OverflowError) as error:  # of its numbers, its dates and its keys
-        raise ValueError(f"{where} is not YAML ({' '.join(str(error).split())}). Make it again.") from error
+    value = structured.yaml_value(structured.yaml_node(text, where), where)
     return _bounded(value, where)
 
 
@@ -143,13 +138,6 @@ def shown(value: object) -> str:
     text = repr(value[:LONGEST_LINE] if isinstance(value, str) else value)
     text = "".join(letter if letter.isprintable() else "?" for letter in text)
     return text if len(text) <= 80 else f"{text[:60]}..."
-
-
-class _WithoutAliases(yaml.SafeLoader):
-    def compose_node(self, parent, index):
-        if self.check_event(yaml.events.AliasEvent):
-            raise yaml.composer.ComposerError(None, None, "a value stands for another one (*)")
-        return super().compose_node(parent, index)
 
 
 def _require_size(text: str | bytes, where: str) -> None:

@@ -66,6 +66,37 @@ def text_table(key: str, fields: list[str]) -> Features:
     return Features({key: Value("int32"), **{field: Value("string") for field in fields}})
 
 
+# A column of one of these names has one type and no nulls wherever it stands; only a timestamp may be missing.
+COLUMNS = {
+    column.name: column.type for table in (INTERACTIONS, SAMPLES, VIEWS, PROMPTS) for column in table.arrow_schema
+}
+MAY_BE_MISSING = {"timestamp"}
+
+
+def check_types(columns: pa.Schema, where: object) -> None:
+    """ValueError for a column of another type than this project writes: a cast would change its values in silence."""
+    for column in columns:
+        expected = COLUMNS.get(column.name, column.type)
+        if column.type != expected:
+            raise ValueError(
+                f"{where}: column {column.name!r} holds {column.type}, expected {expected}: this project did not write it so. "
+                "Build the table again."
+            )
+
+
+def check_values(part: pa.Table | pa.RecordBatch, where: object) -> None:
+    """ValueError for nulls, and for labels that are not 0 or 1."""
+    for name in part.schema.names:
+        nulls = part[name].null_count if name in COLUMNS and name not in MAY_BE_MISSING else 0
+        if nulls:
+            raise ValueError(f"{where}: column {name!r} has {nulls:,} nulls. Build the table again.")
+    if "label" in part.schema.names and part.num_rows:
+        bounds = pc.min_max(part["label"]).as_py()
+        wrong = [value for value in bounds.values() if value not in (0, 1)]
+        if wrong:
+            raise ValueError(f"{where}: a label must be 0 or 1; one is {wrong[0]}. Build the table again.")
+
+
 def check_keys_unique(table: pa.Table, key: str, name: str) -> None:
     counts = pc.value_counts(table[key].combine_chunks())
     repeated = counts.filter(pc.greater(counts.field("counts"), 1))

@@ -19,10 +19,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import Features
 
+from dataset_builders.hub.pointers import pointer
 from dataset_builders.outputs.places import real
 from dataset_builders.outputs.replace import replacing, temporary_beside
 from dataset_builders.tables import records, seal
 from dataset_builders.tables.records import COUNT, COUNTS, LINE, LINES, NAME, RECORD, optional
+from dataset_builders.tables.schema import check_types, check_values
 
 SINGLE_SPLIT = "train"  # the Hub's name for the only split of a table that has no splits
 SPLITS = ("train", "validation", "test")
@@ -149,12 +151,33 @@ def _counted(rows: Mapping[str, int]) -> str:
 
 def _open(path: Path) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path, memory_map=True)
+        file = pq.ParquetFile(path, memory_map=True)
     except (pa.ArrowInvalid, OSError) as error:
         raise ValueError(_damaged(path, error)) from error
+    check_types(file.schema_arrow, path)
+    return file
+
+
+def _open_columns(path: Path, columns: list[str] | None) -> pq.ParquetFile:
+    """The file, which has all of `columns`."""
+    file = _open(path)
+    missing = set(columns or ()) - set(file.schema_arrow.names)
+    if missing:
+        raise ValueError(
+            f"{path} has no column {sorted(missing)[0]!r}. Got: {', '.join(file.schema_arrow.names)}. Build it again."
+        )
+    return file
+
+
+def _checked(part: pa.Table | pa.RecordBatch, path: Path) -> pa.Table | pa.RecordBatch:
+    check_values(part, path)
+    return part
 
 
 def _damaged(path: Path, error: Exception) -> str:
+    reason = pointer(path) if path.is_file() else None
+    if reason:
+        return f"{path} {reason}"
     return f"{path} is not a readable Parquet file ({error}). Remove {path.parent} and build it again."
 
 
@@ -166,14 +189,9 @@ def read(folder: Path, name: str, split: str = SINGLE_SPLIT, columns: list[str] 
     """One split of one table; only the named columns are read."""
     parts = []
     for path in shard_paths(folder, name, split):
-        file = _open(path)
-        missing = set(columns or ()) - set(file.schema_arrow.names)
-        if missing:
-            raise ValueError(
-                f"{path} has no column {sorted(missing)[0]!r}. Got: {', '.join(file.schema_arrow.names)}. Build it again."
-            )
+        file = _open_columns(path, columns)
         try:
-            parts.append(file.read(columns=columns))
+            parts.append(_checked(file.read(columns=columns), path))
         except (pa.ArrowException, OSError) as error:
             raise ValueError(_damaged(path, error)) from error
     return pa.concat_tables(parts)
@@ -185,7 +203,8 @@ def iterate(
     """One split in batches of at most `rows` rows, in order, in bounded memory."""
     for path in shard_paths(folder, name, split):
         try:
-            yield from _open(path).iter_batches(batch_size=rows, columns=columns)
+            for batch in _open_columns(path, columns).iter_batches(batch_size=rows, columns=columns):
+                yield _checked(batch, path)
         except (pa.ArrowException, OSError) as error:
             raise ValueError(_damaged(path, error)) from error
 
@@ -195,16 +214,16 @@ def read_rows(
 ) -> pa.Table:
     """Rows `begin` to `end` of a split; of the files only the row groups that hold some of them are read."""
     paths = shard_paths(folder, name, split)
-    first_file = _open(paths[0])
+    first_file = _open_columns(paths[0], columns)
     size = max(first_file.metadata.num_rows, 1)  # every shard but the last has as many
     parts = [first_file.schema_arrow.empty_table().select(columns or first_file.schema_arrow.names)]
     for number in range(begin // size, -(-end // size)):
-        file, first = _open(paths[number]), number * size
+        file, first = _open_columns(paths[number], columns), number * size
         for group in range(file.metadata.num_row_groups):
             last = first + file.metadata.row_group(group).num_rows
             if first < end and last > begin:
                 try:
-                    part = file.read_row_group(group, columns=columns)
+                    part = _checked(file.read_row_group(group, columns=columns), paths[number])
                 except (pa.ArrowException, OSError) as error:
                     raise ValueError(_damaged(paths[number], error)) from error
                 parts.append(part.slice(max(begin - first, 0), min(end, last) - max(begin, first)))

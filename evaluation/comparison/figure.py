@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
+from dataset_builders.text.shown import in_figure
 from evaluation.results.figure import COLORS, DPI, GREY, draw_reliability, styles_of
 from evaluation.results.rows import MODEL_FREE, Group
 
@@ -24,7 +25,8 @@ def draw(group: Group, path: Path) -> None:
     right.set_ylabel("share liked")
     record = group.rows[0].scores.record
     figure.suptitle(
-        f"{group.corpus} {group.config_name}, {group.split}: {len(group.label):,} samples, base {record['base']}",
+        f"{in_figure(group.corpus)} {in_figure(group.config_name)}, {in_figure(group.split)}: {len(group.label):,} samples, "
+        f"base {in_figure(record['base'])}",
         fontsize=10,
     )
     figure.savefig(path, format="png")
@@ -36,7 +38,7 @@ def _draw_roc(axes: Axes, group: Group, styles: dict[str, dict]) -> None:
         wrong, right, _ = roc_curve(group.label, row.scores.score)
         own = {"linestyle": LINES[i // len(COLORS) % len(LINES)]} if row.name not in MODEL_FREE else {}
         style = {key: value for key, value in styles[row.name].items() if key != "marker"}
-        axes.plot(wrong, right, linewidth=1.4, label=f"{row.name}, AUC {row.auc.value:.4f}", **own | style)
+        axes.plot(wrong, right, linewidth=1.4, label=f"{in_figure(row.name)}, AUC {row.auc.value:.4f}", **own | style)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal", xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
     axes.set(xlabel="false positive rate", ylabel="true positive rate")
     axes.set_title("ROC (dotted: guessing)", fontsize=9)

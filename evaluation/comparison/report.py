@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from dataset_builders.text.shown import in_markdown, in_sentence
 from evaluation.results import machine_readable
 from evaluation.results.markdown import difference_text, interval_text, table
 from evaluation.results.rows import REFERENCE, Group, Row
@@ -19,12 +20,12 @@ def render(group: Group, tests: Mapping[str, Difference | None], resamples: int,
     record = group.rows[0].scores.record
     about = (
         f"{len(group.label):,} samples, {int(group.label.sum()):,} of them liked, all of them scored by every system. "
-        f"Base model: {record['base']}. Data set: {record['dataset']}."
+        f"Base model: {in_markdown(record['base'])}. Data set: {in_markdown(record['dataset'])}."
     )
-    notes = [f"- {note}" for note in group.notes]
+    notes = [f"- {in_sentence(note)}" for note in group.notes]
     return "\n".join(
         [
-            f"# {group.corpus}, {group.config_name}, {group.split}: systems compared",
+            f"# {', '.join(map(in_markdown, (group.corpus, group.config_name, group.split)))}: systems compared",
             "",
             about,
             "",
@@ -51,7 +52,7 @@ def as_dictionary(group: Group, tests: Mapping[str, Difference | None], resample
 
 def _cells(row: Row, test: Difference | None) -> list[str]:
     return [
-        row.name,
+        in_markdown(row.name),
         *(interval_text(value, ".4f") for value in (row.auc, row.log_loss, row.accuracy)),
         difference_text(row),
         *(["-", "-"] if test is None else [f"{test.z:+.2f}", p_text(test.p)]),

@@ -41,12 +41,23 @@ class LogLoss(evaluate.Metric):
             citation="I. J. Good, Rational Decisions, Journal of the Royal Statistical Society B, 1952",
         )
 
+    def add_batch(self, *, predictions=None, references=None, **others):
+        """Check scores and labels before they are cast to the features, and add them."""
+        predictions, references = _checked(predictions, references)
+        super().add_batch(predictions=predictions, references=references, **others)
+
+    def add(self, *, prediction=None, reference=None, **others):
+        """Add one score and one label."""
+        given = {"predictions": prediction, "references": reference, **others}  # `evaluate.combine` says predictions
+        self.add_batch(**{name: [value] for name, value in given.items()})
+
     def _compute(self, predictions, references):
         return {"log_loss": log_loss(predictions, references)}
 
 
 def _checked(predictions, references) -> tuple[np.ndarray, np.ndarray]:
-    predictions, references = np.asarray(predictions, dtype=np.float64), np.asarray(references)
+    """Scores (n,) float64 and labels (n,) int64; ValueError for what is no score or no label, never cut or rounded into one."""
+    predictions, references = _numbers(predictions, "predictions"), _numbers(references, "references")
     if predictions.shape != references.shape or predictions.ndim != 1 or not len(predictions):
         raise ValueError(
             f"Got predictions of shape {predictions.shape} and references of shape {references.shape}; "
@@ -61,4 +72,18 @@ def _checked(predictions, references) -> tuple[np.ndarray, np.ndarray]:
     wrong = ~np.isin(references, (0, 1))
     if wrong.any():
         raise ValueError(f"{wrong.sum()} references are not 0 or 1; the first is {references[wrong][0]}. Give labels.")
-    return predictions, references
+    return predictions.astype(np.float64), references.astype(np.int64)
+
+
+def _numbers(values, what: str) -> np.ndarray:
+    """An array of whatever holds numbers or truth values; texts, dates and missing values are none."""
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:  # a ragged list, or a tensor that numpy cannot read
+        raise ValueError(f"The {what} are no column of numbers ({str(error).splitlines()[0]}).") from error
+    if np.ma.is_masked(values):
+        raise ValueError(f"The {what} have missing values; expected a number for each sample.")
+    if array.size and array.dtype.kind not in "biuf":
+        odd = next((v for v in array.ravel().tolist() if not isinstance(v, int | float)), array.dtype.name)
+        raise ValueError(f"The {what} hold {odd!r}, which is no number; expected a number for each sample.")
+    return array

@@ -14,6 +14,7 @@ from dataset_builders.cards.statistics import field_counts
 from dataset_builders.corpora import Corpus, load_corpus
 from dataset_builders.stages.view import config_name, table_name
 from dataset_builders.tables import store
+from dataset_builders.text.shown import as_code
 from evaluation.paper_tables.read import read_table
 from evaluation.results.folder import ReportFolder
 
@@ -150,7 +151,7 @@ def _name(folder: Path, folders: list[Path]) -> str:
     """The corpus, with the folder where several are of the same one."""
     corpus_of = {other: store.provenance(other, "samples")["corpus"] for other in folders}
     name = load_corpus(corpus_of[folder]).name
-    return f"{name} (`{folder.name}`)" if list(corpus_of.values()).count(corpus_of[folder]) > 1 else name
+    return f"{name} ({as_code(folder.name)})" if list(corpus_of.values()).count(corpus_of[folder]) > 1 else name
 
 
 TABLES = {"data_statistics": _data_statistics, "heterogeneity": _heterogeneity}

@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure  # and not pyplot: no window system, no global state
 
+from dataset_builders.text.shown import in_figure
 from evaluation.results.rows import MODEL_FREE, Group, Row
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -70,7 +71,7 @@ def _draw_auc(axes: Axes, groups: list[Group], styles: dict[str, dict]) -> None:
         for row in group.rows:
             y += 1
             _whisker(axes, row, y, styles[row.name])
-            names.append(row.name)
+            names.append(in_figure(row.name))
         y += 1
     axes.axvline(0.5, color=GREY, linewidth=0.8, linestyle=":")
     axes.set_yticks(range(y), names, fontsize=8)
@@ -94,7 +95,7 @@ def draw_reliability(axes: Axes, group: Group, title: str, styles: dict[str, dic
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
     for row in group.rows:
         predicted, liked = reliability(group.label, row.scores.score)
-        axes.plot(predicted, liked, linewidth=1.2, markersize=4, label=row.name, **styles[row.name])
+        axes.plot(predicted, liked, linewidth=1.2, markersize=4, label=in_figure(row.name), **styles[row.name])
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="mean score", aspect="equal")
     axes.set(xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
     axes.set_title(title, fontsize=9)
@@ -105,5 +106,7 @@ def _title(group: Group, groups: list[Group]) -> str:
     """The config, with corpus and split only where they differ within the figure."""
     parts = [("corpus", group.corpus), ("config_name", group.config_name), ("split", group.split)]
     return " ".join(
-        value for name, value in parts if name == "config_name" or len({getattr(other, name) for other in groups}) > 1
+        in_figure(value)
+        for name, value in parts
+        if name == "config_name" or len({getattr(other, name) for other in groups}) > 1
     )

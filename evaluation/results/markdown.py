@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
+from dataset_builders.text.shown import in_markdown, in_sentence
 from evaluation.bootstrap.paired import Interval
 from evaluation.results.rows import REFERENCE, Group, Row
 
@@ -19,11 +20,13 @@ def render(groups: list[Group], resamples: int, seed: int) -> str:
         together = list(together)
         parts += [
             "",
-            f"## {corpus}, {split}",
+            f"## {in_markdown(corpus)}, {in_markdown(split)}",
             "",
             table(COLUMNS, [_cells(row, group) for group in together for row in group.rows], TEXT_COLUMNS),
         ]
-        notes = [f"- {group.config_name}: {note}" for group in together for note in group.notes]
+        notes = [
+            f"- {in_markdown(group.config_name)}: {in_sentence(note)}" for group in together for note in group.notes
+        ]
         if notes:
             parts += ["", *notes]
     return "\n".join(parts) + "\n"
@@ -40,9 +43,9 @@ def _explanation(resamples: int, seed: int) -> str:
 
 def _cells(row: Row, group: Group) -> list[str]:
     return [
-        row.name,
+        in_markdown(row.name),
         short_name(row.scores.record["base"]),
-        group.config_name,
+        in_markdown(group.config_name),
         f"{len(group.label):,}",
         *(interval_text(value, ".4f") for value in (row.auc, row.log_loss, row.accuracy)),
         difference_text(row),
@@ -61,12 +64,13 @@ def interval_text(interval: Interval, form: str) -> str:
 
 def short_name(base: str | None) -> str:
     """The last part of a Hub id or a folder; results.json has the whole."""
-    return "-" if base is None else str(base).rstrip("/").rsplit("/", 1)[-1]
+    return "-" if base is None else in_markdown(str(base).rstrip("/").rsplit("/", 1)[-1])
 
 
 def table(columns: Sequence[str], rows: list[list[str]], text_columns: int) -> str:
-    """A Markdown table whose columns are padded, so that it reads well in a terminal too. The first ones hold text."""
-    rows = [[cell.replace("|", "\\|") for cell in row] for row in (columns, *rows)]
+    """A Markdown table whose columns are padded, so that it reads well in a terminal too. The first ones hold text,
+    names among it as `in_markdown` gives them."""
+    rows = [list(columns), *rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [_line(row, widths, text_columns) for row in rows]
     rule = ["-" * width if c < text_columns else "-" * (width - 1) + ":" for c, width in enumerate(widths)]

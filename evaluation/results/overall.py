@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dataset_builders.stages.view import config_name
 from dataset_builders.tables import store
+from dataset_builders.text.shown import in_markdown
 from evaluation.paper_tables.read import read_table
 from evaluation.results.measure import measure
 from evaluation.results.places import Place, place_of
@@ -130,7 +131,7 @@ def _without_model(scores: list[Scores]) -> list[Row]:
 def _archive(scores: Scores) -> str:
     folder = Path(scores.record["dataset_folder"] or "")
     if not folder.is_dir():
-        return f"Archive: not known; the data set {scores.record['dataset']} is not in a folder here."
+        return f"Archive: not known; the data set {in_markdown(scores.record['dataset'])} is not in a folder here."
     made_from = store.provenance(folder, "samples")
     known = f"Archive: {made_from['raw_status']}, SHA-256 {made_from['raw_sha256'][:16]}."
     return known if made_from["raw_status"] == OFFICIAL else f"{known} {NOT_OFFICIAL}"

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dataset_builders.corpora import load_corpus
+from dataset_builders.text.shown import in_figure
 from evaluation.results.figure import COLORS, DPI, GREY
 from evaluation.results.overall import CorpusTable, Row
 
@@ -45,4 +46,4 @@ def _draw(axes: Axes, table: CorpusTable) -> None:
 
 
 def _name(row: Row) -> str:
-    return f"{row.system}, {row.setting}"
+    return f"{in_figure(row.system)}, {in_figure(row.setting)}"

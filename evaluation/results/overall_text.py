@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from dataset_builders.corpora import load_corpus
+from dataset_builders.text.shown import in_markdown
 from evaluation.paper_tables.read import read_table
 from evaluation.results.overall import METRICS, CorpusTable, Row
 
@@ -34,7 +35,8 @@ def _line(row: Row) -> str:
     for metric in METRICS:
         cells += [_spread(row, metric), f"{row.paper[metric]:.4f}" if row.paper else ""]
     difference = f"{row.mean('auc') - row.paper['auc']:+.4f}" if row.ours and row.paper else ""
-    return f"| {row.system} | {row.setting} | {' | '.join(cells)} | {difference} |"
+    system, setting = (name if row.paper else in_markdown(name) for name in (row.system, row.setting))
+    return f"| {system} | {setting} | {' | '.join(cells)} | {difference} |"
 
 
 def _spread(row: Row, metric: str) -> str:

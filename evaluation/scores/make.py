@@ -15,6 +15,7 @@ from dataset_builders.prompts import pointwise
 from dataset_builders.stages.view import table_name
 from dataset_builders.tables import hub, provenance, shots, store
 from dataset_builders.tables.records import NAME, shown
+from dataset_builders.text.shown import visible
 from dataset_builders.text.tokens import Answers, answer_tokens, encode_prompts
 from evaluation.scorers.yes_no import p_yes
 from evaluation.scores.arguments import ScoreArguments
@@ -30,6 +31,7 @@ from training.language_models.load import (
 
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 NOT_PINNED = ("dataset_folder", "training_samples")  # in the record of a file, but not what it was made from
+LONGEST_FILE_NAME = 200  # bytes; file systems take 255, some of which a temporary name needs
 NOT_OF_THE_SCORES = ("output", "overwrite", "tokens_per_batch", "system", "model", "model_revision")
 
 
@@ -81,6 +83,8 @@ def stands(output: Path, record: dict, overwrite: bool) -> bool:
     require_score_file(output)
     if overwrite or not output.exists():
         return False
+    if output.is_dir():
+        raise ValueError(f"--output {output} is a folder. Give the name of a score file.")
     existing = read_scores(output).record
     pinned = {key: value for key, value in record.items() if key not in NOT_PINNED}
     return provenance.is_current(output, existing, pinned, overwrite)
@@ -137,6 +141,8 @@ def default_output(record: dict) -> Path:
             "or --output."
         )
     name = f"{record['system']}_{record['config_name']}_{record['split']}.parquet"
+    if name != Path(name).name or visible(name) != name or len(name.encode()) > LONGEST_FILE_NAME:
+        raise ValueError(f"The system {record['system']!r} gives no usual name for a file. Give one with --output.")
     return Path("runs") / record["corpus"] / "scores" / name
 
 

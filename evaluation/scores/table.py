@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dataset_builders.hub.pointers import pointer
 from dataset_builders.outputs.replace import replacing_file
 from dataset_builders.tables import records
 from dataset_builders.tables.records import COUNT, LINE, LINES, NAME, NUMBER, RECORD, optional
@@ -95,13 +96,17 @@ def read_scores(path: Path) -> Scores:
 
 
 def _read(path: Path) -> pa.Table:
+    if Path(path).is_dir():
+        raise ValueError(f"{path} is a folder. Give score files, such as {path}/*.parquet.")
     if not Path(path).is_file():
         raise ValueError(f"There is no score file {path}. Score files are written by python evaluation/score.py.")
     try:
         with pq.ParquetFile(path) as file:
             table = file.read()
     except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"{path} is not a readable Parquet file ({error}). Score again.") from error
+        raise ValueError(
+            f"{path} {pointer(path) or f'is not a readable Parquet file ({error}). Score again.'}"
+        ) from error
     for field in SCHEMA:
         if field.name not in table.schema.names:
             got = ", ".join(table.schema.names)

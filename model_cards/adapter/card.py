@@ -10,6 +10,7 @@ from dataset_builders.corpora import Corpus, load_corpus
 from dataset_builders.outputs import places
 from dataset_builders.prompts import pointwise
 from dataset_builders.tables import hub, store
+from dataset_builders.text.shown import plain
 from model_cards.adapter import metadata, paper
 from model_cards.adapter.names import names_of
 from model_cards.adapter.run import Run, read_run
@@ -73,7 +74,7 @@ def render(
     text = fill(
         TEMPLATE,
         metadata=metadata.card_metadata(
-            title.rsplit("/", 1)[-1], names.base_on_hub, names.dataset_on_hub, data.corpus, licence, scored
+            plain(title.rsplit("/", 1)[-1]), names.base_on_hub, names.dataset_on_hub, data.corpus, licence, scored
         ),
         title=title,
         run=run,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataset_builders.cards.metadata import view_of
 from dataset_builders.corpora import Corpus
+from dataset_builders.text.shown import in_markdown
 from evaluation.paper_tables.read import PaperTable, read_table
 
 BASE = "Vicuna-13B"
@@ -37,7 +38,7 @@ def differences(own: dict, base: str, corpus: Corpus, raw_status: str, encoder: 
     """Why the adapter's row must not be read as a measurement of the same thing as the paper's."""
     found = []
     if BASE.lower() not in base.lower():
-        found.append(f"The base model is {base}, the paper's is {BASE}.")
+        found.append(f"The base model is {in_markdown(base)}, the paper's is {BASE}.")
     if raw_status != "official":
         found.append(
             f"The data are not known to be the official {corpus.name} ({raw_status}): where timestamps differ, so do the split, the "
@@ -52,7 +53,7 @@ def differences(own: dict, base: str, corpus: Corpus, raw_status: str, encoder: 
             f"The prompts show {history_length} behaviors, those of the paper's few-shot rows {_either(shown)}."
         )
     if view != "recency" and encoder and BASE.lower() not in encoder.lower():
-        found.append(f"Behaviors are retrieved by vectors of {encoder}, the paper's by those of {BASE}.")
+        found.append(f"Behaviors are retrieved by vectors of {in_markdown(encoder)}, the paper's by those of {BASE}.")
     found.append("The sentences of the prompts are ours.")
     found.append("The paper's zero-shot rows of a base model are of the best K, not of one K.")
     found.append("The paper prints no intervals, and its code keeps the epoch that is best on the test split.")

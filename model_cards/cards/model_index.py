@@ -5,6 +5,7 @@ from __future__ import annotations
 from huggingface_hub import EvalResult
 
 from dataset_builders.corpora import Corpus, load_corpus
+from dataset_builders.text.shown import plain
 from model_cards.cards.results import Comparison
 
 METRICS = {  # ours: id on the Hub, as printed
@@ -38,8 +39,8 @@ def eval_results(comparison: Comparison, dataset: str | None, task: str) -> list
             task_name="Click-through-rate prediction",
             dataset_type=dataset or comparison.corpus,
             dataset_name=load_corpus(comparison.corpus).name,
-            dataset_config=comparison.config_name,
-            dataset_split=comparison.split,
+            dataset_config=plain(comparison.config_name),
+            dataset_split=plain(comparison.split),
             dataset_revision=own["record"]["dataset_revision"],
             dataset_args={"samples": own["n"], **chosen},
             metric_type=hub_name,

@@ -45,7 +45,7 @@ def mapping(path: Path, keys: tuple[str, ...], command: str) -> dict:
         values = (records.parse_yaml if path.suffix == ".yaml" else records.parse_json)(text, str(path))
     except ValueError as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
-    missing = [key for key in keys if not isinstance(values, dict) or key not in values]
+    missing = [key for key in keys if key not in values]
     if missing:
         raise ValueError(f"{path} lacks {', '.join(missing)}. Write it anew by running {command} again.")
     records.require(values, KINDS, str(path))

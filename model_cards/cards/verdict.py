@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataset_builders.text.shown import as_code
 from model_cards.cards.model_index import DIGITS
 from model_cards.cards.results import BETTER, UNDECIDED, WORSE, Comparison, Verdict
 
@@ -32,7 +33,7 @@ def number(interval: dict, sign: str = "") -> str:
 
 
 def _evidence(verdict: Verdict) -> str:
-    name = f"`{verdict.against['name']}`"
+    name = as_code(verdict.against["name"])
     if verdict.difference is None:
         return f"{name} ({number(verdict.against['auc'])})"
     return f"{name} (difference {number(verdict.difference, '+')})"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import jinja2
 
-from dataset_builders.cards.render import cell
 from dataset_builders.outputs import records
+from dataset_builders.text.shown import FILTERS
 from model_cards.cards import verdict
 from model_cards.cards.model_index import DIGITS
 from model_cards.cards.records import CURVE
@@ -32,15 +31,21 @@ def environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {
-        "cell": cell,
+    environment.filters |= FILTERS | {
+        "identifier": _identifier,
         "count": "{:,}".format,
         "metric": f"{{:.{DIGITS}f}}".format,
         "interval": verdict.number,
         "sentence": verdict.sentence,
-        "quoted": lambda text: json.dumps(text, ensure_ascii=False),  # a Python string as well
     }
     return environment
+
+
+def _identifier(name: str) -> str:
+    """A name that stands bare in the code of a card."""
+    if not name.isidentifier():
+        raise ValueError(f"The results name {name!r} where a dtype of torch is expected. Score again.")
+    return name
 
 
 def write(text: str, output: Path, curve: Path | None, local: list[str], what: Path, overwrite: bool = False) -> None:

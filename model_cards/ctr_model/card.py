@@ -8,6 +8,7 @@ from pathlib import Path
 from dataset_builders.corpora import Corpus, load_corpus
 from dataset_builders.outputs import places
 from dataset_builders.tables import hub, store
+from dataset_builders.text.shown import plain
 from model_cards.cards.arguments import CardArguments
 from model_cards.cards.data import encoder_of
 from model_cards.cards.model_index import METRICS
@@ -79,7 +80,7 @@ def render(
     text = fill(
         TEMPLATE,
         metadata=metadata.card_metadata(
-            title.rsplit("/", 1)[-1], run.features["model"], names.dataset_on_hub, data.corpus, licence, scored
+            plain(title.rsplit("/", 1)[-1]), run.features["model"], names.dataset_on_hub, data.corpus, licence, scored
         ),
         title=title,
         run=run,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataset_builders.corpora import Corpus
+from dataset_builders.text.shown import in_markdown
 from evaluation.paper_tables.read import read_table
 from model_cards.adapter.paper import BASE
 from model_cards.cards.results import Comparison
@@ -29,7 +30,9 @@ def differences(corpus: Corpus, raw_status: str, main: Comparison, searched_by: 
     if main.own["n"] == corpus.published_rows.get(main.split):
         found.append(f"{main.own['n']:,} samples of the test split were scored, a seeded choice of ours.")
     if searched_by and BASE.lower() not in searched_by.lower():
-        found.append(f"Behaviors are retrieved by vectors of {searched_by}, the paper's by those of {BASE}.")
+        found.append(
+            f"Behaviors are retrieved by vectors of {in_markdown(searched_by)}, the paper's by those of {BASE}."
+        )
     found.append("The paper's table does not print how many behaviors the model sees, nor which settings were chosen.")
     found.append("The paper prints no intervals, and its code keeps the epoch that is best on the test split.")
     return found

@@ -15,7 +15,9 @@ from dataset_builders.tables.store import PROVENANCE_KEY
 
 PICKLES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"}
 ABSOLUTE = re.compile(r"/|~/|file:|[A-Za-z]:[\\/]|\\\\")  # how a path of a machine begins
-MARKS = re.compile(r"\{\{.*|\{%.*|\{#.*|\[More Information Needed\]|\bTODO\b")  # of a template that is not filled
+MARKS = re.compile(r"\{\{.*|\{%.*|\{#.*|\[More Information Needed\]")  # of a template that is not filled
+# Code of Markdown, a block or inline, in which a name or a title may hold anything.
+CODE = re.compile(r"^(`{3,})[a-z]*\n.*?^\1$|(?<!`)(`+)(?!`).+?(?<!`)\2(?!`)", re.DOTALL | re.MULTILINE)
 
 
 def refuse_pickles(folder: Path, weights: str) -> None:
@@ -47,12 +49,11 @@ def check_staged(folder: Path, run: Path, needed: Sequence[str]) -> None:
 
 def check_card(text: str, needed: Sequence[str]) -> None:
     """ValueError when a card has template marks, or a head that the Hub's own library reads otherwise than it stands."""
-    left = MARKS.search(
-        re.sub(r"^```bibtex\n.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
-    )  # where {{ is a title
+    head, _, body = text.removeprefix("---\n").partition("\n---\n")
+    left = MARKS.search(CODE.sub("", body))
     if left:
         raise ValueError(f"The card has a place that was not filled: {left[0][:80]!r}. This is a bug of the template.")
-    head = yaml.safe_load(text.split("---\n")[1])
+    head = yaml.safe_load(head)
     card = ModelCard(text)
     if card.data.to_dict() != head:
         raise ValueError(f"The YAML of the card is not what the Hub's library reads from it: {head}.")

@@ -56,7 +56,7 @@ def load_values(folder: Path) -> Values:
     """The vocabulary of a trained model; ValueError when it is missing or damaged."""
     path = folder / FILE
     try:
-        table = pl.read_parquet(path)
+        table = pl.read_parquet(path, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ValueError(
             f"{folder} has no readable {FILE} ({type(error).__name__}), without which its codes mean nothing. Train again."

@@ -19,6 +19,7 @@ from typing import get_type_hints
 from dataset_builders.outputs import places, records
 from dataset_builders.outputs.writer import LOCK, sole_writer
 from dataset_builders.tables import provenance
+from dataset_builders.text.shown import in_markdown
 from training.fitting.arguments import FittingArguments
 from training.fitting.run import CTR_RUN, RECORD, Measure, train
 from training.loops.clicks import BETTER_IS_LESS
@@ -92,7 +93,7 @@ def settings_of(grid: str) -> list[dict]:
     """Every combination of the grid's values, in its order."""
     try:
         axes = json.loads(grid)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"--grid is {grid!r}, expected JSON ({error}).") from error
     if not isinstance(axes, dict) or not axes or not all(isinstance(v, list) and v for v in axes.values()):
         raise ValueError(f'--grid is {grid}; expected lists of values by option, such as {{"dropout": [0.0, 0.2]}}.')
@@ -143,7 +144,7 @@ def _write(output: Path, record: dict, overwrite: bool) -> None:
         "|---|---:|---:|---:|---:|---:|",
     ]
     for one in record["searched"]:
-        name, at = setting_name(one["setting"]), one["best_validation"]
+        name, at = in_markdown(setting_name(one["setting"])), one["best_validation"]
         name = f"**{name}**" if one["setting"] == record["best"] else name
         figures = (
             f"{one['weights']:,} | {one['best_epoch']} | {at['auc']:.4f} | {at['log_loss']:.4f} | {one['seconds']:.0f}"

@@ -103,7 +103,7 @@ def build_model(model_class: type, values: Values, options: FittingArguments) ->
     """ValueError naming the options that the architecture does not have."""
     try:
         given = json.loads(options.model_options)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"--model_options is {options.model_options!r}, expected JSON ({error}).") from error
     known = set(inspect.signature(model_class.__init__).parameters) - {"self", "field_sizes", "rating_values"}
     if not isinstance(given, dict) or not set(given) <= known:

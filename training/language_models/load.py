@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from dataset_builders.hub.models import commit_of, local_folder, weights_hash
 from dataset_builders.raw.archive import hash_file
-from dataset_builders.tables import records
+from dataset_builders.tables import records, store
 from dataset_builders.tables.records import COUNT, LINE, optional
 
 QUANTIZATIONS = ("none", "8bit", "4bit")
@@ -109,8 +109,12 @@ def base_identity(base: str, revision: str | None = None) -> dict:
         raise ValueError(_cannot_load("base model", base, error)) from error
     weights = weights_hash(folder)
     if weights is None:
-        raise ValueError(_cannot_load("base model", base, ValueError("it has no *.safetensors.")))
+        raise ValueError(_cannot_load("base model", base, ValueError(_without_weights(folder))))
     return {"name": base, "revision": commit_of(folder) or weights, "weights": weights}
+
+
+def _without_weights(folder: Path) -> str:
+    return "it is a data set, not a model." if store.table_names(folder) else "it has no *.safetensors."
 
 
 def adapter_identity(adapter: str, revision: str | None = None) -> dict:

@@ -12,7 +12,9 @@ import torch
 import yaml
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from dataset_builders.cli import SeveralLines
 from dataset_builders.tables import hub
+from dataset_builders.text.shown import LONGEST_MESSAGE, plain
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 BYTES_PER_WEIGHT = {"none": None, "8bit": 1.0, "4bit": 0.5}  # None: that of the dtype
@@ -35,9 +37,9 @@ def check(needs: Needs) -> None:
     """ValueError listing everything that is missing."""
     problems = missing(needs)
     if problems:
-        raise ValueError(
+        raise SeveralLines(
             "this recipe cannot run here:\n"
-            + "\n".join(f"  - {problem}" for problem in problems)
+            + "\n".join(f"  - {plain(problem, LONGEST_MESSAGE)}" for problem in problems)
             + "\n"
             + _suggestion()
         )
