@@ -34,7 +34,7 @@ def load_tokenizer(base: str, revision: str | None = None) -> PreTrainedTokenize
 
 
 def load_base(
-    base: str, revision: str | None = None, dtype: str = "auto", quantization: str = "none", for_training: bool = False
+    base: str, revision: str | None = None, dtype: str = "auto", quantization: str = "none"
 ) -> torch.nn.Module:
     """A causal language model by Hub id or folder, ready for scoring or for an adapter.
 
@@ -66,14 +66,15 @@ def load_base(
     model.name_or_path = model.config._name_or_path = (
         base  # an adapter names its base by it, not by a folder of the cache
     )
-    if for_training and quantization == "4bit":
-        _keep_trainable_on_cpu(model)
+    _keep_as_packed(model)
     return model
 
 
-def _keep_trainable_on_cpu(model: torch.nn.Module) -> None:
-    """bitsandbytes repacks 4-bit weights for CPUs with AVX-512 BF16 at the first forward pass in evaluation mode, after which
-    no gradient passes through them: a validation in mid-training would silently end the training."""
+def _keep_as_packed(model: torch.nn.Module) -> None:
+    """The same 4-bit weights on every CPU, whether they were quantized here or stored so.
+
+    On one with AVX-512 BF16, bitsandbytes repacks them at the first forward pass in evaluation mode: layers of some shapes fail
+    there, scores become those of bfloat16, and no gradient passes any more, so a validation would silently end the training."""
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False

@@ -57,7 +57,7 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
     tokenizer = load_tokenizer(options.base, options.base_revision)
     train, validation, answers = _rows(folder, tokenizer, options, config)
     trainer = AnswerTrainer(
-        model=load_base(options.base, options.base_revision, options.dtype, options.quantization, for_training=True),
+        model=load_base(options.base, options.base_revision, options.dtype, options.quantization),
         args=_without_preparation(config),
         train_dataset=train,
         eval_dataset=validation,
