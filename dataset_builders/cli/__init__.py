@@ -16,6 +16,8 @@ from pathlib import Path
 
 import yaml
 
+from dataset_builders.cli import terminal
+
 USAGE_ERROR = 2
 INTERRUPTED = 130
 
@@ -49,6 +51,7 @@ def parse(*dataclass_types: type, description: str, arguments: list[str] | None 
 
 def run(main: Callable[[], None]) -> None:
     """Call a command: bad input, or a disk or memory that does not do, ends in one clear line and exit code 2, Ctrl-C in exit code 130."""
+    terminal.prepare()
     try:
         main()
     except ValueError as error:

@@ -18,11 +18,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
-from datasets import Features
+
+if TYPE_CHECKING:
+    from datasets import Features
 
 SINGLE_SPLIT = "train"  # the Hub's name for the only split of a table that has no splits
 SPLITS = ("train", "validation", "test")

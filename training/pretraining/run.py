@@ -19,6 +19,7 @@ from datasets import Dataset
 from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase, Trainer, TrainingArguments, set_seed
 
+from dataset_builders.cli import terminal
 from dataset_builders.stages.view import config_name, table_name
 from dataset_builders.tables import hub, provenance, store
 from training.loops.answers import IGNORED, collate
@@ -138,6 +139,7 @@ def _train(model: torch.nn.Module, rows: list[dict], options, scratch: str) -> N
         save_strategy="no",
         logging_steps=50,
         report_to="none",
+        disable_tqdm=not terminal.is_watched(),
         use_cpu=not on_gpu,
         bf16=on_gpu,
         remove_unused_columns=False,

@@ -14,6 +14,7 @@ from peft import LoraConfig
 from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, set_seed
 from transformers.trainer import TRAINER_STATE_NAME
 
+from dataset_builders.cli import terminal
 from dataset_builders.prompts import pointwise
 from dataset_builders.tables import hub, provenance, shots, store
 from dataset_builders.text.tokens import answer_tokens, encode_completions, encode_prompts
@@ -130,6 +131,7 @@ def _without_preparation(config: TuningConfig) -> TuningConfig:
     config.dataset_kwargs = {"skip_prepare_dataset": True}
     config.remove_unused_columns = False
     config.shuffle_dataset = False
+    config.disable_tqdm = config.disable_tqdm or not terminal.is_watched()  # else a bar beside each line of the log
     config.push_to_hub = False  # else every checkpoint, with TRL's card; training/sft.py pushes what is finished
     config._n_gpu = (
         1  # one process, one GPU: Trainer would split a batch over all it sees, positions of the answers included
