@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 
 from tqdm import tqdm
 
+from dataset_builders.cli.extras import how_to_install
+
 
 def run(function: Callable[[object], None], tasks: Sequence[object], workers: int, what: str) -> None:
     """Call `function` with every task, `workers` of them at a time, one core each."""
@@ -20,7 +22,7 @@ def run(function: Callable[[object], None], tasks: Sequence[object], workers: in
         import ray
         import ray.data
     except ImportError as error:
-        raise ValueError("The engine ray_data needs Ray: pip install 'rella[ray]'.") from error
+        raise ValueError(f"The engine ray_data needs Ray: {how_to_install('ray')}.") from error
     if not ray.is_initialized():
         _connect(ray, workers)
     ray.data.DataContext.get_current().enable_progress_bars = False

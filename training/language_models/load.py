@@ -12,6 +12,7 @@ from peft import PeftConfig, PeftModel, get_peft_model_state_dict
 from safetensors import SafetensorError, safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedTokenizerBase
 
+from dataset_builders.cli.extras import how_to_install
 from dataset_builders.hub.models import commit_of, local_folder, weights_hash
 from dataset_builders.raw.archive import hash_file
 
@@ -86,7 +87,7 @@ def _quantization(quantization: str, compute: torch.dtype) -> BitsAndBytesConfig
     try:
         import bitsandbytes  # noqa: F401
     except ImportError as error:
-        raise ValueError(f"--quantization {quantization} needs bitsandbytes: pip install 'rella[quant]'.") from error
+        raise ValueError(f"--quantization {quantization} needs bitsandbytes: {how_to_install('quant')}.") from error
     # One line a layer and call about a cast that is meant.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     if quantization == "8bit":
