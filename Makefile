@@ -1,28 +1,51 @@
 # `make demo` shows the whole of ReLLa on a laptop; `make test` passes the tests. Either sets everything up first.
+# The libraries are those of requirements.lock; with NEWEST=1 the newest that pyproject.toml allows, in an environment of their own.
 PYTHON ?= python3
-VENV   ?= .venv
 RAW    ?= ml-1m.zip
-PY     := $(VENV)/bin/python
-READY  := $(VENV)/.installed
 
-.PHONY: demo test test-slow lint bench clean help
+ifneq ($(filter 1 yes true,$(NEWEST)),)
+  VENV      ?= .venv-newest
+  LIBRARIES := newest
+  CHOICE    := --upgrade --upgrade-strategy eager
+else
+  VENV      ?= .venv
+  LIBRARIES := locked
+  CHOICE    := -c requirements.lock
+endif
+PY    := $(VENV)/bin/python
+READY := $(VENV)/.installed
+# What an environment was made for. One that was made for anything else, or was copied here from another folder, is made anew.
+MADE_FOR := $(LIBRARIES) libraries, Python $(shell $(PYTHON) -c 'import platform; print(platform.python_version())' 2>&1), $(CURDIR)
+
+# Settings of the caller's shell that would bring other code into the environment, or keep what is installed out of it.
+unexport PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONWARNINGS PIP_USER PIP_TARGET PIP_PREFIX
+
+.PHONY: demo test test-slow lint lock bench clean help
 
 help:
 	@echo "make demo       everything on a small generated corpus: data set, base model, adapter, scores, cards"
-	@echo "make test       the tests (offline, under 10 minutes)"
+	@echo "make test       the tests (offline, under 10 minutes); NEWEST=1: with the newest libraries that pyproject.toml allows"
 	@echo "make test-slow  the slow tests and the ones on real data"
 	@echo "make lint       ruff"
+	@echo "make lock       the newest libraries that pyproject.toml allows become those of requirements.lock"
 	@echo "make bench      the benchmarks, each writing benchmarks/results/<name>.md; RAW=ml-1m.zip, after building rella/ml1m"
 	@echo "make clean      remove what the commands made and nobody changed, except $(VENV)"
 
-$(READY): pyproject.toml
+ifneq ($(shell cat "$(READY)" 2>/dev/null),$(MADE_FOR))
+  AGAIN := $(if $(wildcard $(READY)),--clear)
+  .PHONY: $(READY)
+else ifeq ($(LIBRARIES),newest)
+  .PHONY: $(READY)
+endif
+
+$(READY): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed, $(PYTHON) is {v[0]}.{v[1]}. Say which one to use: make PYTHON=python3.12")'
-	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check -e ".[quant,embed,ray,dev]"
-	@touch $@
+	$(PYTHON) -m venv $(AGAIN) $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check $(CHOICE) -e ".[quant,embed,ray,dev]"
+	@printf '%s\n' "$(MADE_FOR)" > $@
 
 demo: $(READY)
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" bash training/recipes/demo/run.sh
+	PATH="$$(cd $(VENV)/bin && pwd):$$PATH" bash training/recipes/demo/run.sh
 
 test: $(READY)
 	$(PY) -m pytest -q -m "not slow and not real_data"
@@ -32,6 +55,12 @@ test-slow: $(READY)
 
 lint: $(READY)
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+
+lock:
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet --disable-pip-version-check uv
+	UV_CUSTOM_COMPILE_COMMAND="make lock" .venv-lock/bin/uv pip compile --quiet --universal --all-extras --no-annotate \
+	  --no-emit-find-links --upgrade --output-file requirements.lock pyproject.toml
 
 bench: $(READY)
 	$(PY) benchmarks/scoring.py

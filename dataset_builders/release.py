@@ -1,4 +1,4 @@
-"""Build the Hub data set of one corpus: prepare → embed → view → prompt → card.
+"""Build the Hub data set of one corpus: prepare, embed, view, prompt, card.
 
 Leaves the folder rella/<corpus>/ under the current folder, which `load_dataset("rella/<corpus>", "subr_k30")` reads from there.
 A stage whose inputs are unchanged is skipped, so an interrupted build goes on where it stopped.

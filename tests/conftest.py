@@ -97,6 +97,14 @@ def words():
     return load_corpus("ml1m").words
 
 
+@pytest.fixture(params=["8bit", "4bit", "4bit with AVX-512 BF16"])
+def quantization(request, monkeypatch) -> str:
+    """Each --quantization; 4 bits as on a CPU without and with AVX-512 BF16, whichever this one is: bitsandbytes asks that for
+    each layer that it makes, and would repack the weights of one that is told yes."""
+    monkeypatch.setattr("bitsandbytes.nn.modules.has_avx512bf16", lambda: "AVX-512" in request.param)
+    return request.param.split()[0]
+
+
 @pytest.fixture(scope="session")
 def command() -> Callable[..., int]:
     """Run a command in this process, which saves importing the libraries once more, and give its exit code."""

@@ -118,7 +118,6 @@ def test_scores_are_those_of_each_system_alone(compared, alone):
             assert np.abs(score - other).max() > 1e-4, "two systems are the same"
 
 
-@pytest.mark.parametrize("quantization", ["8bit", "4bit"])
 def test_scores_are_those_of_each_system_alone_on_a_quantized_base(made, monkeypatch, quantization):
     monkeypatch.chdir(made)
     base, answers = base_identity(BASE), yes_no.Answers(no=3, yes=4)

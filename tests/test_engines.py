@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from test_views import write_vectors
 
+from dataset_builders.cli.extras import how_to_install
 from dataset_builders.corpora import load_corpus
 from dataset_builders.engines import engine_names, load_engine, local
 from dataset_builders.raw.archive import hash_file
@@ -22,7 +23,7 @@ from dataset_builders.tables import store
 
 @pytest.fixture(scope="module")
 def ray():
-    ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'rella[ray]'")
+    ray = pytest.importorskip("ray", reason=f"Ray is not installed: {how_to_install('ray')}")
     yield ray
     ray.shutdown()
 

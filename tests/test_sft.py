@@ -486,7 +486,6 @@ def test_wrong_options_end_in_one_clear_line(tune, capsys, options, said):
 # Other ways to train.
 
 
-@pytest.mark.parametrize("quantization", ["8bit", "4bit"])
 def test_a_quantized_base_trains_and_scores(tune, command, tmp_path, quantization):
     """On the CPU, with a validation in mid-training, behind which nothing would be learned if it repacked the weights."""
     options = ["--quantization", quantization, "--num_shots", "32", "--learning_rate", "0.01"]

@@ -13,8 +13,7 @@ from dataset_builders import cli
 
 
 def main() -> None:
-    from training.fitting.arguments import FittingArguments
-    from training.fitting.grid import GridArguments
+    from training.fitting.arguments import FittingArguments, GridArguments
 
     options, grid = cli.parse(FittingArguments, GridArguments, description=__doc__)
     from evaluation.results.measure import measure

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import yaml
 
+from dataset_builders.cli import terminal
 from dataset_builders.cli.output import visible_output
 from dataset_builders.hub.redaction import print_traceback, redacted_output
 from dataset_builders.text.shown import LONGEST_MESSAGE, plain
@@ -61,6 +62,7 @@ def run(main: Callable[[], None]) -> None:
 
     Nothing that it says, the traceback of a bug included, shows a token or a character that is not seen.
     """
+    terminal.prepare()
     try:
         with redacted_output(), visible_output():
             _run(main)

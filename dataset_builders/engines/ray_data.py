@@ -20,6 +20,8 @@ from ipaddress import ip_address
 import psutil
 from tqdm import tqdm
 
+from dataset_builders.cli.extras import how_to_install
+
 ONE_MACHINE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # "0": the address of this machine's loopback, on any system
 
 
@@ -30,7 +32,7 @@ def run(function: Callable[[object], None], tasks: Sequence[object], workers: in
         import ray
         import ray.data
     except ImportError as error:
-        raise ValueError("The engine ray_data needs Ray: pip install 'rella[ray]'.") from error
+        raise ValueError(f"The engine ray_data needs Ray: {how_to_install('ray')}.") from error
     if not ray.is_initialized():
         _connect(ray, workers)
     ray.data.DataContext.get_current().enable_progress_bars = False

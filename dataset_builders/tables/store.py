@@ -14,10 +14,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from datasets import Features
+
+if TYPE_CHECKING:
+    from datasets import Features
 
 from dataset_builders.hub.pointers import pointer
 from dataset_builders.outputs.places import real

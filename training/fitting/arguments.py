@@ -56,3 +56,14 @@ class HubArguments:
     def __post_init__(self):
         if self.push_to_hub and self.hub_model_id is None:
             raise ValueError("--push_to_hub needs to know where: pass --hub_model_id owner/name.")
+
+
+@dataclass(frozen=True)
+class GridArguments:
+    grid: str = field(
+        default='{"embedding_size": [32, 64], "dropout": [0.0, 0.2]}',
+        metadata={
+            "help": "The values to try, as JSON (in a recipe: a mapping): options of the architecture, or of training such as batch_size."
+        },
+    )
+    seeds: int = field(default=3, metadata={"help": "Seeds of the best setting, from --seed on."})

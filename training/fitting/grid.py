@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import get_type_hints
 
@@ -20,7 +20,7 @@ from dataset_builders.outputs import places, records
 from dataset_builders.outputs.writer import LOCK, sole_writer
 from dataset_builders.tables import provenance
 from dataset_builders.text.shown import in_markdown
-from training.fitting.arguments import FittingArguments
+from training.fitting.arguments import FittingArguments, GridArguments
 from training.fitting.run import CTR_RUN, RECORD, Measure, train
 from training.loops.clicks import BETTER_IS_LESS
 
@@ -36,17 +36,6 @@ NOT_SEARCHED = (
 )
 GRID = "grid"  # what the folder is recorded as
 FIGURES = ("weights", "best_epoch", "seconds", "best_validation")
-
-
-@dataclass(frozen=True)
-class GridArguments:
-    grid: str = field(
-        default='{"embedding_size": [32, 64], "dropout": [0.0, 0.2]}',
-        metadata={
-            "help": "The values to try, as JSON (in a recipe: a mapping): options of the architecture, or of training such as batch_size."
-        },
-    )
-    seeds: int = field(default=3, metadata={"help": "Seeds of the best setting, from --seed on."})
 
 
 def search(options: FittingArguments, grid: GridArguments, measure: Measure) -> None:

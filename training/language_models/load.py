@@ -13,6 +13,7 @@ from peft import PeftConfig, PeftModel, get_peft_model_state_dict
 from safetensors import SafetensorError, safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedTokenizerBase
 
+from dataset_builders.cli.extras import how_to_install
 from dataset_builders.hub.models import commit_of, local_folder, weights_hash
 from dataset_builders.raw.archive import hash_file
 from dataset_builders.tables import records, store
@@ -40,7 +41,7 @@ def load_tokenizer(base: str, revision: str | None = None) -> PreTrainedTokenize
 
 
 def load_base(
-    base: str, revision: str | None = None, dtype: str = "auto", quantization: str = "none", for_training: bool = False
+    base: str, revision: str | None = None, dtype: str = "auto", quantization: str = "none"
 ) -> torch.nn.Module:
     """A causal language model by Hub id or folder, ready for scoring or for an adapter.
 
@@ -72,14 +73,15 @@ def load_base(
     model.name_or_path = model.config._name_or_path = (
         base  # an adapter names its base by it, not by a folder of the cache
     )
-    if for_training and quantization == "4bit":
-        _keep_trainable_on_cpu(model)
+    _keep_as_packed(model)
     return model
 
 
-def _keep_trainable_on_cpu(model: torch.nn.Module) -> None:
-    """bitsandbytes repacks 4-bit weights for CPUs with AVX-512 BF16 at the first forward pass in evaluation mode, after which
-    no gradient passes through them: a validation in mid-training would silently end the training."""
+def _keep_as_packed(model: torch.nn.Module) -> None:
+    """The same 4-bit weights on every CPU, whether they were quantized here or stored so.
+
+    On one with AVX-512 BF16, bitsandbytes repacks them at the first forward pass in evaluation mode: layers of some shapes fail
+    there, scores become those of bfloat16, and no gradient passes any more, so a validation would silently end the training."""
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
@@ -91,7 +93,7 @@ def _quantization(quantization: str, compute: torch.dtype) -> BitsAndBytesConfig
     try:
         import bitsandbytes  # noqa: F401
     except ImportError as error:
-        raise ValueError(f"--quantization {quantization} needs bitsandbytes: pip install 'rella[quant]'.") from error
+        raise ValueError(f"--quantization {quantization} needs bitsandbytes: {how_to_install('quant')}.") from error
     # One line a layer and call about a cast that is meant.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     if quantization == "8bit":

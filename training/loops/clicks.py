@@ -90,7 +90,7 @@ def _epoch(model, train: Samples, optimizer, generator, size: int, device: torch
     model.train()
     total = torch.zeros((), device=device)
     steps = -(-len(train) // size)
-    for batch in tqdm(train.batches(size, generator), total=steps, desc=what, unit="step", mininterval=1):
+    for batch in tqdm(train.batches(size, generator), total=steps, desc=what, unit="step"):
         total += learn(model, optimizer, batch.to(device)) * len(batch)
     mean = float(total) / len(train)
     if not np.isfinite(mean):

@@ -20,6 +20,7 @@ from datasets import Dataset
 from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase, Trainer, TrainingArguments, set_seed
 
+from dataset_builders.cli import terminal
 from dataset_builders.outputs import places, records
 from dataset_builders.outputs.writer import sole_writer
 from dataset_builders.stages.view import config_name, table_name
@@ -154,6 +155,7 @@ def _train(model: torch.nn.Module, rows: list[dict], options, scratch: str) -> N
         save_strategy="no",
         logging_steps=50,
         report_to="none",
+        disable_tqdm=not terminal.is_watched(),
         use_cpu=not on_gpu,
         bf16=on_gpu,
         remove_unused_columns=False,

@@ -13,6 +13,7 @@ from accelerate import PartialState
 from peft import LoraConfig
 from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, set_seed
 
+from dataset_builders.cli import terminal
 from dataset_builders.outputs import places, records
 from dataset_builders.outputs.writer import sole_writer
 from dataset_builders.prompts import pointwise
@@ -77,7 +78,7 @@ def _tune(
     tokenizer = load_tokenizer(options.base, options.base_revision)
     train, validation, answers = _rows(folder, tokenizer, options, config)
     trainer = CheckpointingTrainer(
-        model=load_base(options.base, options.base_revision, options.dtype, options.quantization, for_training=True),
+        model=load_base(options.base, options.base_revision, options.dtype, options.quantization),
         args=_without_preparation(config),
         train_dataset=train,
         eval_dataset=validation,
@@ -152,6 +153,7 @@ def _without_preparation(config: TuningConfig) -> TuningConfig:
     config.remove_unused_columns = False
     config.shuffle_dataset = False
     config.save_total_limit = None  # checkpoints are removed by their records (training/tuning/checkpoints.py)
+    config.disable_tqdm = config.disable_tqdm or not terminal.is_watched()  # else a bar beside each line of the log
     config.push_to_hub = False  # else every checkpoint, with TRL's card; training/sft.py pushes what is finished
     config._n_gpu = (
         1  # one process, one GPU: Trainer would split a batch over all it sees, positions of the answers included
