@@ -10,13 +10,14 @@ import argparse
 import difflib
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import NoReturn
 
 import yaml
 
-from dataset_builders.cli.options import add_options, instance, option_names, set_defaults
+from dataset_builders.cli.options import add_options, default_of, instance, option_names, set_defaults
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
@@ -41,7 +42,9 @@ def parse(
     for dataclass_type in dataclass_types:
         add_options(parser, dataclass_type)
     holds = f" Without it, {_shown(fallback)} holds." if fallback else ""
-    parser.add_argument("--config", metavar="FILE.yaml", help=f"YAML file of options; the command line wins over it.{holds}")
+    parser.add_argument(
+        "--config", metavar="FILE.yaml", help=f"YAML file of options; the command line wins over it.{holds}"
+    )
     arguments = sys.argv[1:] if arguments is None else arguments
     given = _config_path(arguments)
     config = given or fallback
@@ -77,6 +80,16 @@ def run(main: Callable[[], None]) -> None:
             file=sys.stderr,
         )
         sys.exit(INTERRUPTED)
+
+
+def refuse_without(wanted: str, options: object, names: Sequence[str] | None = None) -> None:
+    """ValueError for an option of a dataclass (one of `names`; default: any) that is given, but has no effect without what is wanted."""
+    for one in fields(options):
+        value = getattr(options, one.name)
+        if (names is None or one.name in names) and value != default_of(one):
+            raise ValueError(
+                f"--{one.name} {value} has no effect without {wanted}. Add that, or leave --{one.name} out."
+            )
 
 
 def read_yaml(path: Path) -> dict:

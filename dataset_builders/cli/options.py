@@ -33,6 +33,11 @@ def instance(dataclass_type: type, values: Mapping[str, Any]) -> Any:
     return dataclass_type(**{one.name: values[one.name] for one in fields(dataclass_type)})
 
 
+def default_of(one: Field) -> Any:
+    """MISSING for a field that has to be given."""
+    return one.default_factory() if one.default_factory is not MISSING else one.default
+
+
 def set_defaults(parser: argparse.ArgumentParser, values: Mapping[str, Any]) -> None:
     """What a recipe says is what --help shows, and what it gives need not be given again."""
     for action in parser._actions:
@@ -50,13 +55,8 @@ def _settings(one: Field, hint: Any) -> dict[str, Any]:
         settings |= {"type": _reader(plain)}
         if plain is bool:
             settings |= {"nargs": "?", "const": True}  # --overwrite alone means true
-    if one.default is not MISSING:
-        settings["default"] = one.default
-    elif one.default_factory is not MISSING:
-        settings["default"] = one.default_factory()
-    else:
-        settings["required"] = True
-    return settings
+    default = default_of(one)
+    return settings | ({"required": True} if default is MISSING else {"default": default})
 
 
 def _without_none(hint: Any) -> Any:

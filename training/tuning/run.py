@@ -6,13 +6,14 @@ import json
 import shutil
 import time
 from dataclasses import asdict
+from enum import Enum
 from pathlib import Path
 
 import yaml
 from accelerate import PartialState
 from peft import LoraConfig
 from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, set_seed
-from transformers.trainer import TRAINER_STATE_NAME
+from trl import SFTConfig
 
 from dataset_builders.prompts import pointwise
 from dataset_builders.tables import hub, provenance, shots, store
@@ -20,32 +21,25 @@ from dataset_builders.text.tokens import answer_tokens, encode_completions, enco
 from training.language_models.load import base_identity, load_base, load_tokenizer, write_base_record
 from training.loops.answers import AnswerTrainer, tokenized_rows
 from training.tuning import requirements
-from training.tuning.arguments import TuningArguments, TuningConfig
+from training.tuning.arguments import TuningArguments
+from training.tuning.checkpoints import MadeFrom, checkpoint_to_go_on_from, last_checkpoint
+from training.tuning.config import BESIDE_THE_RECIPE, NOT_OF_TRL, OF_THE_RECIPE, TuningConfig
 from training.tuning.curve import draw
+from training.tuning.trainer_arguments import sft_config
 
 RECIPE, INPUTS, RECORD, RESULT = "recipe.yaml", "inputs.json", "training.json", "adapter"
-# Where a run writes, how it looks and how often: options that do not change the weights.
-NOT_OF_THE_RECIPE = {
-    "overwrite",
-    "output_dir",
-    "logging_steps",
-    "save_total_limit",
-    "disable_tqdm",
-    "report_to",
-    "run_name",
-}
 
 
 def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None:
     """Train and keep the best epoch. score, measure: see `AnswerTrainer`."""
+    arguments = sft_config(config)
     needs = {key: getattr(options, key) for key in requirements.Needs.__dataclass_fields__}
     requirements.check(requirements.Needs(**needs))
-    _require_validation(config)
     output = Path(config.output_dir)
     folder = hub.resolve(options.dataset, [options.config_name], options.dataset_revision)
     provenance.require_current(folder, options.config_name)
     identity = base_identity(options.base, options.base_revision)
-    recipe = _recipe(options, config)
+    recipe = _recipe(options, arguments, config.max_length)
     inputs = {
         "base model": identity["weights"],
         "prompts": store.provenance(folder, options.config_name)["fingerprint"],
@@ -58,12 +52,12 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
     train, validation, answers = _rows(folder, tokenizer, options, config)
     trainer = AnswerTrainer(
         model=load_base(options.base, options.base_revision, options.dtype, options.quantization, for_training=True),
-        args=_without_preparation(config),
+        args=arguments,
         train_dataset=train,
         eval_dataset=validation,
         processing_class=tokenizer,
         peft_config=None if options.full_finetuning else _lora(options),
-        callbacks=[EarlyStoppingCallback(options.early_stopping_patience)],
+        callbacks=[EarlyStoppingCallback(options.early_stopping_patience), MadeFrom({**recipe, **inputs})],
         yes=answers.yes,
         score=lambda model, prompts: score(model, prompts, answers),
         measure=measure,
@@ -73,7 +67,7 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
         f"{len(train):,} training rows, {len(validation):,} validation samples, {trainable:,} trainable weights.",
         flush=True,
     )
-    checkpoint = _open_folder(output, recipe, inputs, options.overwrite)
+    checkpoint = _open_folder(output, recipe, inputs, options.overwrite, config.resume_from_checkpoint)
     begin = time.perf_counter()
     trainer.train(resume_from_checkpoint=checkpoint)
     record = {
@@ -90,14 +84,6 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
     if trainer.is_world_process_zero():
         _save(trainer, tokenizer, output, identity, record)
     trainer.accelerator.wait_for_everyone()
-
-
-def _require_validation(config: TuningConfig) -> None:
-    if config.eval_strategy == "no" or not config.load_best_model_at_end:
-        raise ValueError(
-            f"A run keeps the weights of its best validation AUC. Got --eval_strategy {config.eval_strategy.value} and "
-            f"--load_best_model_at_end {str(config.load_best_model_at_end).lower()}; it needs epoch or steps, and true."
-        )
 
 
 def _rows(folder: Path, tokenizer: PreTrainedTokenizerBase, options: TuningArguments, config: TuningConfig):
@@ -124,30 +110,20 @@ def _lora(options: TuningArguments) -> LoraConfig:
     )
 
 
-def _without_preparation(config: TuningConfig) -> TuningConfig:
-    """The rows are tokenized and within budget: TRL must neither tokenize nor cut them, nor push anything."""
-    config.max_length = None
-    config.dataset_kwargs = {"skip_prepare_dataset": True}
-    config.remove_unused_columns = False
-    config.shuffle_dataset = False
-    config.push_to_hub = False  # else every checkpoint, with TRL's card; training/sft.py pushes what is finished
-    config._n_gpu = (
-        1  # one process, one GPU: Trainer would split a batch over all it sees, positions of the answers included
-    )
-    return config
-
-
 def _is_finished(output: Path, recipe: dict, inputs: dict) -> bool:
     """Whether the folder holds the result of this very run. ValueError when it holds another run, or the beginning of one."""
     finished = (output / RESULT).exists()
-    if not finished and _last_checkpoint(output) is None:
+    if not finished and last_checkpoint(output) is None:
         return False
     wanted = {**recipe, **inputs}
     existing = dict(inputs)
     if (output / INPUTS).exists():
         existing = json.loads((output / INPUTS).read_text(encoding="utf-8"))
     if (output / RECIPE).exists():
-        existing |= yaml.safe_load((output / RECIPE).read_text(encoding="utf-8"))
+        written = yaml.safe_load((output / RECIPE).read_text(encoding="utf-8"))
+        existing |= {
+            key: value for key, value in written.items() if key not in BESIDE_THE_RECIPE
+        }  # of earlier versions
     for key in {**wanted, **existing}:
         got, asked = (values.get(key, "the default") for values in (existing, wanted))
         if got != asked:
@@ -158,7 +134,7 @@ def _is_finished(output: Path, recipe: dict, inputs: dict) -> bool:
     return finished
 
 
-def _open_folder(output: Path, recipe: dict, inputs: dict, overwrite: bool) -> str | None:
+def _open_folder(output: Path, recipe: dict, inputs: dict, overwrite: bool, asked: str | None) -> str | None:
     """Make the run folder ready, by the first of several processes, and give the checkpoint to go on from, if any."""
     state = PartialState()
     if state.is_main_process:
@@ -170,24 +146,11 @@ def _open_folder(output: Path, recipe: dict, inputs: dict, overwrite: bool) -> s
         with store.replacing_file(output / INPUTS) as temporary:
             temporary.write_text(json.dumps(inputs, indent=2) + "\n", encoding="utf-8")
     state.wait_for_everyone()
-    checkpoint = _last_checkpoint(output)
-    if checkpoint is not None:
-        print(f"going on from {checkpoint}", flush=True)
-    return checkpoint
-
-
-def _last_checkpoint(output: Path) -> str | None:
-    """The newest whole checkpoint. One that was being written when its run was killed lacks the trainer's state, its last file."""
-
-    def is_whole(checkpoint: Path) -> bool:
-        try:
-            json.loads((checkpoint / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return False
-        return True
-
-    whole = [path for path in output.glob("checkpoint-*") if is_whole(path)]
-    return str(max(whole, key=lambda path: int(path.name.rpartition("-")[2]))) if whole else None
+    checkpoint = checkpoint_to_go_on_from(output, {**recipe, **inputs}, asked)
+    if checkpoint is None:
+        return None
+    print(f"going on from {checkpoint}", flush=True)
+    return str(checkpoint)
 
 
 def _auc_at(step: int | None, log: list[dict]) -> float:
@@ -200,23 +163,15 @@ def _auc_at(step: int | None, log: list[dict]) -> float:
     return found[0]
 
 
-def _recipe(options: TuningArguments, config: TuningConfig) -> dict:
-    """Every option of ours, and those of SFTConfig that differ from its defaults: what pins the weights."""
-    plain = TuningConfig(output_dir="unused")
-    changed = {
-        name: value
-        for name, value in vars(config).items()
-        if not name.startswith("_")
-        and isinstance(value, (int, float, str, bool, list, dict))
-        and value != getattr(plain, name, None)
-    }
-    paper = ("learning_rate", "weight_decay", "lr_scheduler_type", "num_train_epochs", "max_length", "seed")
-    values = {**asdict(options), **{name: getattr(config, name) for name in paper}, **changed}
-    return {
-        name: value.value if hasattr(value, "value") else value
-        for name, value in values.items()
-        if name not in NOT_OF_THE_RECIPE and not name.startswith(("hub_", "push_to_hub"))  # a token is no recipe
-    }
+def _recipe(options: TuningArguments, arguments: SFTConfig, max_length: int) -> dict:
+    """Every option of ours, and those of SFTConfig that pin the weights and differ from their defaults, as they are used."""
+    plain = sft_config(TuningConfig(output_dir="unused"))
+    always = ("learning_rate", "weight_decay", "lr_scheduler_type", "num_train_epochs", "seed")
+    used = {name: getattr(arguments, name) for name in OF_THE_RECIPE if name not in NOT_OF_TRL}
+    used = {name: value for name, value in used.items() if name in always or value != getattr(plain, name)}
+    values = {**asdict(options), "max_length": max_length, **used}
+    del values["overwrite"]
+    return {name: value.value if isinstance(value, Enum) else value for name, value in values.items()}
 
 
 def _save(trainer: AnswerTrainer, tokenizer, output: Path, identity: dict, record: dict) -> None:
