@@ -21,7 +21,19 @@ def local_folder(name: str, revision: str | None = None, more: Sequence[str] = (
     more: patterns of other files that a model of this kind is loaded from.
     """
     folder = Path(name)
-    return folder if folder.is_dir() else snapshot(name, "model", [*FILES, *more], revision, ignore=["*/*"])
+    if not folder.is_dir():
+        return snapshot(name, "model", [*FILES, *more], revision, ignore=["*/*"])
+    require_no_revision(name, revision)
+    return folder
+
+
+def require_no_revision(name: str, revision: str | None) -> None:
+    """ValueError: a folder is what it is, whatever revision was asked for."""
+    if revision is not None:
+        raise ValueError(
+            f"{name} is a folder here, which has no revision {revision!r}: leave the revision out, or give the id of a repository on the "
+            "Hub that no folder here has the name of."
+        )
 
 
 def commit_of(folder: Path) -> str | None:

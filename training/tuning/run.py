@@ -35,6 +35,8 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
     arguments = sft_config(config)
     needs = {key: getattr(options, key) for key in requirements.Needs.__dataclass_fields__}
     requirements.check(requirements.Needs(**needs))
+    if not options.full_finetuning:
+        requirements.check_layers(options.base, options.base_revision, options.lora_target_modules)
     output = Path(config.output_dir)
     folder = hub.resolve(options.dataset, [options.config_name], options.dataset_revision)
     provenance.require_current(folder, options.config_name)
@@ -51,7 +53,11 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
     tokenizer = load_tokenizer(options.base, options.base_revision)
     train, validation, answers = _rows(folder, tokenizer, options, config)
     trainer = AnswerTrainer(
-        model=load_base(options.base, options.base_revision, options.dtype, options.quantization, for_training=True),
+        model=load_base(
+            *(options.base, options.base_revision, options.dtype, options.quantization),
+            for_training=True,
+            use_cpu=config.use_cpu,
+        ),
         args=arguments,
         train_dataset=train,
         eval_dataset=validation,
@@ -100,11 +106,12 @@ def _rows(folder: Path, tokenizer: PreTrainedTokenizerBase, options: TuningArgum
 
 
 def _lora(options: TuningArguments) -> LoraConfig:
+    wanted = options.lora_target_modules
     return LoraConfig(
         r=options.lora_r,
         lora_alpha=options.lora_alpha,
         lora_dropout=options.lora_dropout,
-        target_modules=list(options.lora_target_modules),
+        target_modules=requirements.ALL_LINEAR if wanted == [requirements.ALL_LINEAR] else wanted,
         bias="none",
         task_type="CAUSAL_LM",
     )

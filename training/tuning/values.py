@@ -70,11 +70,13 @@ LESS_IS_BETTER = ("log_loss",)
 
 def check_values(options: object) -> None:
     """ValueError for the first option of a dataclass of tuning whose value, alone or beside the others, makes no sense."""
+    trains = hasattr(options, "optim")
+    if trains:
+        _check_validation(options)
     for name, value in vars(options).items():
         if value is not None:
             check_value(name, value)
-    if hasattr(options, "optim"):
-        _check_validation(options)
+    if trains:
         _check_steps(options)
         _check_needless(options)
         _check_push(options)
@@ -109,9 +111,10 @@ def _check_trackers(trackers: list[str]) -> None:
 
 
 def _check_validation(config) -> None:
-    if not config.load_best_model_at_end:
+    if config.eval_strategy == "no" or not config.load_best_model_at_end:
         raise ValueError(
-            "A run keeps the weights of its best validation AUC, so --load_best_model_at_end can only be true. Leave it out."
+            f"A run keeps the weights of its best validation AUC. Got --eval_strategy {config.eval_strategy} and "
+            f"--load_best_model_at_end {str(config.load_best_model_at_end).lower()}; it needs epoch or steps, and true."
         )
     better = config.metric_for_best_model not in LESS_IS_BETTER
     if config.greater_is_better not in (None, better):
