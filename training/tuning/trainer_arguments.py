@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 from transformers import get_scheduler
 from trl import SFTConfig
 
+from dataset_builders.cli import refuse_without
 from training.tuning.config import NOT_OF_TRL, TuningConfig
 from training.tuning.values import OF_BITSANDBYTES
 
@@ -24,6 +26,9 @@ def check_here(config: TuningConfig) -> None:
     for name in ON_A_GPU:
         if getattr(config, name) and not on_gpu:
             raise ValueError(f"--{name} {getattr(config, name)} needs a GPU; this run is on the CPU. Leave it out.")
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        of_ddp = [one.name for one in fields(config) if one.name.startswith("ddp_")]
+        refuse_without("several processes (accelerate launch --num_processes N)", config, of_ddp)
     for option, packages in {
         f"--optim {config.optim}": ["bitsandbytes"] if config.optim in OF_BITSANDBYTES else [],
         f"--report_to {' '.join(config.report_to)}": [name for name in config.report_to if name != "none"],
