@@ -48,10 +48,13 @@ def main() -> None:
     rows.choose(load_corpus(where.corpus))
     engine.check()
     require_parts(where, views)
+    retrieves = "subr" in views.view or "reit" in views.view
+    if not retrieves:
+        cli.refuse_without("--view subr, which needs item vectors", encoder)
     tables = [*TABLES, "item_vectors", *view_tables(views), *configs(views)]
     with writing(where, tables, reads=[raw_of(source), encoder.encoder]):
         prepare(where, source)
-        if "subr" in views.view or "reit" in views.view:
+        if retrieves:
             embed(where, encoder)
         build_views(where, views, rows, engine)
         build_prompts(where, views, prompts, rows, engine)

@@ -57,6 +57,10 @@ def main() -> None:
 
     output = Path(arguments.output)
     places.check_folder(output)
+    if arguments.table is not None:
+        cli.refuse_without("a report on --scores (no --table)", arguments, ["resamples", "seed"])
+        idle = "dataset" if arguments.table == "overall" else "scores"
+        cli.refuse_without(f"another --table than {arguments.table}", arguments, [idle])
     if arguments.table == "overall":
         scores = [read_scores(Path(path)) for path in arguments.scores]
         write_overall(scores, folder_of(scores, output, arguments.overwrite))

@@ -12,10 +12,9 @@ from peft import LoraConfig
 from tokenizers import Tokenizer, models
 from torch.nn.functional import log_softmax
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-from trl import SFTTrainer
+from trl import SFTConfig, SFTTrainer
 
 from training.loops.answers import AnswerTrainer, LikeLengthSampler, collate, tokenized_rows
-from training.tuning.arguments import TuningConfig
 
 GOLDEN = Path(__file__).parent / "golden" / "smoke_losses.json"
 VOCABULARY, NO, YES, END = 50, 7, 8, 1
@@ -72,7 +71,8 @@ def trainer_of(kind, folder: Path, rows, tokenizer, lora: bool = False, score=No
     ours = issubclass(kind, AnswerTrainer)
     if ours:
         plain["remove_unused_columns"] = False
-    config = TuningConfig(output_dir=str(folder), **plain | options)
+    plain |= {"use_cpu": True, "bf16": False, "activation_checkpointing": False, "logging_steps": 1}
+    config = SFTConfig(output_dir=str(folder), **plain | options)
     adapter = LoraConfig(
         r=4, lora_alpha=8, lora_dropout=0.0, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"
     )

@@ -65,7 +65,7 @@ def test_ctrl_c_ends_it(tmp_path):
 @pytest.mark.slow
 def test_a_cluster_that_is_started_here_listens_on_this_machine_alone(tmp_path):
     """As a command starts it, in a process of its own, where Ray has not been imported before."""
-    pytest.importorskip("ray", reason="Ray is not installed: pip install 'rella[ray]'")
+    pytest.importorskip("ray", reason="Ray is not installed: the extra ray")
     code = (
         "import sys, psutil\n"
         "from pathlib import Path\n"

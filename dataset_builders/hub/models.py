@@ -24,8 +24,18 @@ def local_folder(name: str, revision: str | None = None, more: Sequence[str] = (
     folder = Path(name)
     if not (name and folder.is_dir()):
         return snapshot(name, "model", [*FILES, *more], revision, ignore=["*/*"])
+    require_no_revision(name, revision)
     refuse_hollow(sorted(path for pattern in (*FILES, *more) for path in folder.glob(pattern) if path.is_file()))
     return folder
+
+
+def require_no_revision(name: str, revision: str | None) -> None:
+    """ValueError: a folder is what it is, whatever revision was asked for."""
+    if revision is not None:
+        raise ValueError(
+            f"{name} is a folder here, which has no revision {revision!r}: leave the revision out, or give the id of a repository on the "
+            "Hub that no folder here has the name of."
+        )
 
 
 def commit_of(folder: Path) -> str | None:

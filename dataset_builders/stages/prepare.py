@@ -9,6 +9,7 @@ import polars as pl
 
 from dataset_builders.cards.likeness import differing_counts, likeness
 from dataset_builders.cards.statistics import field_counts
+from dataset_builders.cli import refuse_without
 from dataset_builders.corpora import Corpus, RawTables, load_corpus
 from dataset_builders.protocols import load_protocol
 from dataset_builders.raw.archive import RawFiles, open_raw
@@ -46,6 +47,7 @@ def _threshold(corpus: Corpus, asked: float | None) -> float:
 
 def _raw_path(corpus: Corpus, source: RawArguments) -> Path:
     if source.raw is not None:
+        refuse_without("a download (no --raw)", source, ["raw_folder"])
         return Path(source.raw)
     folder = Path(source.raw_folder)
     return corpus.generate(folder) if corpus.generate else download(corpus.archive, folder)

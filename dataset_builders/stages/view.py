@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from dataset_builders.cli import refuse_without
 from dataset_builders.corpora import load_corpus
 from dataset_builders.stages.arguments import (
     PUBLISHED_ROWS,
@@ -69,6 +70,8 @@ def check_views(options: ViewArguments) -> None:
         raise ValueError(
             f"There is no similarity {options.similarity!r}. Expected one of {', '.join(subr.SIMILARITIES)}."
         )
+    if "subr" not in options.view:
+        refuse_without("--view subr", options, ["similarity"])
 
 
 def require_parts(where: FolderArguments, options: ViewArguments) -> None:

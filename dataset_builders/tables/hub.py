@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dataset_builders.hub.models import require_no_revision
 from dataset_builders.tables import store
 
 
@@ -13,6 +14,8 @@ def resolve(dataset: str, tables: list[str], revision: str | None = None) -> Pat
     ValueError when there is neither such a folder nor such a Hub data set, or when it lacks a table.
     """
     local = bool(dataset) and Path(dataset).is_dir()
+    if local:
+        require_no_revision(dataset, revision)
     folder = Path(dataset) if local else _download(dataset, tables, revision)
     missing = [name for name in tables if not store.table_splits(folder, name)]
     if missing and local and any(folder.glob("*.safetensors")):

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+from dataset_builders.cli import refuse_without
 from dataset_builders.outputs import places
 from dataset_builders.stages.view import table_name
 from dataset_builders.tables import hub, shots, store
@@ -26,6 +27,8 @@ def make_click_scores(options: ScoreArguments) -> None:
     for name in ("base", "adapter"):
         if getattr(options, name) is not None:
             raise ValueError(f"--model scores a traditional CTR model, --{name} a language model. Give one of them.")
+    refuse_without("a language model (--base)", options, [*OF_LANGUAGE_MODELS, "tokens_per_batch"])
+    refuse_without("--limit", options, ["seed"] if options.limit is None else [])
     trained = read_trained(options.model, options.model_revision)
     searched = searched_tables(trained.features["search"], trained.features["retrieved"])
     tables = [options.config_name, table_name(options.config_name), *TABLES, *searched]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
+from dataset_builders.cli import refuse_without
 from dataset_builders.outputs import places
 from dataset_builders.prompts import pointwise
 from dataset_builders.stages.view import table_name
@@ -51,6 +52,9 @@ def make_scores(options: ScoreArguments) -> None:
     """Write the score file of `options`, unless it stands there from the very same inputs."""
     if options.base is None:
         raise ValueError("there is no system to score. Give a language model with --base, or a CTR model with --model.")
+    refuse_without("--model", options, ["model_revision"])
+    refuse_without("--adapter", options, [] if options.adapter else ["adapter_revision"])
+    refuse_without("--limit", options, ["seed"] if options.limit is None else [])
     folder = dataset_folder(options)
     base = base_identity(options.base, options.base_revision)
     adapter = adapter_identity(options.adapter, options.adapter_revision) if options.adapter else None

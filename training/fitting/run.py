@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 import yaml
 
+from dataset_builders.cli import refuse_without
 from dataset_builders.outputs import places, records
 from dataset_builders.outputs.writer import sole_writer
 from dataset_builders.raw.archive import hash_file
@@ -43,6 +45,8 @@ def train(options: FittingArguments, measure: Measure) -> None:
     output = Path(options.output_dir)
     places.check_own_folder(output, "--output_dir", reads=[options.dataset])
     model_class = load_model_class(options.model)
+    if not model_class.RETRIEVES:
+        refuse_without("a model that retrieves, such as sim", options, ("search", "retrieved"))
     search = options.search if model_class.RETRIEVES else None
     views = searched_tables(search, options.retrieved)
     folder = hub.resolve(options.dataset, [*TABLES, *views], options.dataset_revision)
@@ -116,8 +120,12 @@ def _check(options: FittingArguments) -> None:
     for name in ("history_length", "retrieved", "batch_size", "num_train_epochs", "early_stopping_patience"):
         if getattr(options, name) < 1:
             raise ValueError(f"--{name} is {getattr(options, name)}; at least 1 is needed.")
-    if not options.learning_rate > 0:
-        raise ValueError(f"--learning_rate is {options.learning_rate}; it must be above 0.")
+    if not 0 < options.learning_rate < math.inf:
+        raise ValueError(f"--learning_rate is {options.learning_rate}; it must be above 0, and finite.")
+    if not 0 <= options.weight_decay < math.inf:
+        raise ValueError(f"--weight_decay is {options.weight_decay}; it must be at least 0, and finite.")
+    if not 0 <= options.seed < 2**32:
+        raise ValueError(f"--seed is {options.seed}; expected at least 0 and below 2**32.")
     if options.metric_for_best_model not in METRICS:
         raise ValueError(
             f"--metric_for_best_model is {options.metric_for_best_model!r}; expected one of {', '.join(METRICS)}."

@@ -41,15 +41,19 @@ def load_tokenizer(base: str, revision: str | None = None) -> PreTrainedTokenize
 
 
 def load_base(
-    base: str, revision: str | None = None, dtype: str = "auto", quantization: str = "none"
+    base: str,
+    revision: str | None = None,
+    dtype: str = "auto",
+    quantization: str = "none",
+    use_cpu: bool = False,
 ) -> torch.nn.Module:
-    """A causal language model by Hub id or folder, ready for scoring or for an adapter.
+    """A causal language model by Hub id or folder, ready for scoring or for an adapter; on the GPU, where there is one.
 
     dtype `auto`: bfloat16 on a GPU, float32 on a CPU. Quantized (bitsandbytes) models run on either.
     """
     if dtype not in DTYPES:
         raise ValueError(f"--dtype is {dtype!r}; expected one of {', '.join(DTYPES)}.")
-    on_gpu = torch.cuda.is_available()
+    on_gpu = torch.cuda.is_available() and not use_cpu
     chosen = (torch.bfloat16 if on_gpu else torch.float32) if dtype == "auto" else getattr(torch, dtype)
     options = {"quantization_config": _quantization(quantization, chosen)} if quantization != "none" else {}
     if on_gpu:

@@ -84,7 +84,8 @@ class AnswerTrainer(SFTTrainer):
         samples_per_step = (
             self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
         )
-        return LikeLengthSampler(self._lengths, samples_per_step, self.args.seed)
+        seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
+        return LikeLengthSampler(self._lengths, samples_per_step, seed)
 
 
 class LikeLengthSampler(Sampler[int]):

@@ -1,11 +1,11 @@
-"""The options of instruction tuning: what is trained on what, and TRL's SFTConfig with the paper's defaults."""
+"""What a tuning run trains on what; how it trains is in training/tuning/config.py."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import torch
-from trl import SFTConfig
+from dataset_builders.cli import refuse_without
+from training.tuning.values import check_values
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,10 @@ class TuningArguments:
     lora_alpha: int = field(default=16, metadata={"help": "Scale of LoRA (paper: 16)."})
     lora_dropout: float = field(default=0.05, metadata={"help": "Dropout before LoRA (paper: 0.05)."})
     lora_target_modules: list[str] = field(
-        default_factory=lambda: ["q_proj", "v_proj"], metadata={"help": "Layers that get LoRA (paper: q_proj v_proj)."}
+        default_factory=lambda: ["q_proj", "v_proj"],
+        metadata={
+            "help": "Layers that get LoRA (paper: q_proj v_proj): ends of their names, or all-linear, which is all but the output layer."
+        },
     )
     early_stopping_patience: int = field(
         default=2, metadata={"help": "Stop after this many epochs without a better validation AUC."}
@@ -47,65 +50,14 @@ class TuningArguments:
         metadata={"help": "Start anew where --output_dir holds a run of another recipe, instead of refusing."},
     )
 
-
-@dataclass
-class TuningConfig(SFTConfig):
-    """SFTConfig with ReLLa's defaults. Source: ReLLa, section 4.1.4: AdamW, no weight decay, linear decay."""
-
-    learning_rate: float = field(default=1e-3, metadata={"help": "Peak learning rate (paper: 1e-3 or 1.5e-3)."})
-    weight_decay: float = field(default=0.0, metadata={"help": "Weight decay of AdamW (paper: 0)."})
-    lr_scheduler_type: str = field(default="linear", metadata={"help": "Learning-rate schedule (paper: linear decay)."})
-    max_length: int | None = field(
-        default=2048, metadata={"help": "Token budget of a prompt; a longer one is an error, never cut (paper: 2048)."}
-    )
-    activation_checkpointing: bool = field(
-        default=False, metadata={"help": "Recompute activations to save memory, a third slower."}
-    )
-    bf16: bool | None = field(
-        default=None, metadata={"help": "Train in bfloat16 autocast. Default: where there is a GPU."}
-    )
-    use_cpu: bool = field(default=False, metadata={"help": "Train on the CPU, also where there is a GPU."})
-    eval_strategy: str = field(default="epoch", metadata={"help": "When validation AUC is taken: epoch or steps."})
-    save_strategy: str = field(default="epoch", metadata={"help": "When a checkpoint is written: as eval_strategy."})
-    save_total_limit: int | None = field(default=2, metadata={"help": "Checkpoints kept beside the best one."})
-    load_best_model_at_end: bool = field(
-        default=True, metadata={"help": "Keep the weights of the best validation AUC."}
-    )
-    metric_for_best_model: str = field(default="auc", metadata={"help": "Validation metric that chooses the epoch."})
-    greater_is_better: bool | None = field(default=True, metadata={"help": "Whether more of that metric is better."})
-    restore_callback_states_from_checkpoint: bool = field(
-        default=True, metadata={"help": "Whether an interrupted run goes on counting the epochs without a better AUC."}
-    )
-    logging_steps: float = field(default=1, metadata={"help": "Log the loss every so many steps."})
-    push_to_hub: bool = field(
-        default=False, metadata={"help": "Publish the finished adapter on the Hub, as model_cards/push.py does."}
-    )
-    hub_model_id: str | None = field(
-        default=None, metadata={"help": "Hub id of the adapter, such as rella/ml1m-rella-vicuna-13b."}
-    )
-    hub_private_repo: bool | None = field(default=None, metadata={"help": "Publish it in a private repository."})
-
-    def __post_init__(self):
-        _require_one_push(self)
-        self.use_cpu = self.use_cpu or not torch.cuda.is_available()
-        if self.bf16 is None:
-            self.bf16 = not self.use_cpu
-        super().__post_init__()
-
-
-def _require_one_push(config: TuningConfig) -> None:
-    """ValueError for the options of TRL that push while it trains, or take a token from where others can read it."""
-    if config.hub_token is not None:
-        raise ValueError(
-            "--hub_token is not taken: a token on a command line or in a recipe is read by others. Log in with `hf auth login`, or set "
-            "HF_TOKEN."
-        )
-    if config.push_to_hub and config.hub_model_id is None:
-        raise ValueError("--push_to_hub needs to know where: pass --hub_model_id owner/name.")
-    for option in ("hub_strategy", "hub_always_push", "hub_revision"):
-        got = getattr(config, option)
-        if got != TuningConfig.__dataclass_fields__[option].default:
+    def __post_init__(self) -> None:
+        check_values(self)
+        if self.full_finetuning:
+            lora = ("lora_r", "lora_alpha", "lora_dropout", "lora_target_modules")
+            refuse_without("a LoRA adapter (--full_finetuning false)", self, lora)
+        if self.full_finetuning and self.quantization != "none":
             raise ValueError(
-                f"--{option} is {got!r}, but nothing is pushed while a run trains: with --push_to_hub its adapter is published once, when "
-                "the run has finished, on the main branch. Leave it out; --revision_tag names what was published."
+                f"--full_finetuning true cannot train a quantized base: --quantization is {self.quantization}. Leave one of the two out."
             )
+        if self.full_finetuning and self.dtype == "float16":
+            raise ValueError("--full_finetuning true cannot train float16 weights. Take --dtype float32 or bfloat16.")

@@ -5,6 +5,7 @@ at once, with the way to get it and the smallest recipe that would run here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -13,9 +14,11 @@ import yaml
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from dataset_builders.cli import SeveralLines
+from dataset_builders.cli.extras import how_to_install
 from dataset_builders.tables import hub
 from dataset_builders.text.shown import LONGEST_MESSAGE, plain
 
+ALL_LINEAR = "all-linear"  # PEFT's word for every linear layer but the output
 RECIPES = Path(__file__).parent.parent / "recipes"
 BYTES_PER_WEIGHT = {"none": None, "8bit": 1.0, "4bit": 0.5}  # None: that of the dtype
 HEADROOM = 1.3  # activations, adapter and optimizer beside the weights, measured on small models
@@ -47,6 +50,8 @@ def check(needs: Needs) -> None:
 
 def missing(needs: Needs) -> list[str]:
     problems = []
+    if needs.quantization != "none" and find_spec("bitsandbytes") is None:
+        problems.append(f"--quantization {needs.quantization} needs bitsandbytes: {how_to_install('quant')}.")
     try:
         hub.resolve(needs.dataset, [needs.config_name], needs.dataset_revision)
     except ValueError as error:
@@ -70,9 +75,27 @@ def missing(needs: Needs) -> list[str]:
 
 def count_weights(base: str, revision: str | None = None) -> int:
     """The number of weights of a base model, from its configuration alone."""
+    return _skeleton(base, revision).num_parameters()
+
+
+def check_layers(base: str, revision: str | None, wanted: list[str]) -> None:
+    """ValueError for a layer of --lora_target_modules that the base model does not have, said before its weights are read."""
+    model = _skeleton(base, revision)
+    layers = [name for name, one in model.named_modules() if getattr(getattr(one, "weight", None), "ndim", 0) == 2]
+    for layer in wanted if wanted != [ALL_LINEAR] else []:
+        if not any(name == layer or name.endswith(f".{layer}") for name in layers):
+            known = ", ".join(sorted({name.rpartition(".")[2] for name in layers}))
+            raise ValueError(
+                f"--lora_target_modules has {layer!r}, which {base} does not have. It has {known}; {ALL_LINEAR} alone takes all but the "
+                "output layer."
+            )
+
+
+def _skeleton(base: str, revision: str | None) -> torch.nn.Module:
+    """The model without its weights."""
     config = AutoConfig.from_pretrained(base, revision=revision or "main", trust_remote_code=False)
     with torch.device("meta"):
-        return AutoModelForCausalLM.from_config(config).num_parameters()
+        return AutoModelForCausalLM.from_config(config)
 
 
 def memory_wanted(weights: int, needs: Needs) -> float:

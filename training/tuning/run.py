@@ -6,14 +6,15 @@ import json
 import time
 from contextlib import nullcontext
 from dataclasses import asdict
+from enum import Enum
 from pathlib import Path
 
 import yaml
 from accelerate import PartialState
 from peft import LoraConfig
 from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, set_seed
+from trl import SFTConfig
 
-from dataset_builders.cli import terminal
 from dataset_builders.outputs import places, records
 from dataset_builders.outputs.writer import sole_writer
 from dataset_builders.prompts import pointwise
@@ -24,35 +25,30 @@ from dataset_builders.text.tokens import answer_tokens, encode_completions, enco
 from training.language_models.load import base_identity, load_base, load_tokenizer, write_base_record
 from training.loops.answers import tokenized_rows
 from training.tuning import checkpoints, requirements
-from training.tuning.arguments import TuningArguments, TuningConfig
+from training.tuning.arguments import TuningArguments
 from training.tuning.checkpoints import CheckpointingTrainer
+from training.tuning.config import BESIDE_THE_RECIPE, NOT_OF_TRL, OF_THE_RECIPE, TuningConfig
 from training.tuning.curve import draw
+from training.tuning.resume import MadeFrom, checkpoint_to_go_on_from
+from training.tuning.trainer_arguments import sft_config
 
 TUNING_RUN, ADAPTER = "tuning run", "adapter"  # what the run folder and the result in it are recorded as
 RECIPE, INPUTS, RECORD, CURVE, RESULT = "recipe.yaml", "inputs.json", "training.json", "training.png", "adapter"
-# Where a run writes, how it looks and how often: options that do not change the weights.
-NOT_OF_THE_RECIPE = {
-    "overwrite",
-    "output_dir",
-    "logging_steps",
-    "save_total_limit",
-    "disable_tqdm",
-    "report_to",
-    "run_name",
-}
 
 
 def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None:
     """Train and keep the best epoch. score, measure: see `training.loops.answers.AnswerTrainer`."""
+    arguments = sft_config(config)
     needs = {key: getattr(options, key) for key in requirements.Needs.__dataclass_fields__}
     requirements.check(requirements.Needs(**needs))
-    _require_validation(config)
+    if not options.full_finetuning:
+        requirements.check_layers(options.base, options.base_revision, options.lora_target_modules)
     output = Path(config.output_dir)
     _check_output(output, options)
     folder = hub.resolve(options.dataset, [options.config_name], options.dataset_revision)
     provenance.require_current(folder, options.config_name)
     identity = base_identity(options.base, options.base_revision)
-    recipe = _recipe(options, config)
+    recipe = _recipe(options, arguments, config.max_length)
     inputs = {
         "base model": identity["weights"],
         "prompts": store.provenance(folder, options.config_name)["fingerprint"],
@@ -60,12 +56,13 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
     if not options.overwrite and _is_finished(output, recipe, inputs):
         return
     with sole_writer(output) if PartialState().is_main_process else nullcontext():
-        _tune(options, config, folder, identity, recipe, inputs, score, measure)
+        _tune(options, config, arguments, folder, identity, recipe, inputs, score, measure)
 
 
 def _tune(
     options: TuningArguments,
     config: TuningConfig,
+    arguments: SFTConfig,
     folder: Path,
     identity: dict,
     recipe: dict,
@@ -78,13 +75,15 @@ def _tune(
     tokenizer = load_tokenizer(options.base, options.base_revision)
     train, validation, answers = _rows(folder, tokenizer, options, config)
     trainer = CheckpointingTrainer(
-        model=load_base(options.base, options.base_revision, options.dtype, options.quantization),
-        args=_without_preparation(config),
+        model=load_base(
+            *(options.base, options.base_revision, options.dtype, options.quantization), use_cpu=config.use_cpu
+        ),
+        args=arguments,
         train_dataset=train,
         eval_dataset=validation,
         processing_class=tokenizer,
         peft_config=None if options.full_finetuning else _lora(options),
-        callbacks=[EarlyStoppingCallback(options.early_stopping_patience)],
+        callbacks=[EarlyStoppingCallback(options.early_stopping_patience), MadeFrom({**recipe, **inputs})],
         yes=answers.yes,
         score=lambda model, prompts: score(model, prompts, answers),
         measure=measure,
@@ -95,7 +94,7 @@ def _tune(
         f"{len(train):,} training rows, {len(validation):,} validation samples, {trainable:,} trainable weights.",
         flush=True,
     )
-    checkpoint = _open_folder(output, recipe, inputs, options.overwrite)
+    checkpoint = _open_folder(output, recipe, inputs, options.overwrite, config.resume_from_checkpoint)
     begin = time.perf_counter()
     trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
     record = {
@@ -114,14 +113,6 @@ def _tune(
     trainer.accelerator.wait_for_everyone()
 
 
-def _require_validation(config: TuningConfig) -> None:
-    if config.eval_strategy == "no" or not config.load_best_model_at_end:
-        raise ValueError(
-            f"A run keeps the weights of its best validation AUC. Got --eval_strategy {config.eval_strategy.value} and "
-            f"--load_best_model_at_end {str(config.load_best_model_at_end).lower()}; it needs epoch or steps, and true."
-        )
-
-
 def _rows(folder: Path, tokenizer: PreTrainedTokenizerBase, options: TuningArguments, config: TuningConfig):
     train = shots.first_shots(folder, options.config_name, options.num_shots)
     validation = shots.seeded_rows(folder, options.config_name, "validation", options.num_validation, config.seed)
@@ -136,29 +127,15 @@ def _rows(folder: Path, tokenizer: PreTrainedTokenizerBase, options: TuningArgum
 
 
 def _lora(options: TuningArguments) -> LoraConfig:
+    wanted = options.lora_target_modules
     return LoraConfig(
         r=options.lora_r,
         lora_alpha=options.lora_alpha,
         lora_dropout=options.lora_dropout,
-        target_modules=list(options.lora_target_modules),
+        target_modules=requirements.ALL_LINEAR if wanted == [requirements.ALL_LINEAR] else wanted,
         bias="none",
         task_type="CAUSAL_LM",
     )
-
-
-def _without_preparation(config: TuningConfig) -> TuningConfig:
-    """The rows are tokenized and within budget: TRL must neither tokenize nor cut them, nor push anything."""
-    config.max_length = None
-    config.dataset_kwargs = {"skip_prepare_dataset": True}
-    config.remove_unused_columns = False
-    config.shuffle_dataset = False
-    config.save_total_limit = None  # checkpoints are removed by their records (training/tuning/checkpoints.py)
-    config.disable_tqdm = config.disable_tqdm or not terminal.is_watched()  # else a bar beside each line of the log
-    config.push_to_hub = False  # else every checkpoint, with TRL's card; training/sft.py pushes what is finished
-    config._n_gpu = (
-        1  # one process, one GPU: Trainer would split a batch over all it sees, positions of the answers included
-    )
-    return config
 
 
 def _check_output(output: Path, options: TuningArguments) -> None:
@@ -182,15 +159,14 @@ def _is_finished(output: Path, recipe: dict, inputs: dict) -> bool:
         return False
     existing = provenance.read_record(output / INPUTS) or inputs
     if (output / RECIPE).exists():
-        existing = (
-            require(parse_yaml(read_text(output / RECIPE), str(output / RECIPE)), {}, str(output / RECIPE)) | existing
-        )
+        written = require(parse_yaml(read_text(output / RECIPE), str(output / RECIPE)), {}, str(output / RECIPE))
+        existing = {key: value for key, value in written.items() if key not in BESIDE_THE_RECIPE} | existing
     wanted = recipe | inputs
     both = [{key: values.get(key, "the default") for key in wanted | existing} for values in (existing, wanted)]
     return provenance.is_current(output, *both, overwrite=False, option="--output_dir", whole=finished)
 
 
-def _open_folder(output: Path, recipe: dict, inputs: dict, overwrite: bool) -> Path | None:
+def _open_folder(output: Path, recipe: dict, inputs: dict, overwrite: bool, asked: str | None) -> Path | None:
     """Make the run folder ready, by the first of several processes, and give the checkpoint to go on from, if any."""
     state = PartialState()
     if state.is_main_process:
@@ -200,7 +176,7 @@ def _open_folder(output: Path, recipe: dict, inputs: dict, overwrite: bool) -> P
         if not _has_result(output):  # else that of the older run, whose recipe it has until it is replaced
             _write_recipe(output, recipe, inputs, overwrite)
     state.wait_for_everyone()
-    checkpoint = checkpoints.last_whole(output)
+    checkpoint = checkpoint_to_go_on_from(output, {**recipe, **inputs}, asked)
     if checkpoint is not None:
         print(f"going on from {checkpoint}", flush=True)
     return checkpoint
@@ -223,23 +199,15 @@ def _auc_at(step: int | None, log: list[dict]) -> float:
     return found[0]
 
 
-def _recipe(options: TuningArguments, config: TuningConfig) -> dict:
-    """Every option of ours, and those of SFTConfig that differ from its defaults: what pins the weights."""
-    plain = TuningConfig(output_dir="unused")
-    changed = {
-        name: value
-        for name, value in vars(config).items()
-        if not name.startswith("_")
-        and isinstance(value, (int, float, str, bool, list, dict))
-        and value != getattr(plain, name, None)
-    }
-    paper = ("learning_rate", "weight_decay", "lr_scheduler_type", "num_train_epochs", "max_length", "seed")
-    values = {**asdict(options), **{name: getattr(config, name) for name in paper}, **changed}
-    return {
-        name: value.value if hasattr(value, "value") else value
-        for name, value in values.items()
-        if name not in NOT_OF_THE_RECIPE and not name.startswith(("hub_", "push_to_hub"))  # a token is no recipe
-    }
+def _recipe(options: TuningArguments, arguments: SFTConfig, max_length: int) -> dict:
+    """Every option of ours, and those of SFTConfig that pin the weights and differ from their defaults, as they are used."""
+    plain = sft_config(TuningConfig(output_dir="unused"))
+    always = ("learning_rate", "weight_decay", "lr_scheduler_type", "num_train_epochs", "seed")
+    used = {name: getattr(arguments, name) for name in OF_THE_RECIPE if name not in NOT_OF_TRL}
+    used = {name: value for name, value in used.items() if name in always or value != getattr(plain, name)}
+    values = {**asdict(options), "max_length": max_length, **used}
+    del values["overwrite"]
+    return {name: value.value if isinstance(value, Enum) else value for name, value in values.items()}
 
 
 def _save(
