@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_damage import damaged, original, refusal, write
+from test_damage import damaged, refusal, write
 
 from dataset_builders.corpora import load_corpus
 from dataset_builders.raw.archive import open_raw
@@ -108,7 +108,8 @@ def test_odd_times_are_used_counted_and_said(corpus, tmp_path, capsys):
     change_field(corpus, raw, name, 3, str(int(time.time()) + 10**7))
     data = (raw / name).read_bytes().splitlines(keepends=True)
     end = data[-1][len(data[-1].rstrip()) :]
-    data[-1] = SEPARATOR[corpus].encode().join(data[-1].rstrip().split(SEPARATOR[corpus].encode())[:3] + [b"0"]) + end
+    separator = SEPARATOR[corpus].encode()
+    data[-1] = separator.join([*data[-1].rstrip().split(separator)[:3], b"0"]) + end
     (raw / name).write_bytes(b"".join(data))
     where = FolderArguments(corpus=corpus, output=str(tmp_path / corpus))
     prepare(where, RawArguments(raw=str(raw)))
@@ -205,9 +206,7 @@ def nothing_known(corpus: str, folder: Path) -> None:
         blank = [";".join([line.split(";")[0], '""', "NULL", '"0"', '"n/a"', *line.split(";")[-3:]]) for line in kept]
         (folder / "BX-Books.csv").write_bytes("\r\n".join([text[0], *blank]).encode("cp1252"))
         users = (folder / "BX-Users.csv").read_bytes().decode("cp1252").split("\r\n")
-        users = [
-            line.split(";")[0] + ";NULL;NULL" if line.count('";') else line for line in users[1:] if "\n" not in line
-        ]
+        users = [f"{line.split(';')[0]};NULL;NULL" for line in users[1:] if line.startswith('"')]
         (folder / "BX-Users.csv").write_bytes("\r\n".join(['"User-ID";"Location";"Age"', *users]).encode("cp1252"))
 
 
@@ -260,6 +259,5 @@ def test_whatever_damage_is_read_goes_through_all_stages(corpus, tmp_path, tiny_
         assert said is None or not output.exists()
         built += said is None
         if built == 2:
-            return
-    raw = write(tmp_path / "raw", original(corpus))
-    build_everything(corpus, raw, tmp_path / "original", tiny_encoder)
+            break
+    assert built
