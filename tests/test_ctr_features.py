@@ -1,16 +1,20 @@
 """What a CTR model is given, against plain loops over the tables."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from test_views import write_vectors
 
-from dataset_builders.corpora import load_corpus
-from dataset_builders.stages.arguments import ViewArguments
+from dataset_builders.corpora import UNKNOWN, load_corpus
+from dataset_builders.stages.arguments import FolderArguments, RawArguments, ViewArguments
+from dataset_builders.stages.prepare import prepare
 from dataset_builders.stages.view import build_views
 from dataset_builders.tables import store
 from training.features.batches import Samples, sample_ids
 from training.features.columns import load_columns
+from training.features.retrieval import HardSearch
 from training.features.vocabulary import load_values
 
 K, R = 4, 3
@@ -153,3 +157,20 @@ def test_what_is_asked_for_and_not_there(folder):
     for shots in (0, 10**6):
         with pytest.raises(ValueError, match="samples of train are asked for, but"):
             sample_ids(folder, "train", shots)
+
+
+def test_behaviors_of_an_unknown_category_have_none_in_common(tmp_path):
+    where = FolderArguments(corpus="ml25m", output=str(tmp_path / "ml25m"))
+    prepare(where, RawArguments(raw=str(Path(__file__).parent / "fixtures" / "raw" / "ml25m")))
+    interactions = store.read(where.folder, "interactions").to_pylist()
+    genre = {row["item_id"]: row["genre"] for row in store.read(where.folder, "items").to_pylist()}
+    first = {row["user_id"]: n for n, row in reversed(list(enumerate(interactions)))}
+    begins = torch.tensor([first[row["user_id"]] for row in interactions])
+    search = HardSearch(where.folder, np.arange(len(interactions)), R)
+    found, mask = search.find(torch.arange(len(interactions)), begins)
+    for n, row in enumerate(interactions):
+        alike = [
+            m for m in range(first[row["user_id"]], n) if genre[interactions[m]["item_id"]] == genre[row["item_id"]]
+        ]
+        assert found[n][mask[n]].tolist() == ([] if genre[row["item_id"]] == UNKNOWN else alike[-R:])
+    assert sum(genre[row["item_id"]] == UNKNOWN for row in interactions) > 1

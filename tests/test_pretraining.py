@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 
-from dataset_builders.corpora import load_corpus
+from dataset_builders.corpora import UNKNOWN, load_corpus
 from dataset_builders.stages.arguments import FolderArguments, RawArguments, ViewArguments
 from dataset_builders.stages.prepare import prepare
 from dataset_builders.stages.view import build_views
@@ -139,6 +139,15 @@ def test_the_question_of_the_prompts_is_never_asked(folder):
             text = text.replace(title, "")  # one of the invented titles is such a question
         assert not re.search(r"\bWill\b", text)
         assert "like" not in text
+
+
+def test_of_an_unknown_fact_nothing_is_asked(tmp_path):
+    where = FolderArguments(corpus="ml25m", output=str(tmp_path / "ml25m"))
+    prepare(where, RawArguments(raw=str(REPOSITORY / "tests" / "fixtures" / "raw" / "ml25m")))
+    items = rows_of(where.folder, "items")
+    texts = item_documents(where.folder, np.random.default_rng(0))
+    assert len(texts) == len(items) + 2 * sum(row["genre"] != UNKNOWN for row in items) < 3 * len(items)
+    assert not any("unknown" in text or "no genres" in text for text in texts)
 
 
 def test_item_facts_are_true(folder):

@@ -31,6 +31,15 @@ def where(tmp_path_factory) -> FolderArguments:
     return where
 
 
+def test_what_an_archive_of_other_values_has_in_common_with_the_official_one_is_said(where):
+    made_from = store.provenance(where.folder, "interactions")
+    assert made_from["raw_status"] in ("official", "not official")
+    assert (
+        "are the official ones, and so are the lengths of users.dat, movies.dat and ratings.dat"
+        in made_from["likeness"]
+    )
+
+
 def test_counts_are_those_of_the_released_preparation(where):
     counts = corpus_statistics(where.folder)
     assert counts.interactions == 1_000_209

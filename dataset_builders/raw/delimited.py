@@ -178,13 +178,10 @@ def _require_field_count(lines: pl.DataFrame, name: str, separator: str, columns
     wrong = (found != len(columns)).arg_true()
     if len(wrong):
         row = wrong[0]
-        if lines["text"][row].strip() == "":
-            raise ValueError(
-                f"{name}, line {lines['line'][row]}: an empty line, expected {len(columns)} fields ({', '.join(columns)}). Remove it."
-            )
+        remedy = " Remove the empty line." if lines["text"][row].strip() == "" else ""
         raise ValueError(
             f"{name}, line {lines['line'][row]}: {found[row]} fields, expected {len(columns)} ({', '.join(columns)}) "
-            f"separated by {separator!r}. Got: {lines['text'][row][:80]!r}."
+            f"separated by {separator!r}. Got: {lines['text'][row][:80]!r}.{remedy}"
         )
 
 

@@ -100,6 +100,8 @@ def _write(corpus: Corpus, tables: RawTables, raw: RawFiles, folder: Path, made_
     counts |= {"samples": len(samples)} | {split: len(rows) for split, rows in by_split.items()}
     _print_counts(corpus, tables, interactions, counts, made_from["raw_status"])
     noted = {"dropped": tables.dropped, "odd": tables.odd, "likeness": likeness(corpus, counts, raw)}
+    if raw.status != "official" and noted["likeness"] and not differing_counts(corpus, counts):
+        print(noted["likeness"], file=sys.stderr, flush=True)
     for name, key, table in (("users", "user_id", tables.users), ("items", "item_id", tables.items)):
         table = table.sort(key).to_arrow()
         schema.check_keys_unique(table, key, name)
