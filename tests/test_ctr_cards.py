@@ -1,5 +1,6 @@
 """The card of a traditional CTR model: a whole golden text, every number from the run or the results, and what it refuses."""
 
+import ast
 import json
 import re
 import shutil
@@ -9,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from ctr_batches import FIELD_SIZES, HISTORY_LENGTH, RATING_VALUES
 from ctr_release import DATA, RESULTS, RUN, SCORES, WITH_LANGUAGE_MODEL
 from hub_cards import check_card
 from huggingface_hub import ModelCard
 from safetensors.numpy import load_file, save_file
+from test_shown import active, rows_of, unseen
 
 from dataset_builders.corpora import load_corpus
 from dataset_builders.raw.archive import hash_file
@@ -23,6 +26,7 @@ from model_cards.cards import records
 from model_cards.cards.model_index import METRICS
 from model_cards.cards.results import read_results
 from model_cards.ctr_model import architecture, paper, run
+from model_cards.publishing.checks import check_card as check_filled
 from training.fitting import run as fitting
 from training.fitting import trained
 from training.models import load_model_class, model_names
@@ -246,3 +250,39 @@ def test_results_of_other_models_and_a_base_are_errors(render, command, capsys):
     assert re.search(r"no row of the model .* Score the model with .*score\.py --model", capsys.readouterr().err)
     assert render("--base_model_id", "org/base") == 2
     assert "has no base model. Leave out --base_model_id" in capsys.readouterr().err
+
+
+NASTY = "x\n# h <script>a</script> [l](javascript:b) ``` | \x1b[31m\u202e {{ c }} $d$"
+
+
+def test_names_and_notes_of_other_people_are_text_in_the_card(render):
+    assert render("--hub_model_id", "org/x") == 0
+    before = Path(CARD).read_text(encoding="utf-8")
+    found = json.loads(Path(RESULTS).read_text())
+    for row in found["rows"]:
+        if "model_identity" not in row["record"]:
+            row["name"] = row["system"] = f"{row['name']} {NASTY}"
+    where = {key: found["rows"][0][key] for key in ("corpus", "split", "config_name")}
+    found["notes"].append(where | {"note": f"no rows for {NASTY}"})
+    Path(RESULTS).write_text(json.dumps(found))
+    dataset = f"rella/{NASTY.replace('/', ' ')}"
+    Path("rella/ml1m").rename(dataset)
+    recipe = Path(RUN, "recipe.yaml")
+    values = yaml.safe_load(recipe.read_text()) | {"dataset": dataset}
+    recipe.write_text(yaml.safe_dump(values) + "note: |\n  ```\n  # hidden\n")
+    change(
+        f"{RUN}/training.json",
+        recipe=json.loads(Path(RUN, "training.json").read_text())["recipe"] | {"dataset": dataset},
+    )
+    assert render("--hub_model_id", "org/x") == 0
+    card = Path(CARD).read_text(encoding="utf-8")
+    check_filled(card, ())
+    assert check_card(card, "model")[0] == []
+    assert unseen(card) == set()
+    body, plain_body = (text.partition("\n---\n")[2] for text in (card, before))
+    assert active(body).count("heading_open") == active(plain_body).count("heading_open")
+    assert rows_of(body) == rows_of(plain_body)
+    for token in ("html_inline", "html_block", "link_open", "image", "fence"):
+        assert active(body).count(token) == active(plain_body).count(token)
+    (snippet,) = re.findall(r"^```python\n(.*?)^```$", card, re.DOTALL | re.MULTILINE)
+    assert dataset in [node.value for node in ast.walk(ast.parse(snippet)) if isinstance(node, ast.Constant)]

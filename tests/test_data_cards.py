@@ -3,14 +3,19 @@
 import re
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from hub_cards import check_card
+from test_shown import NASTY, active, rows_of, unseen
 
+from dataset_builders.corpora import load_corpus
+from dataset_builders.stages import push
 from dataset_builders.stages.arguments import FolderArguments, PromptArguments, RawArguments, ViewArguments
 from dataset_builders.stages.card import write_card
 from dataset_builders.stages.prepare import prepare
 from dataset_builders.stages.prompt import build_prompts
 from dataset_builders.stages.view import build_views
+from dataset_builders.tables import store
 
 TESTS = Path(__file__).parent
 OF_THE_LIBRARIES = re.compile(
@@ -36,3 +41,35 @@ def test_golden_card(corpus, tmp_path):
         golden.write_bytes(card)
         pytest.fail(f"{golden.name} of {corpus} was not there and is written now. Read it, and run again.")
     assert card == golden.read_bytes()
+
+
+def test_titles_and_folders_are_text_in_the_card(where, prepared):
+    build_views(where, ViewArguments(view=["recency"], history_length=[3]))
+    build_prompts(where, ViewArguments(view=["recency"], history_length=[3]), PromptArguments())
+    write_card(where)
+    before = (where.folder / "README.md").read_text(encoding="utf-8")
+    (path,) = store.shard_paths(where.folder, "recency_k3", "test")
+    table = pq.read_table(path)
+    titles = "\n".join([*NASTY.values(), "````", "~~~", "</code></pre>", "# heading"]).replace("\ud800", "")
+    table = table.set_column(1, "prompt", [[titles, *table["prompt"].to_pylist()[1:]]])
+    pq.write_table(table, path)
+    nasty = FolderArguments(corpus="ml1m", output=str(where.folder.with_name("a [x](y) `b` <b> \x1b[31m|")))
+    where.folder.rename(nasty.folder)
+    options = push.PushArguments(permission="Yes.\n\n# <script>x</script> | {{ x }}")
+    card = push._card(nasty.folder, load_corpus("ml1m"), store.table_names(nasty.folder), "me/ml1m", options)
+    assert "{{ x }} {% if %} {# y #}" in card
+    assert unseen(card) <= {"\t"}
+    assert check_card(card, "dataset")[0] == []
+    body, plain_body = (text.partition("\n---\n")[2] for text in (card, before))
+    assert active(body).count("heading_open") == active(plain_body).count("heading_open")
+    assert rows_of(body) == rows_of(plain_body)
+    assert "<script>" not in re.sub(r"```.*?^`{3,}$|`[^`]+`", "", body, flags=re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize(("name", "told"), [("a[b]", True), ("a*", True), ("$HOME", True), ("a b#%é", False)])
+def test_a_folder_that_the_library_datasets_cannot_read_is_said(tmp_path, raw_ml1m, capsys, name, told):
+    where = FolderArguments(corpus="ml1m", output=str(tmp_path / name))
+    prepare(where, RawArguments(raw=str(raw_ml1m)))
+    write_card(where)
+    assert store.count_rows(where.folder, "items") > 0
+    assert ("load_dataset cannot be relied on" in capsys.readouterr().err) is told

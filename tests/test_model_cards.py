@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import yaml
 from huggingface_hub import ModelCard
+from test_shown import active, rows_of, unseen
 
 from dataset_builders.stages.arguments import (
     EncoderArguments,
@@ -537,3 +538,34 @@ def test_a_card_without_results_says_that_it_is_not_scored(inside):
     assert (data.eval_results, data.metrics, data.base_model, data.license) == (None, None, "org/tiny", "llama2")
     ast.parse(snippet_of(text))
     assert 'load_dataset("org/ml1m", "reit_k3", split="test[:5]")' in text
+
+
+NASTY = "x\n# h <script>a</script> [l](javascript:b) ``` | \x1b[31m\u202e {{ c }} $d$"
+
+
+def test_names_and_notes_of_other_people_are_text_in_the_card(inside):
+    found = json.loads(Path(RESULTS).read_text())
+    for row in found["rows"]:
+        if row["name"] not in ("rella", "zero_shot"):
+            row["name"] = row["system"] = f"{row['name']} {NASTY}"
+        row["record"]["libraries"] = {NASTY: NASTY}
+    where = {key: found["rows"][0][key] for key in ("corpus", "split", "config_name")}
+    found["notes"].append(where | {"note": f"no rows for {NASTY}"})
+    Path(RESULTS).write_text(json.dumps(found))
+    change_results(base=f"/models/{NASTY}", dataset_revision=NASTY)
+    recipe = Path(RUN, "recipe.yaml")
+    recipe.write_text(recipe.read_text() + "note: |\n  ```\n  # hidden\n")
+    render()
+    card = Path(RUN, "adapter/README.md").read_text(encoding="utf-8")
+    assert unseen(card) == set()
+    body, plain_body = (text.partition("\n---\n")[2] for text in (card, inside.text))
+    assert active(body).count("heading_open") == active(plain_body).count("heading_open")
+    assert rows_of(body) == rows_of(plain_body)
+    for token in ("html_inline", "html_block", "link_open", "image", "fence"):
+        assert active(body).count(token) == active(plain_body).count(token)
+    ast.parse(snippet_of(card))
+
+
+def test_a_dtype_that_is_no_name_never_becomes_code(inside, capsys):
+    change_results(dtype="float32, trust_remote_code=True")
+    assert "where a dtype of torch is expected" in refused(capsys)

@@ -74,7 +74,12 @@ def render(
     text = fill(
         TEMPLATE,
         metadata=metadata.card_metadata(
-            plain(title.rsplit("/", 1)[-1]), names.base_on_hub, names.dataset_on_hub, data.corpus, licence, scored
+            plain(title.rsplit("/", 1)[-1]),
+            names.base_on_hub and plain(names.base_on_hub),
+            names.dataset_on_hub,
+            data.corpus,
+            licence,
+            scored,
         ),
         title=title,
         run=run,

@@ -32,6 +32,7 @@ def corpus_terms(corpus: Corpus, dataset: str | None) -> dict:
 def eval_results(comparison: Comparison, dataset: str | None, task: str) -> list[EvalResult]:
     """task: a task of the Hub; dataset: the Hub id of what was scored on."""
     own = comparison.own
+    revision = own["record"]["dataset_revision"]
     chosen = {} if own["record"]["limit"] is None else {"seed": own["record"]["seed"]}
     return [
         EvalResult(
@@ -41,7 +42,7 @@ def eval_results(comparison: Comparison, dataset: str | None, task: str) -> list
             dataset_name=load_corpus(comparison.corpus).name,
             dataset_config=plain(comparison.config_name),
             dataset_split=plain(comparison.split),
-            dataset_revision=own["record"]["dataset_revision"],
+            dataset_revision=None if revision is None else plain(revision),
             dataset_args={"samples": own["n"], **chosen},
             metric_type=hub_name,
             metric_name=printed,
