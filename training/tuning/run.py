@@ -28,6 +28,9 @@ from training.tuning.curve import draw
 
 TUNING_RUN, ADAPTER = "tuning run", "adapter"  # what the run folder and the result in it are recorded as
 RECIPE, INPUTS, RECORD, CURVE, RESULT = "recipe.yaml", "inputs.json", "training.json", "training.png", "adapter"
+MadeFrom = tuple[
+    dict, dict, dict
+]  # the identity of the base model, the recipe, and the hashes of what it was applied to
 # Where a run writes, how it looks and how often: options that do not change the weights.
 NOT_OF_THE_RECIPE = {
     "overwrite",
@@ -58,19 +61,10 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
     if not options.overwrite and _is_finished(output, recipe, inputs):
         return
     with sole_writer(output) if PartialState().is_main_process else nullcontext():
-        _tune(options, config, folder, identity, recipe, inputs, score, measure)
+        _tune(options, config, folder, (identity, recipe, inputs), score, measure)
 
 
-def _tune(
-    options: TuningArguments,
-    config: TuningConfig,
-    folder: Path,
-    identity: dict,
-    recipe: dict,
-    inputs: dict,
-    score,
-    measure,
-) -> None:
+def _tune(options: TuningArguments, config: TuningConfig, folder: Path, made_from: MadeFrom, score, measure) -> None:
     output, kept = Path(config.output_dir), config.save_total_limit
     set_seed(config.seed)
     tokenizer = load_tokenizer(options.base, options.base_revision)
@@ -93,7 +87,7 @@ def _tune(
         f"{len(train):,} training rows, {len(validation):,} validation samples, {trainable:,} trainable weights.",
         flush=True,
     )
-    checkpoint = _open_folder(output, recipe, inputs, options.overwrite)
+    checkpoint = _open_folder(output, made_from, options.overwrite)
     begin = time.perf_counter()
     trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
     record = {
@@ -108,7 +102,7 @@ def _tune(
         "log": trainer.state.log_history,
     }
     if trainer.is_world_process_zero():
-        _save(trainer, tokenizer, output, (identity, recipe, inputs), options.overwrite, record)
+        _save(trainer, tokenizer, output, made_from, options.overwrite, record)
     trainer.accelerator.wait_for_everyone()
 
 
@@ -177,15 +171,14 @@ def _is_finished(output: Path, recipe: dict, inputs: dict) -> bool:
     finished = _has_result(output)
     if not finished and checkpoints.last_whole(output) is None:
         return False
-    existing = provenance.read_record(output / INPUTS) or inputs
-    if (output / RECIPE).exists():
-        existing = read_yaml(output / RECIPE) | existing
-    wanted = recipe | inputs
-    both = [{key: values.get(key, "the default") for key in wanted | existing} for values in (existing, wanted)]
+    stored = read_yaml(output / RECIPE) if (output / RECIPE).exists() else {}
+    existing = stored | (provenance.read_record(output / INPUTS) or inputs)
+    all_keys = existing | recipe | inputs
+    both = [{key: values.get(key, "the default") for key in all_keys} for values in (existing, recipe | inputs)]
     return provenance.is_current(output, *both, overwrite=False, option="--output_dir", whole=finished)
 
 
-def _open_folder(output: Path, recipe: dict, inputs: dict, overwrite: bool) -> Path | None:
+def _open_folder(output: Path, made_from: MadeFrom, overwrite: bool) -> Path | None:
     """Make the run folder ready, by the first of several processes, and give the checkpoint to go on from, if any."""
     state = PartialState()
     if state.is_main_process:
@@ -193,7 +186,7 @@ def _open_folder(output: Path, recipe: dict, inputs: dict, overwrite: bool) -> P
         if overwrite:
             checkpoints.remove_all(output)
         if not _has_result(output):  # else that of the older run, whose recipe it has until it is replaced
-            _write_recipe(output, recipe, inputs, overwrite)
+            _write_recipe(output, made_from, overwrite)
     state.wait_for_everyone()
     checkpoint = checkpoints.last_whole(output)
     if checkpoint is not None:
@@ -201,7 +194,8 @@ def _open_folder(output: Path, recipe: dict, inputs: dict, overwrite: bool) -> P
     return checkpoint
 
 
-def _write_recipe(output: Path, recipe: dict, inputs: dict, overwrite: bool) -> None:
+def _write_recipe(output: Path, made_from: MadeFrom, overwrite: bool) -> None:
+    _, recipe, inputs = made_from
     texts = {RECIPE: yaml.safe_dump(recipe, sort_keys=False), INPUTS: json.dumps(inputs, indent=2) + "\n"}
     for name, text in texts.items():
         with records.writing_file(output / name, TUNING_RUN, overwrite) as temporary:
@@ -237,19 +231,16 @@ def _recipe(options: TuningArguments, config: TuningConfig) -> dict:
     }
 
 
-def _save(
-    trainer: CheckpointingTrainer, tokenizer, output: Path, made_from: tuple[dict, dict, dict], overwrite: bool, record
-) -> None:
+def _save(trainer: CheckpointingTrainer, tokenizer, output: Path, made_from: MadeFrom, overwrite: bool, record) -> None:
     """Replace the result, with its recipe, and then write the record, which says that the run is finished."""
-    identity, recipe, inputs = made_from
     with records.writing_folder(output / RESULT, ADAPTER) as temporary:
         trainer.save_model(str(temporary))
         tokenizer.save_pretrained(temporary)
         (temporary / "training_args.bin").unlink(missing_ok=True)  # a pickle; the recipe says the same in text
         (temporary / "README.md").unlink(missing_ok=True)  # PEFT's empty form; model_cards/render.py writes the card
-        write_base_record(temporary, identity)
+        write_base_record(temporary, made_from[0])
         records.remove(output, TUNING_RUN, [RECORD])  # of the older run: without it neither result is a finished one
-        _write_recipe(output, recipe, inputs, overwrite)
+        _write_recipe(output, made_from, overwrite)
     with records.writing_file(output / CURVE, TUNING_RUN, overwrite) as temporary:
         draw(record["log"], temporary)
     with records.writing_file(output / RECORD, TUNING_RUN, overwrite) as temporary:
