@@ -183,7 +183,7 @@ def test_scores_of_something_else_are_refused_before_anything_is_scored(compared
     output = Path(shutil.copytree(compared, tmp_path / "out"))
     before = {path: path.read_bytes() for path in output.rglob("*.parquet")}
     assert compare("--adapters", ADAPTER, "--seed", 1) == 2
-    assert "holds scores made from something else (its seed is 0, asked for is 1)" in capsys.readouterr().err
+    assert "was made from other inputs: its seed is 0, asked for is 1" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in output.rglob("*.parquet")} == before
     assert compare("--adapters", ADAPTER, "--seed", 1, "--overwrite", "true") == 0
     assert read_scores(output / "scores/rella.parquet").record["seed"] == 1

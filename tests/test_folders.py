@@ -121,7 +121,7 @@ def test_what_is_not_ours_stays_beside_and_inside(command, here, name, overwrite
     output = f"out/{name}"
     canaries = put_canaries("out", output, *(str(path) for path in Path(output).glob("*/") if path.name != "search"))
     before = bytes_of(Path(output))
-    code = command(*writer(output, *other, *([] if name in ("x",) else ["--overwrite", overwrite])))
+    code = command(*writer(output, *other, "--overwrite", overwrite))
     assert_unchanged(canaries)
     assert code == (0 if overwrite == "true" or name in ("report", "statistics", "card") else 2)
     if code:
@@ -235,6 +235,14 @@ def test_a_folder_that_holds_more_than_an_output_is_refused(command, here, capsy
         assert command(*arguments) == 2
     assert "Give a folder of its own" in one_line(capsys.readouterr().err)
     assert not list(home.iterdir())
+
+
+@pytest.mark.parametrize("name", ["train", "pretrain"])
+def test_a_mount_point_cannot_be_replaced(command, here, capsys, monkeypatch, name):
+    monkeypatch.setattr(os.path, "ismount", lambda place: Path(place).name == "disk")
+    assert command(*WRITERS[name][0]("disk")) == 2
+    assert "disk is a mount point, which cannot be replaced. Give a folder in it." in one_line(capsys.readouterr().err)
+    assert not Path("disk").exists()
 
 
 @pytest.mark.parametrize("failure", FAILURES)

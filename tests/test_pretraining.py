@@ -235,6 +235,7 @@ def options_of(**changes) -> list[str]:
 def test_the_base_model_is_an_ordinary_folder(smoke):
     folder = smoke.folder / "runs/smoke/base"
     assert {path.name for path in folder.iterdir()} == {
+        ".rella.json",
         "config.json",
         "generation_config.json",
         "model.safetensors",

@@ -84,6 +84,7 @@ def times_of(folder: Path) -> dict[Path, int]:
 def test_the_run_folder_is_complete(smoke):
     files = {path.name for path in (smoke.run / "adapter").iterdir()}
     assert files == {
+        ".rella.json",
         "adapter_config.json",
         "adapter_model.safetensors",
         "base_model.json",
@@ -91,6 +92,7 @@ def test_the_run_folder_is_complete(smoke):
         "tokenizer_config.json",
     }
     assert {path.name for path in smoke.run.iterdir() if path.is_file()} == {
+        ".rella.json",
         "recipe.yaml",
         "inputs.json",
         "training.json",
@@ -169,7 +171,7 @@ def test_the_validation_of_the_run_is_that_of_the_scoring_command(smoke, command
 def test_a_second_run_is_kept(tune, run_copy, capsys):
     before = times_of(run_copy)
     assert tune(output=run_copy) == 0
-    assert f"{run_copy}/adapter: this recipe has been trained already, kept." in capsys.readouterr().out
+    assert f"{run_copy}: unchanged inputs, kept." in capsys.readouterr().out
     assert times_of(run_copy) == before
 
 
@@ -264,6 +266,24 @@ def test_overwrite_spares_a_folder_that_is_no_run(tune, tmp_path, capsys):
     assert precious.read_text() == "years of work"
 
 
+def test_an_interrupted_overwrite_leaves_the_old_run_and_what_others_put_there(tune, run_copy, monkeypatch, capsys):
+    others = {run_copy / name: b"mine" for name in ("notes.txt", "adapter/notes.txt", "checkpoint-10/notes.txt")}
+    for path, content in others.items():
+        path.write_bytes(content)
+    kept = (*others, *(path for path in run_copy.rglob("*") if path.is_file() and "checkpoint" not in str(path)))
+    before = {path: path.read_bytes() for path in kept}
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("training.loops.answers.AnswerTrainer.save_model", stop)
+        assert tune("--lora_r", "4", "--overwrite", "true", output=run_copy) == 130
+    assert {path: path.read_bytes() for path in kept} == before
+    assert tune(output=run_copy) == 0
+    assert "unchanged inputs, kept" in capsys.readouterr().out
+
+
 # A run that was interrupted.
 
 KILLED = """
@@ -349,7 +369,7 @@ def test_a_run_interrupted_while_it_saves_is_finished_by_the_next(tune, run_copy
     with monkeypatch.context() as patched:
         patched.setattr("training.tuning.run.draw", stop)
         assert tune(output=run_copy) == 130
-    assert not (run_copy / "adapter").exists()
+    assert not (run_copy / "training.json").exists()
     assert tune(output=run_copy) == 0
     assert "going on from" in capsys.readouterr().out
     assert same_weights(run_copy, smoke.run)

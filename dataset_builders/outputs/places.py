@@ -26,14 +26,19 @@ def check_folder(path: Path, option: str = "--output", reads: Iterable[str | Pat
 
 
 def check_own_folder(path: Path, option: str = "--output", reads: Iterable[str | Path | None] = ()) -> None:
-    """The same for a folder that a command writes as a whole, so that it can be no folder that holds other things by its nature."""
+    """The same for a folder that takes all of an output, so that it can be no folder that holds other things by its nature."""
     check_folder(path, option, reads)
     place = real(path)
     shared = {Path.home().resolve(): "the home folder", **dict.fromkeys(Path.cwd().parents, "above the current folder")}
     shared |= {Path.cwd(): "the current folder", Path(place.anchor): "the root of the file system"}
     if place in shared:
         raise ValueError(f"{option} {path} is {shared[place]}. Give a folder of its own, such as {path / 'new'}.")
-    if os.path.ismount(place):
+
+
+def check_replaced_folder(path: Path, option: str = "--output", reads: Iterable[str | Path | None] = ()) -> None:
+    """The same for a folder that is replaced as a whole, by a rename."""
+    check_own_folder(path, option, reads)
+    if os.path.ismount(real(path)):
         raise ValueError(f"{option} {path} is a mount point, which cannot be replaced. Give a folder in it.")
 
 

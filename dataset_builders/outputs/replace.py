@@ -40,6 +40,8 @@ def replacing(target: Path, own_names: OwnNames = no_names) -> Iterator[Path]:
         new = temporary / _NEW
         new.mkdir()
         yield new
+        for name in files_in(new):
+            _open_to_others(new / name)
         if target.exists():
             _refuse_others(new, target, own_names(target))
             shutil.copymode(target, new)
@@ -58,6 +60,7 @@ def replacing_file(target: Path) -> Iterator[Path]:
     target = real(target)
     with full_disk_said(target), temporary_beside(target) as temporary:
         yield temporary / target.name
+        _open_to_others(temporary / target.name)
         (temporary / target.name).replace(target)
 
 
@@ -106,6 +109,12 @@ def files_in(folder: Path) -> set[str]:
         for at, folders, files in os.walk(folder)
         for name in (*files, *(one for one in folders if (Path(at) / one).is_symlink()))
     }
+
+
+def _open_to_others(file: Path) -> None:
+    """Give a file the permissions of any that is made in its folder: safetensors keeps its files to their owner."""
+    if not file.is_symlink():
+        file.chmod(file.parent.stat().st_mode & 0o666)
 
 
 def _refuse_others(new: Path, target: Path, own: set[str]) -> None:

@@ -43,7 +43,7 @@ def train(options: FittingArguments, measure: Measure) -> None:
     """Leave the run of `options` in its folder, unless it is there already."""
     _check(options)
     output = Path(options.output_dir)
-    places.check_own_folder(output, "--output_dir", reads=[options.dataset])
+    places.check_replaced_folder(output, "--output_dir", reads=[options.dataset])
     model_class = load_model_class(options.model)
     if not model_class.RETRIEVES:
         refuse_without("a model that retrieves, such as sim", options, ("search", "retrieved"))

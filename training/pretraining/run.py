@@ -45,7 +45,7 @@ def pretrain(options, output: Path) -> None:
     _check(options)
     tables = ["users", "items", "interactions", "samples"]
     tables += [table_name(config_name(view, options.history_length)) for view in VIEWS]
-    places.check_own_folder(output, reads=[options.dataset])
+    places.check_replaced_folder(output, reads=[options.dataset])
     records.require_own_folder(output, BASE_MODEL)
     folder = hub.resolve(options.dataset, tables)
     made_from = {

@@ -31,12 +31,12 @@ class CheckpointingTrainer(AnswerTrainer):
         if self.is_world_process_zero():
             records.open_folder(folder, CHECKPOINT)
         self.accelerator.wait_for_everyone()
-        others = files_in(folder) - records.own_names(folder, CHECKPOINT)  # put there by somebody
+        before = _times(folder)
         super()._save_checkpoint(model, trial)
         self.accelerator.wait_for_everyone()  # each writes the state of its random numbers
         if self.is_world_process_zero():
-            names = files_in(folder) - others - {records.FILE, LOCK}
-            records.note(folder, CHECKPOINT, dict.fromkeys(names))
+            written = {name for name, time in _times(folder).items() if before.get(name) != time}
+            records.note(folder, CHECKPOINT, dict.fromkeys(written - {records.FILE, LOCK}))
             best = self.state.best_model_checkpoint
             _remove_old(output, self._kept, Path(best).name if best else None)
 
@@ -68,6 +68,11 @@ def _folders(output: Path) -> list[Path]:
     """In the order of their steps."""
     found = [path for path in output.glob("checkpoint-*") if _NAME.fullmatch(path.name) and path.is_dir()]
     return sorted(found, key=lambda path: int(path.name.rpartition("-")[2]))
+
+
+def _times(folder: Path) -> dict[str, int]:
+    """When each file in the folder was written."""
+    return {name: (folder / name).lstat().st_mtime_ns for name in files_in(folder)}
 
 
 def _is_whole(checkpoint: Path) -> bool:

@@ -34,6 +34,7 @@ from training.tuning.trainer_arguments import sft_config
 
 TUNING_RUN, ADAPTER = "tuning run", "adapter"  # what the run folder and the result in it are recorded as
 RECIPE, INPUTS, RECORD, CURVE, RESULT = "recipe.yaml", "inputs.json", "training.json", "training.png", "adapter"
+Inputs = tuple[dict, dict, dict]  # the identity of the base model, the recipe, and the hashes of what it was applied to
 
 
 def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None:
@@ -56,7 +57,7 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
     if not options.overwrite and _is_finished(output, recipe, inputs):
         return
     with sole_writer(output) if PartialState().is_main_process else nullcontext():
-        _tune(options, config, arguments, folder, identity, recipe, inputs, score, measure)
+        _tune(options, config, arguments, folder, (identity, recipe, inputs), score, measure)
 
 
 def _tune(
@@ -64,9 +65,7 @@ def _tune(
     config: TuningConfig,
     arguments: SFTConfig,
     folder: Path,
-    identity: dict,
-    recipe: dict,
-    inputs: dict,
+    made_from: Inputs,
     score,
     measure,
 ) -> None:
@@ -83,7 +82,7 @@ def _tune(
         eval_dataset=validation,
         processing_class=tokenizer,
         peft_config=None if options.full_finetuning else _lora(options),
-        callbacks=[EarlyStoppingCallback(options.early_stopping_patience), MadeFrom({**recipe, **inputs})],
+        callbacks=[EarlyStoppingCallback(options.early_stopping_patience), MadeFrom(made_from[1] | made_from[2])],
         yes=answers.yes,
         score=lambda model, prompts: score(model, prompts, answers),
         measure=measure,
@@ -94,7 +93,7 @@ def _tune(
         f"{len(train):,} training rows, {len(validation):,} validation samples, {trainable:,} trainable weights.",
         flush=True,
     )
-    checkpoint = _open_folder(output, recipe, inputs, options.overwrite, config.resume_from_checkpoint)
+    checkpoint = _open_folder(output, made_from, options.overwrite, config.resume_from_checkpoint)
     begin = time.perf_counter()
     trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
     record = {
@@ -109,7 +108,7 @@ def _tune(
         "log": trainer.state.log_history,
     }
     if trainer.is_world_process_zero():
-        _save(trainer, tokenizer, output, (identity, recipe, inputs), options.overwrite, record)
+        _save(trainer, tokenizer, output, made_from, options.overwrite, record)
     trainer.accelerator.wait_for_everyone()
 
 
@@ -157,16 +156,17 @@ def _is_finished(output: Path, recipe: dict, inputs: dict) -> bool:
     finished = _has_result(output)
     if not finished and checkpoints.last_whole(output) is None:
         return False
-    existing = provenance.read_record(output / INPUTS) or inputs
+    stored = {}
     if (output / RECIPE).exists():
-        written = require(parse_yaml(read_text(output / RECIPE), str(output / RECIPE)), {}, str(output / RECIPE))
-        existing = {key: value for key, value in written.items() if key not in BESIDE_THE_RECIPE} | existing
-    wanted = recipe | inputs
-    both = [{key: values.get(key, "the default") for key in wanted | existing} for values in (existing, wanted)]
+        stored = require(parse_yaml(read_text(output / RECIPE), str(output / RECIPE)), {}, str(output / RECIPE))
+        stored = {key: value for key, value in stored.items() if key not in BESIDE_THE_RECIPE}
+    existing = stored | (provenance.read_record(output / INPUTS) or inputs)
+    all_keys = existing | recipe | inputs
+    both = [{key: values.get(key, "the default") for key in all_keys} for values in (existing, recipe | inputs)]
     return provenance.is_current(output, *both, overwrite=False, option="--output_dir", whole=finished)
 
 
-def _open_folder(output: Path, recipe: dict, inputs: dict, overwrite: bool, asked: str | None) -> Path | None:
+def _open_folder(output: Path, made_from: Inputs, overwrite: bool, asked: str | None) -> Path | None:
     """Make the run folder ready, by the first of several processes, and give the checkpoint to go on from, if any."""
     state = PartialState()
     if state.is_main_process:
@@ -174,15 +174,16 @@ def _open_folder(output: Path, recipe: dict, inputs: dict, overwrite: bool, aske
         if overwrite:
             checkpoints.remove_all(output)
         if not _has_result(output):  # else that of the older run, whose recipe it has until it is replaced
-            _write_recipe(output, recipe, inputs, overwrite)
+            _write_recipe(output, made_from, overwrite)
     state.wait_for_everyone()
-    checkpoint = checkpoint_to_go_on_from(output, {**recipe, **inputs}, asked)
+    checkpoint = checkpoint_to_go_on_from(output, made_from[1] | made_from[2], asked)
     if checkpoint is not None:
         print(f"going on from {checkpoint}", flush=True)
     return checkpoint
 
 
-def _write_recipe(output: Path, recipe: dict, inputs: dict, overwrite: bool) -> None:
+def _write_recipe(output: Path, made_from: Inputs, overwrite: bool) -> None:
+    _, recipe, inputs = made_from
     texts = {RECIPE: yaml.safe_dump(recipe, sort_keys=False), INPUTS: json.dumps(inputs, indent=2) + "\n"}
     for name, text in texts.items():
         with records.writing_file(output / name, TUNING_RUN, overwrite) as temporary:
@@ -210,20 +211,17 @@ def _recipe(options: TuningArguments, arguments: SFTConfig, max_length: int) -> 
     return {name: value.value if isinstance(value, Enum) else value for name, value in values.items()}
 
 
-def _save(
-    trainer: CheckpointingTrainer, tokenizer, output: Path, made_from: tuple[dict, dict, dict], overwrite: bool, record
-) -> None:
+def _save(trainer: CheckpointingTrainer, tokenizer, output: Path, made_from: Inputs, overwrite: bool, record) -> None:
     """Replace the result, with its recipe, and then write the record, which says that the run is finished."""
-    identity, recipe, inputs = made_from
     with records.writing_folder(output / RESULT, ADAPTER) as temporary:
         trainer.save_model(str(temporary))
         tokenizer.save_pretrained(temporary)
         (temporary / "training_args.bin").unlink(missing_ok=True)  # a pickle; the recipe says the same in text
         (temporary / "README.md").unlink(missing_ok=True)  # PEFT's empty form; model_cards/render.py writes the card
-        write_base_record(temporary, identity)
+        write_base_record(temporary, made_from[0])
         record |= {"sha256": {path.name: hash_file(path) for path in sorted(temporary.glob("*.safetensors"))}}
         records.remove(output, TUNING_RUN, [RECORD])  # of the older run: without it neither result is a finished one
-        _write_recipe(output, recipe, inputs, overwrite)
+        _write_recipe(output, made_from, overwrite)
     with records.writing_file(output / CURVE, TUNING_RUN, overwrite) as temporary:
         draw(record["log"], temporary)
     with records.writing_file(output / RECORD, TUNING_RUN, overwrite) as temporary:
