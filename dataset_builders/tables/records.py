@@ -16,6 +16,9 @@ from pathlib import Path
 import yaml
 
 LARGEST = 16 * 1024**2  # bytes; the largest real one, the log of a long training, has 1 MB
+LARGEST_YAML = (
+    512 * 1024
+)  # bytes; it is read a thousand times as slowly, and the largest real one, the head of a card, has 50 kB
 DEEPEST = 32
 LONGEST_TEXT = 1_000_000  # characters of one value; the longest real ones are texts of a few hundred
 LONGEST_LINE = 4_000
@@ -52,10 +55,25 @@ COUNTS = Kind(
     "a whole number for each plain name",
     lambda value: isinstance(value, dict) and all(NAME.holds(k) and COUNT.holds(v) for k, v in value.items()),
 )
+COUNTED_LINES = Kind(
+    "a whole number for each line of text",
+    lambda value: isinstance(value, dict) and all(LINE.holds(k) and COUNT.holds(v) for k, v in value.items()),
+)
 LINES = Kind(
     "one line of text for each plain name",
     lambda value: isinstance(value, dict) and all(NAME.holds(k) and LINE.holds(v) for k, v in value.items()),
 )
+
+
+def group(kinds: Mapping[str, Kind]) -> Kind:
+    """A group of values, each of its kind where it is there."""
+    words = ", ".join(f"{key}: {kind.words}" for key, kind in kinds.items())
+    return Kind(
+        f"a group of values ({words})",
+        lambda value: (
+            isinstance(value, dict) and all(kinds[key].holds(value[key]) for key in kinds.keys() & value.keys())
+        ),
+    )
 
 
 class Record(dict):
@@ -102,7 +120,7 @@ def parse_json(text: str | bytes, where: str) -> object:
 
 def parse_yaml(text: str, where: str) -> object:
     """The same for YAML, in which no value may stand for another one: a few lines could then be gigabytes."""
-    _require_size(text, where)
+    _require_size(text, where, LARGEST_YAML)
     try:
         value = yaml.load(text, _WithoutAliases)
     except RecursionError:
@@ -152,10 +170,10 @@ class _WithoutAliases(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-def _require_size(text: str | bytes, where: str) -> None:
-    if len(text) > LARGEST:
+def _require_size(text: str | bytes, where: str, largest: int = LARGEST) -> None:
+    if len(text) > largest:
         raise ValueError(
-            f"{where} has more than {LARGEST:,} bytes, more than any record of this project has. It is not read."
+            f"{where} has more than {largest:,} bytes, more than any record of this project has. It is not read."
         )
 
 
