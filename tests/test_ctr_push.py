@@ -75,6 +75,12 @@ def world(ctr_release, command, tmp_path, monkeypatch):
         yield World(Path.cwd(), hub, command)
 
 
+def link(path: str) -> None:
+    """Put what lies there elsewhere, and a link in its place."""
+    elsewhere = Path(path).rename(Path("..", Path(path).name))
+    Path(path).symlink_to(elsewhere.resolve())
+
+
 def change(path: str, **values) -> None:
     Path(path).write_text(json.dumps(yaml.safe_load(Path(path).read_text()) | values))
 
@@ -243,6 +249,14 @@ def test_a_folder_without_a_hub_id_is_named_by_the_one_given(world, capsys):
         (lambda: Path(RUN, "model/model.safetensors").write_bytes(b"x" * 40), (), "not a whole safetensors file"),
         (lambda: change(f"{RUN}/training.json", at=f"in {Path.cwd()}"), (), r"training\.json would publish a path"),
         (lambda: change(f"{RUN}/model/features.json", at="/home/me"), (), r"features\.json would publish a path"),
+        (
+            lambda: change(f"{RUN}/model/features.json", seen="more"),
+            (),
+            r"features\.json of .* was changed since it was trained",
+        ),
+        (lambda: link(f"{RUN}/training.png"), (), r"training\.png is a link that leads out of runs/ml1m/din"),
+        (lambda: link(f"{RUN}/model"), (), r"is a link that leads out of runs/ml1m/din"),
+        (lambda: link(f"{Path(RESULTS).parent}/report.png"), SCORED, r"report\.png is a link that leads out of"),
         (lambda: None, ("--scores", SCORES), "published with the results that they give"),
         (lambda: None, (*SCORED[:3], "runs/ml1m/scores/sim.parquet"), "which is not the model of runs/ml1m/din"),
         (lambda: None, (*SCORED[:3], "runs/ml1m/scores/zero_shot.parquet"), "which is not the model of runs/ml1m/din"),

@@ -1,6 +1,8 @@
 """Pulling by Hub id: verified, cached, offline after the first time."""
 
 import errno
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ from hub_server import HubServer
 from huggingface_hub import constants
 
 from dataset_builders.embeddings import encode
-from dataset_builders.hub import download
+from dataset_builders.hub import client, download
 from dataset_builders.tables import hub as data_sets
 
 FILES = {
@@ -120,6 +122,167 @@ def test_a_private_data_set_needs_a_token(hub, monkeypatch):
         data_sets.resolve("rella/secret", ["users"])
     monkeypatch.setenv("HF_TOKEN", "read-token")
     assert (data_sets.resolve("rella/secret", ["users"]) / "users").is_dir()
+
+
+# A server that means ill.
+
+
+def answer_with(monkeypatch, hub, change) -> None:
+    """change(path, answer) gives the answer that is sent instead."""
+    answer = hub.answer
+    monkeypatch.setattr(hub, "answer", lambda call, path: change(path, answer(call, path)))
+
+
+def changed_json(answer, change):
+    return (
+        replace(answer, body=json.dumps(change(json.loads(answer.body))).encode()) if answer.status == 200 else answer
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../../canary",
+        "/tmp/canary",
+        "users/../../../canary",
+        "users/.git/config",
+        "users/.GIT/hooks/pre-commit",
+        "users//x",
+        "users/./x",
+        "users\\..\\x",
+        "C:/x",
+        "users/a\nb.parquet",
+        "users/\x1b[31m.parquet",
+        "users/" + "x" * 2_000,
+        "",
+        None,
+        ["users"],
+    ],
+)
+def test_a_listing_with_a_name_that_no_repository_holds(hub, monkeypatch, name):
+    def lie(path, answer):
+        return (
+            changed_json(answer, lambda entries: [*entries, {**entries[-1], "path": name}])
+            if "/tree/" in path
+            else answer
+        )
+
+    answer_with(monkeypatch, hub, lie)
+    with pytest.raises(ValueError, match=r"which no repository holds. It is not read") as raised:
+        download.snapshot("rella/books", "dataset", PATTERNS)
+    assert str(raised.value).isprintable()
+    assert not hub.count("GET", "/resolve/")
+
+
+def test_names_that_differ_in_their_letters_size_alone(hub, monkeypatch):
+    hub.repositories["dataset", "rella/books"].commit({"Users/Train-00000-of-00001.parquet": b"x"})
+    with pytest.raises(ValueError, match=r"in small and large letters. It is not read"):
+        download.snapshot("rella/books", "dataset", PATTERNS)
+
+
+def test_a_listing_without_end(hub, monkeypatch):
+    monkeypatch.setattr(client, "MOST_FILES", 100)
+    pages = iter(range(10**6))
+
+    def lie(path, answer):
+        if "/tree/" not in path:
+            return answer
+        page = next(pages)
+        assert page < 60, "the reader goes on and on"
+        entries = [{"type": "file", "path": f"users/{page}-{n}.txt", "size": 1, "oid": "0" * 40} for n in range(7)]
+        link = f'<{hub.endpoint}{path}?recursive=true&cursor={page}>; rel="next"'
+        return replace(answer, body=json.dumps(entries).encode(), headers={**answer.headers, "Link": link})
+
+    answer_with(monkeypatch, hub, lie)
+    with pytest.raises(ValueError, match=r"lists more than 100 files. It is not read"):
+        download.snapshot("rella/books", "dataset", PATTERNS)
+
+
+@pytest.mark.parametrize("header", ["ETag", "X-Linked-Etag", "X-Repo-Commit"])
+@pytest.mark.parametrize("value", ['"../../../../canary"', '"/tmp/canary"', '".."', '"a/b"', "W/../x"])
+def test_a_hash_that_is_a_path_writes_nothing(hub, monkeypatch, tmp_path, header, value):
+    """The library makes the name of a file of the one, and that of a folder of the other."""
+
+    def lie(path, answer):
+        return replace(answer, headers={**answer.headers, header: value}) if "/resolve/" in path else answer
+
+    answer_with(monkeypatch, hub, lie)
+    with pytest.raises(ValueError, match=rf"answers with the {header} .* which is none. The file is not read"):
+        download.snapshot("rella/books", "dataset", PATTERNS)
+    assert not [path for path in tmp_path.rglob("*") if "canary" in path.name]
+
+
+def test_a_commit_that_is_a_path(hub, monkeypatch):
+    def lie(path, answer):
+        return changed_json(answer, lambda info: {**info, "sha": "../../x"}) if "/revision/" in path else answer
+
+    answer_with(monkeypatch, hub, lie)
+    with pytest.raises(ValueError, match=r"says that its commit is '../../x', which is none"):
+        download.snapshot("rella/books", "dataset", PATTERNS)
+
+
+def test_a_file_without_an_etag_is_not_taken(hub, monkeypatch):
+    def lie(path, answer):
+        kept = {key: value for key, value in answer.headers.items() if "etag" not in key.lower()}
+        return replace(answer, headers=kept) if "/resolve/" in path else answer
+
+    answer_with(monkeypatch, hub, lie)
+    with pytest.raises(ValueError, match=r"."):
+        download.snapshot("rella/books", "dataset", PATTERNS)
+
+
+def test_a_file_that_is_larger_than_was_stated_is_not_written_to_its_end(hub, monkeypatch, tmp_path):
+    stated = len(FILES["users/train-00000-of-00001.parquet"])
+    answer = hub.answer
+
+    def lie(call, path):
+        found = answer(call, path)
+        if not path.endswith(".parquet"):
+            return found
+        body = found.body if call.method == "HEAD" else found.body * 2_000
+        return replace(found, body=body, headers={**found.headers, "X-Linked-Size": str(stated)})
+
+    monkeypatch.setattr(hub, "answer", lie)
+    with pytest.raises(ValueError, match=rf"sends more than the {stated:,} bytes that it may have. It is not read"):
+        download.snapshot("rella/books", "dataset", PATTERNS)
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < 10 * stated
+
+
+def test_an_answer_without_end_is_not_kept(hub, monkeypatch):
+    monkeypatch.setattr(client, "LARGEST_ANSWER", 10_000)
+    answer_with(monkeypatch, hub, lambda path, answer: replace(answer, body=b" " * 20_000 + answer.body))
+    with pytest.raises(ValueError, match="sends more than the 10,000 bytes"):
+        download.snapshot("rella/books", "dataset", PATTERNS)
+
+
+def test_an_answer_that_is_nested_without_end(hub, monkeypatch):
+    answer_with(monkeypatch, hub, lambda path, answer: replace(answer, body=b"[" * 200_000))
+    with pytest.raises(ValueError, match="nested too deeply"):
+        download.snapshot("rella/books", "dataset", PATTERNS)
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("file:///etc/passwd", "to an address of 'file'"),
+        ("ftp://hub.example/x", "to an address of 'ftp'"),
+        ("http://169.254.169.254/latest/meta-data", "to 169.254.169.254, a machine of this network"),
+        ("http://10.0.0.1/x", "to 10.0.0.1, a machine of this network"),
+        ("http://[::1]/x", "to ::1, a machine of this network"),
+        ("http://localhost:1/x", "to localhost, a machine of this network"),
+    ],
+)
+def test_a_redirection_into_this_network_is_not_followed(hub, monkeypatch, target, said):
+    def lie(path, answer):
+        return (
+            replace(answer, status=302, body=b"", headers={**answer.headers, "Location": target})
+            if "/resolve/" in path
+            else answer
+        )
+
+    answer_with(monkeypatch, hub, lie)
+    with pytest.raises(ValueError, match=said):
+        download.snapshot("rella/books", "dataset", PATTERNS)
 
 
 def test_an_encoder_of_the_hub_is_pinned_by_its_commit_and_verified(hub, tiny_encoder):

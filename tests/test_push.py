@@ -1,5 +1,6 @@
 """Pushing a data set: one commit that holds what the folder holds, whatever the network, the token or another push does."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -8,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from hub_server import HubServer
@@ -20,7 +22,7 @@ from dataset_builders.stages.prepare import prepare
 from dataset_builders.stages.prompt import build_prompts
 from dataset_builders.stages.push import PushArguments, push
 from dataset_builders.stages.view import build_views
-from dataset_builders.tables import store
+from dataset_builders.tables import seal, store
 
 REPOSITORY = Path(__file__).parents[1]
 RAW = Path(__file__).parent / "fixtures" / "raw"
@@ -169,6 +171,159 @@ def test_a_repository_that_somebody_makes_public_meanwhile_gets_nothing(hub, mov
     with pytest.raises(ValueError, match=r"made public by somebody else while this push began.*Nothing was sent"):
         push(movielens, PushArguments())
     assert not hub.uploaded
+
+
+def test_a_repository_that_is_made_public_right_before_the_commit_shows_nothing(hub, movielens, monkeypatch):
+    upload = publish._upload
+
+    def upload_and_be_overtaken(*arguments):
+        sent = upload(*arguments)
+        hub.repositories["dataset", "rella/ml1m"].private = False
+        return sent
+
+    monkeypatch.setattr(publish, "_upload", upload_and_be_overtaken)
+    with pytest.raises(ValueError, match=r"was made public by somebody else.*Nothing was sent that can be seen"):
+        push(movielens, PushArguments())
+    assert set(hub.repositories["dataset", "rella/ml1m"].files()) == {".gitattributes"}
+
+
+def make_public(hub) -> None:
+    hub.repositories["dataset", "rella/ml1m"].private = False
+
+
+def test_a_repository_that_becomes_public_during_the_commit_is_made_private_again(hub, movielens):
+    hub.before_commit = lambda: make_public(hub)
+    with pytest.raises(ValueError, match=r"so what must be private could be seen. It has been made private again"):
+        push(movielens, PushArguments(collection="ReLLa"))
+    repository = hub.repositories["dataset", "rella/ml1m"]
+    assert repository.private
+    assert not repository.tags
+    assert not hub.collections
+
+
+def test_where_it_cannot_be_made_private_again_the_files_go_and_it_is_said_loudly(hub, movielens):
+    hub.before_commit = lambda: make_public(hub)
+    hub.fail("PUT", "/settings", status=403, times=None)
+    with pytest.raises(ValueError, match=r"ITS HISTORY STILL HOLDS THEM. Delete the repository on the Hub now"):
+        push(movielens, PushArguments())
+    assert set(hub.repositories["dataset", "rella/ml1m"].files()) == {".gitattributes"}
+
+
+# Only what the build wrote is sent.
+
+
+def edit(path: Path) -> None:
+    """As an editor does it: read, change, write with everything that the file says of itself."""
+    table = pq.read_table(path)
+    pq.write_table(table.slice(0, len(table) - 1), path)
+    pq.write_table(table.take(list(range(len(table)))[::-1]), path)
+
+
+def flip(path: Path, place: float) -> None:
+    data = bytearray(path.read_bytes())
+    data[int(place * len(data))] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        edit,
+        lambda path: flip(path, 0.05),
+        lambda path: path.write_bytes(path.read_bytes() + b"more"),
+        lambda path: shutil.copy(path.with_name("test-00000-of-00001.parquet"), path),
+        lambda path: path.write_bytes(path.read_bytes().replace(b"rella_sha256", b"rella_sha257")),
+    ],
+    ids=["edited", "a bit", "appended", "another file", "without its hash, and other than on the card"],
+)
+def test_a_file_that_was_changed_after_the_build_is_not_sent(hub, built, change):
+    path = sorted((built.folder / "recency_k5").glob("validation-*"))[0]
+    change(path)
+    with pytest.raises(ValueError, match=r"[Bb]uild it again|was changed since it was built"):
+        push(built, PushArguments())
+    assert ID not in hub.repositories
+    assert not hub.uploaded
+
+
+def test_any_byte_of_a_table_counts(built):
+    path = sorted((built.folder / "users").glob("*.parquet"))[0]
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 41):
+        flip(path, place / len(whole))
+        with path.open("rb") as stream:
+            assert not seal.read(stream).intact
+        path.write_bytes(whole)
+    with path.open("rb") as stream:
+        read = seal.read(stream)
+    assert (read.intact, read.sha256) == (True, hashlib.sha256(whole).hexdigest())
+
+
+def test_a_folder_of_an_earlier_version_is_held_against_its_card(hub, built):
+    for path in built.folder.rglob("*.parquet"):
+        path.write_bytes(path.read_bytes().replace(b"rella_sha256", b"rella_sha257"))
+    with pytest.raises(
+        ValueError, match=r"carries no hash of its own.*write the card \(python dataset_builders/card.py\)"
+    ):
+        push(built, PushArguments())
+    write_card(built)
+    push(built, PushArguments())
+    assert on_hub(hub) == local_files(built)
+
+
+def test_what_lies_beside_the_tables_is_not_sent(hub, built, tmp_path):
+    expected = local_files(built)
+    for name in ("notes.parquet", "passwords.txt", ".env", "train-0-of-1.parquet"):
+        (built.folder / "users" / name).write_bytes(b"mine")
+        (built.folder / name).write_bytes(b"mine")
+    (built.folder / "drafts").mkdir()
+    (built.folder / "drafts" / "train.parquet").write_bytes(b"mine")
+    push(built, PushArguments())
+    assert on_hub(hub) == expected
+
+
+@pytest.mark.parametrize("level", ["a file", "a table"])
+def test_what_a_link_leads_to_outside_the_folder_is_not_sent(hub, built, tmp_path, level):
+    table = built.folder / "users"
+    linked = table if level == "a table" else sorted(table.glob("*.parquet"))[0]
+    elsewhere = linked.rename(tmp_path / "elsewhere")
+    linked.symlink_to(elsewhere)
+    with pytest.raises(ValueError, match=r"is a link that leads out of .*, so it is nothing that was made here"):
+        push(built, PushArguments())
+    assert not hub.uploaded
+
+
+def test_a_snapshot_of_the_hub_may_be_pushed_on(hub, built, tmp_path):
+    """Its files are links to the blobs beside it."""
+    snapshot, blobs = tmp_path / "cache/snapshots" / ("0" * 40), tmp_path / "cache/blobs"
+    blobs.mkdir(parents=True)
+    for number, path in enumerate(sorted(path for path in built.folder.rglob("*") if path.is_file())):
+        link = snapshot / path.relative_to(built.folder)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(path.rename(blobs / str(number)))
+    push(replace(built, output=str(snapshot)), PushArguments(name="bookcrossing"))
+    sent = set(on_hub(hub))
+    assert sent == set(local_files(replace(built, output=str(snapshot))))
+
+
+def test_what_was_checked_is_what_is_sent(hub, built, monkeypatch):
+    """A file that is changed between the check and the sending stops the push."""
+    plan, path = publish.make_plan, sorted((built.folder / "users").glob("*.parquet"))[0]
+
+    def plan_and_change(*arguments):
+        made = plan(*arguments)
+        flip(path, 0.1)
+        return made
+
+    monkeypatch.setattr(publish, "make_plan", plan_and_change)
+    with pytest.raises(ValueError, match=r"was changed while it was being pushed. Nothing of this push can be seen"):
+        push(built, PushArguments())
+    assert not [title for title in titles(hub) if title.startswith("BookCrossing")]
+
+
+def test_a_table_of_another_corpus_is_not_sent_with_this_one(hub, built, movielens):
+    shutil.copytree(movielens.folder / "samples", built.folder / "more")
+    with pytest.raises(ValueError, match=r"more is of the corpus 'ml1m', the others of 'bookcrossing'"):
+        push(built, PushArguments())
 
 
 def test_another_folder_is_another_repository(hub, built):

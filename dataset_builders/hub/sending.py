@@ -44,5 +44,5 @@ def private_copy(source: Path, target: Path) -> str:
                 )
             digest.update(block)
             written.write(block)
-            before = block[-overlap:] if overlap else b""
+            before = (before + block)[-overlap:] if overlap else b""
     return digest.hexdigest()

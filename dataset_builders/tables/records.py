@@ -52,10 +52,25 @@ COUNTS = Kind(
     "a whole number for each plain name",
     lambda value: isinstance(value, dict) and all(NAME.holds(k) and COUNT.holds(v) for k, v in value.items()),
 )
+COUNTED_LINES = Kind(
+    "a whole number for each line of text",
+    lambda value: isinstance(value, dict) and all(LINE.holds(k) and COUNT.holds(v) for k, v in value.items()),
+)
 LINES = Kind(
     "one line of text for each plain name",
     lambda value: isinstance(value, dict) and all(NAME.holds(k) and LINE.holds(v) for k, v in value.items()),
 )
+
+
+def group(kinds: Mapping[str, Kind]) -> Kind:
+    """A group of values, each of its kind where it is there."""
+    words = ", ".join(f"{key}: {kind.words}" for key, kind in kinds.items())
+    return Kind(
+        f"a group of values ({words})",
+        lambda value: (
+            isinstance(value, dict) and all(kinds[key].holds(value[key]) for key in kinds.keys() & value.keys())
+        ),
+    )
 
 
 class Record(dict):

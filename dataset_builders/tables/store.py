@@ -26,7 +26,7 @@ from dataset_builders.hub.pointers import pointer
 from dataset_builders.outputs.places import real
 from dataset_builders.outputs.replace import replacing, temporary_beside
 from dataset_builders.tables import records, seal
-from dataset_builders.tables.records import COUNT, COUNTS, LINE, LINES, NAME, RECORD, optional
+from dataset_builders.tables.records import COUNT, COUNTED_LINES, COUNTS, LINE, LINES, NAME, optional
 from dataset_builders.tables.schema import check_types, check_values
 
 SINGLE_SPLIT = "train"  # the Hub's name for the only split of a table that has no splits
@@ -42,8 +42,16 @@ RECORD_KINDS = {  # what the record of a table may say, as far as anything here 
     **dict.fromkeys(("seed", "history_length", "prompt_version", "dimension"), COUNT),
     "rows": COUNTS,
     "inputs": LINES,
-    "rules": RECORD,
-    "selected_rows": optional(RECORD),
+    "rules": records.group(
+        {
+            **dict.fromkeys(("label", "order", "split"), LINE),
+            "minimum_history": COUNT,
+            "protocol": NAME,
+            "version": COUNT,
+        }
+    ),
+    "selected_rows": optional(records.group(dict.fromkeys(SPLITS, optional(COUNT)))),
+    "dropped": COUNTED_LINES,
 }
 _SHARD_NAME = re.compile(r"(?P<split>\w+)-(?P<shard>\d{5})-of-(?P<shards>\d{5})\.parquet")
 

@@ -86,6 +86,7 @@ def push_adapter(what: PushArguments, how: AdapterPublishingArguments) -> None:
         folder = Path(temporary)
         _stage(folder, run, tokenizer, identity, licence, what, how.permission)
         check_staged(folder, run.folder, NEEDED)
+        push.require_as_trained(folder, {WEIGHTS: run.sha256} | run.training.get("sha256", {}), run.folder)
         push.send(folder, OURS, f"Adapter of {corpus.id}, tuned on {run.recipe['config_name']}", what, how)
 
 
@@ -101,7 +102,7 @@ def _stage(
     copies = Copies(run, identity, run.base)
     recipe = copies.recipe()
     files = [run.adapter / WEIGHTS, run.folder / RECORD, *([run.curve] if run.curve else [])]
-    push.stage_files(folder, files, {WEIGHTS: run.sha256} | run.training.get("sha256", {}))
+    push.stage_files(folder, files)
     push.stage_texts(
         folder,
         {

@@ -69,6 +69,7 @@ def push_ctr_model(what: PushArguments, how: PublishingArguments) -> None:
         folder = Path(temporary)
         _stage(folder, run, identity, licence, what, how.permission)
         check_staged(folder, run.folder, NEEDED)
+        push.require_as_trained(folder, {WEIGHTS: run.sha256} | run.training.get("sha256", {}), run.folder)
         setting = "full-shot" if run.recipe["num_shots"] is None else f"{run.recipe['num_shots']}-shot"
         push.send(folder, OURS, f"{run.features['model']} of {corpus.id}, {setting}", what, how)
 
@@ -96,7 +97,7 @@ def _stage(
     copies = Copies(run, identity)
     recipe = copies.recipe()
     files = [*(run.model / name for name in PARTS), *([run.curve] if run.curve else [])]
-    push.stage_files(folder, files, {WEIGHTS: run.sha256} | run.training.get("sha256", {}))
+    push.stage_files(folder, files)
     push.stage_texts(folder, {RECIPE: recipe, RECORD: _record(run, identity)})
     figure = push.stage_results(folder, copies, what)
     card = CardArguments(

@@ -14,6 +14,7 @@ from dataset_builders.hub.collection import add_to_collection
 from dataset_builders.hub.plan import Plan, make_plan
 from dataset_builders.hub.publish import Repository, publish
 from dataset_builders.hub.sending import private_copy, require_own
+from dataset_builders.raw.archive import hash_file
 from model_cards.cards.records import CURVE, RECIPE, RECORD
 from model_cards.publishing import terms
 from model_cards.publishing.arguments import PublishingArguments, PushArguments
@@ -80,13 +81,20 @@ def require_own_files(run: Path, files: Collection[Path]) -> None:
             require_own(path, run)
 
 
-def stage_files(folder: Path, files: Collection[Path], made: Mapping[str, str]) -> None:
-    """Copy files as they are. made: the hash of each that the training noted; a run of an earlier version noted none."""
+def stage_files(folder: Path, files: Collection[Path]) -> None:
     for path in files:
-        sha256 = private_copy(path, folder / path.name)
-        if made.get(path.name, sha256) != sha256:
+        private_copy(path, folder / path.name)
+
+
+def require_as_trained(folder: Path, made: Mapping[str, str], run: Path) -> None:
+    """ValueError when a file that is staged in `folder` is not what the training of `run` wrote.
+
+    made: the hash of each file that is sent as it is; a run of an earlier version noted none but that of its weights in its scores.
+    """
+    for name, sha256 in made.items():
+        if (folder / name).is_file() and hash_file(folder / name) != sha256:
             raise ValueError(
-                f"{path} was changed since it was trained, so its card would not be true of it. Train again."
+                f"{name} of {run} was changed since it was trained, so its card would not be true of it. Train again."
             )
 
 
