@@ -15,6 +15,8 @@ from tqdm import tqdm
 
 from dataset_builders.cli.extras import how_to_install
 
+LONGEST_TMPDIR = 30  # a socket's path has 107 characters, macOS's 103; Ray's own part of it takes some 70
+
 
 def run(function: Callable[[object], None], tasks: Sequence[object], workers: int, what: str) -> None:
     """Call `function` with every task, `workers` of them at a time, one core each."""
@@ -51,4 +53,11 @@ def _connect(ray, workers: int) -> None:
     if os.environ.get("RAY_ADDRESS"):
         ray.init(log_to_driver=False)
     else:
+        _shorten_temporary_folder()
         ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+
+
+def _shorten_temporary_folder() -> None:
+    """Ray's sockets lie in the system's temporary folder, and a socket's path has no room for a long one."""
+    if len(os.environ.get("TMPDIR", "")) > LONGEST_TMPDIR and os.name == "posix":
+        os.environ.setdefault("RAY_TMPDIR", "/tmp")
