@@ -52,6 +52,8 @@ def parse(*dataclass_types: type, description: str, arguments: list[str] | None 
 def run(main: Callable[[], None]) -> None:
     """Call a command: bad input, or a disk or memory that does not do, ends in one clear line and exit code 2, Ctrl-C in exit code 130."""
     terminal.prepare()
+    # Where this package is installed, bitsandbytes and transformers fetch code from the Hub through it and run it.
+    sys.modules.setdefault("kernels", None)
     try:
         main()
     except ValueError as error:
