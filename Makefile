@@ -19,6 +19,8 @@ MADE_FOR := $(LIBRARIES) libraries, Python $(shell $(PYTHON) -c 'import platform
 
 # Settings of the caller's shell that would bring other code into the environment, or keep what is installed out of it.
 unexport PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONWARNINGS PIP_USER PIP_TARGET PIP_PREFIX
+# Text is UTF-8 in any locale.
+export PYTHONUTF8 := 1
 
 .PHONY: demo test test-slow lint lock bench clean help
 

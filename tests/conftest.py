@@ -5,13 +5,34 @@ import tempfile
 
 # Read when the libraries are imported, so set before any of them is. `datasets` serves stale rows out of a cache that lasts.
 _CACHES = tempfile.TemporaryDirectory(prefix="rella-tests-")
-for _name in ("HF_DATASETS_CACHE", "HF_HUB_CACHE", "HF_TOKEN", "HF_ENDPOINT", "TRANSFORMERS_CACHE"):
-    os.environ.pop(_name, None)
-os.environ |= {"HF_HOME": _CACHES.name, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+# What the caller's shell holds for its own work: a Hub account, a proxy that the tests' server on this machine is not behind, a
+# cluster to join, processes to wait for, a GPU. The tests give the same result in any shell.
+_FOREIGN = (
+    "HF_",
+    "HUGGING",
+    "TRANSFORMERS_",
+    "DATASETS_",
+    "ACCELERATE_",
+    "RAY_",
+    "TQDM_",
+    "MPLBACKEND",
+    "COLUMNS",
+    "PYTHONIOENCODING",
+)
+_FOREIGN += ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_", "SLURM_", "PMI_", "OMPI_")
+for _name in list(os.environ):
+    if _name.startswith(_FOREIGN) or _name.lower().endswith("_proxy"):
+        del os.environ[_name]
+os.environ |= {
+    "HF_HOME": _CACHES.name,
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "CUDA_VISIBLE_DEVICES": "",
+    "COLUMNS": "80",  # else help is as wide as the window
+}
 os.environ.setdefault(
     "OMP_NUM_THREADS", "1"
 )  # the threads of a tiny model wait for each other longer than they compute
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # the same numbers on every machine
 
 import contextlib  # noqa: E402
 import json  # noqa: E402

@@ -22,10 +22,15 @@ from dataset_builders.tables import store
 
 
 @pytest.fixture(scope="module")
-def ray():
+def ray(tmp_path_factory):
     ray = pytest.importorskip("ray", reason=f"Ray is not installed: {how_to_install('ray')}")
-    yield ray
-    ray.shutdown()
+    long = tmp_path_factory.mktemp("a folder for temporary files whose path is longer than that of a socket may be")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(long))
+        patch.setenv("RAY_TMPDIR", "unset below, and as it was in the end")
+        patch.delenv("RAY_TMPDIR")
+        yield ray
+        ray.shutdown()
 
 
 def leave_a_mark(task: tuple[Path, int]) -> None:

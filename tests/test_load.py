@@ -1,7 +1,10 @@
 """Base models and adapters load whole or not at all: what is missing, foreign, damaged or pickled is an error, never a zero-shot."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -318,3 +321,20 @@ def test_4_bits_score_and_learn_alike_on_every_cpu(tmp_path, monkeypatch, shape,
         gradients.append([p.grad for name, p in tuned.named_parameters() if "lora_B" in name])
     assert np.array_equal(*scores)
     assert all(one.abs().max() > 0 and torch.equal(one, other) for one, other in zip(*gradients, strict=True))
+
+
+def test_no_command_runs_what_the_package_kernels_would_fetch_from_the_hub(tmp_path):
+    (tmp_path / "kernels.py").write_text("print('code from the Hub')")
+    program = (
+        "from dataset_builders import cli\n"
+        "def main():\n"
+        "    from transformers.utils import is_kernels_available\n"
+        "    print('available:', is_kernels_available())\n"
+        "    import kernels\n"
+        "cli.run(main)"
+    )
+    paths = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])])
+    line = [sys.executable, "-c", program]
+    done = subprocess.run(line, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "available: False\n"
+    assert "ModuleNotFoundError: import of kernels halted" in done.stderr

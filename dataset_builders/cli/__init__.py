@@ -82,6 +82,8 @@ def run(main: Callable[[], None]) -> None:
     Nothing that it says, the traceback of a bug included, shows a token or a character that is not seen.
     """
     terminal.prepare()
+    # Where this package is installed, bitsandbytes and transformers fetch code from the Hub through it and run it.
+    sys.modules.setdefault("kernels", None)
     try:
         with redacted_output(), visible_output():
             _run(main)

@@ -23,6 +23,7 @@ from tqdm import tqdm
 from dataset_builders.cli.extras import how_to_install
 
 ONE_MACHINE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # "0": the address of this machine's loopback, on any system
+LONGEST_TMPDIR = 30  # a socket's path has 107 characters, macOS's 103; Ray's own part of it takes some 70
 
 
 def run(function: Callable[[object], None], tasks: Sequence[object], workers: int, what: str) -> None:
@@ -61,6 +62,7 @@ def _connect(ray, workers: int) -> None:
     if os.environ.get("RAY_ADDRESS"):
         ray.init(log_to_driver=False)
     else:
+        _shorten_temporary_folder()
         ray.init(
             num_cpus=workers,
             include_dashboard=False,
@@ -96,3 +98,9 @@ def _require_this_machine_alone(ray) -> None:
                 raise ValueError(
                     f"Ray {ray.__version__} listens on {address.ip}, where other machines reach it, and is stopped. Take --engine local."
                 )
+
+
+def _shorten_temporary_folder() -> None:
+    """Ray's sockets lie in the system's temporary folder, and a socket's path has no room for a long one."""
+    if len(os.environ.get("TMPDIR", "")) > LONGEST_TMPDIR and os.name == "posix":
+        os.environ.setdefault("RAY_TMPDIR", "/tmp")
