@@ -1,4 +1,4 @@
-"""No option without an effect: each field of TRL's SFTConfig is honored by tuning or refused by name, and what is honored changes the run."""
+"""No option without an effect: each field of TRL's SFTConfig is refused by name, or honored, and then it changes the run."""
 
 import json
 import subprocess
@@ -111,7 +111,7 @@ NEEDED = {
     "logging_first_step": {"logging_strategy": "steps"},
     **{name: {"dataloader_num_workers": 1} for name in BESIDE_THE_RECIPE if name.startswith("dataloader_p")},
     "dataloader_multiprocessing_context": {"dataloader_num_workers": 1},
-    **dict.fromkeys(("run_name", "project"), {"report_to": ["trackio"]}),
+    **{key: {"report_to": ["trackio"]} for key in ("run_name", "project")},
 }
 
 
