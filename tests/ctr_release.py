@@ -18,7 +18,7 @@ from evaluation.scores.table import read_scores, write_scores
 MODELS = ("din", "sim")
 DATA, RUN, SCORES = "rella/ml1m", "runs/ml1m/din", "runs/ml1m/scores/din.parquet"
 RESULTS, WITH_LANGUAGE_MODEL = "runs/ml1m/report/results.json", "runs/ml1m/with_lm/results.json"
-SMALL = ("--history_length", 3, "--retrieved", 3, "--batch_size", 16, "--num_train_epochs", 2)
+SMALL = ("--history_length", 3, "--batch_size", 16, "--num_train_epochs", 2)
 OPTIONS = (*SMALL, "--model_options", '{"embedding_size": 8}')
 
 
@@ -36,7 +36,8 @@ class CtrRelease:
 
 
 def training(model: str, output: str) -> tuple:
-    return ("training/ctr.py", "--model", model, "--dataset", DATA, "--output_dir", output, *OPTIONS)
+    retrieving = ("--retrieved", 3) if model == "sim" else ()
+    return ("training/ctr.py", "--model", model, "--dataset", DATA, "--output_dir", output, *OPTIONS, *retrieving)
 
 
 def scoring(model: str, output: str) -> tuple:

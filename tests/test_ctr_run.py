@@ -42,8 +42,6 @@ def train(command, data, tmp_path):
             3,
         ]
         arguments += [
-            "--retrieved",
-            3,
             "--batch_size",
             16,
             "--num_train_epochs",
@@ -51,6 +49,7 @@ def train(command, data, tmp_path):
             "--model_options",
             SMALL.get(model, '{"embedding_size": 8}'),
         ]
+        arguments += ["--retrieved", 3] if model == "sim" else []
         return command("training/ctr.py", *arguments, *options)
 
     return run
@@ -115,6 +114,14 @@ def test_sim_searches_either_way(train, tmp_path, search):
         (["--learning_rate", "0"], "--learning_rate is 0"),
         (["--metric_for_best_model", "test_auc"], "expected one of auc, log_loss"),
         (["--search", "bm25"], "no search 'bm25'"),
+        (["--search", "category"], "--search category has no effect without a model that retrieves, such as sim"),
+        (["--retrieved", "3"], "--retrieved 3 has no effect without a model that retrieves"),
+        (["--hub_model_id", "a/b"], "--hub_model_id a/b has no effect without --push_to_hub"),
+        (["--license", "mit"], "--license mit has no effect without --push_to_hub"),
+        (["--dataset_revision", "v1"], "is a folder here, which has no revision 'v1'"),
+        (["--weight_decay", "nan"], "--weight_decay is nan"),
+        (["--learning_rate", "inf"], "--learning_rate is inf"),
+        (["--seed", "-1"], "--seed is -1"),
         (["--num_shots", "99999"], "99,999 samples of train are asked for"),
         (["--dataset", "nowhere"], "The data set 'nowhere' is neither a folder here"),
     ],

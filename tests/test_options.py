@@ -1,4 +1,4 @@
-"""No option without an effect: tuning honors or refuses each field of TRL's SFTConfig, and what is honored changes the run."""
+"""No option without an effect: each field of TRL's SFTConfig is refused by name, or honored, and then it changes the run."""
 
 import json
 import subprocess
@@ -111,7 +111,7 @@ NEEDED = {
     "logging_first_step": {"logging_strategy": "steps"},
     **{name: {"dataloader_num_workers": 1} for name in BESIDE_THE_RECIPE if name.startswith("dataloader_p")},
     "dataloader_multiprocessing_context": {"dataloader_num_workers": 1},
-    **{name: {"report_to": ["trackio"]} for name in ("run_name", "project")},
+    **{key: {"report_to": ["trackio"]} for key in ("run_name", "project")},
 }
 
 
