@@ -45,7 +45,13 @@ def read_trained(model: str, revision: str | None = None) -> Trained:
         )
     features, config = (json.loads((folder / name).read_text(encoding="utf-8")) for name in (FEATURES, CONFIG))
     options = {key: value for key, value in config.items() if key not in OF_THE_VOCABULARY}
-    identity = {"name": model, "sha256": hash_file(folder / WEIGHTS), **features, "options": options}
+    identity = {
+        "name": model,
+        "sha256": hash_file(folder / WEIGHTS),
+        "vocabulary_sha256": hash_file(folder / FILE),
+        **features,
+        "options": options,
+    }
     return Trained(folder, features, identity)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import logging
@@ -12,6 +13,7 @@ from peft import PeftConfig, PeftModel, get_peft_model_state_dict
 from safetensors import SafetensorError, safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedTokenizerBase
 
+from dataset_builders.hub.identity import TOKENIZER, config_hash, tokenizer_hash
 from dataset_builders.hub.models import commit_of, local_folder, weights_hash
 from dataset_builders.raw.archive import hash_file
 
@@ -19,6 +21,7 @@ QUANTIZATIONS = ("none", "8bit", "4bit")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 WEIGHTS = "adapter_model.safetensors"
 TRAINING_RECORD = "training.json"
+CHAT_TEMPLATE = "chat_template.jinja"
 BASE_RECORD = "base_model.json"  # stands in an adapter's folder: what the adapter was trained on
 
 
@@ -40,10 +43,7 @@ def load_base(
 
     dtype `auto`: bfloat16 on a GPU, float32 on a CPU. Quantized (bitsandbytes) models run on either.
     """
-    if dtype not in DTYPES:
-        raise ValueError(f"--dtype is {dtype!r}; expected one of {', '.join(DTYPES)}.")
-    on_gpu = torch.cuda.is_available()
-    chosen = (torch.bfloat16 if on_gpu else torch.float32) if dtype == "auto" else getattr(torch, dtype)
+    on_gpu, chosen = torch.cuda.is_available(), number_format(dtype)
     options = {"quantization_config": _quantization(quantization, chosen)} if quantization != "none" else {}
     if on_gpu:
         options["device_map"] = {"": torch.cuda.current_device()}
@@ -71,6 +71,15 @@ def load_base(
     return model
 
 
+def number_format(dtype: str) -> torch.dtype:
+    """What is computed in on this machine."""
+    if dtype not in DTYPES:
+        raise ValueError(f"--dtype is {dtype!r}; expected one of {', '.join(DTYPES)}.")
+    if dtype == "auto":
+        return torch.bfloat16 if torch.cuda.is_available() else torch.float32
+    return getattr(torch, dtype)
+
+
 def _keep_trainable_on_cpu(model: torch.nn.Module) -> None:
     """bitsandbytes repacks 4-bit weights for CPUs with AVX-512 BF16 at the first forward pass in evaluation mode, after which
     no gradient passes through them: a validation in mid-training would silently end the training."""
@@ -96,7 +105,8 @@ def _quantization(quantization: str, compute: torch.dtype) -> BitsAndBytesConfig
 
 
 def base_identity(base: str, revision: str | None = None) -> dict:
-    """What pins a base model: its `weights`, wherever they lie, and as `revision` the Hub commit, or those weights again."""
+    """What pins a base model wherever it lies: hashes of its `weights`, `config` and `tokenizer`; as `revision` the Hub commit, or
+    those weights again."""
     try:
         folder = local_folder(base, revision)
     except ValueError as error:
@@ -104,7 +114,13 @@ def base_identity(base: str, revision: str | None = None) -> dict:
     weights = weights_hash(folder)
     if weights is None:
         raise ValueError(_cannot_load("base model", base, ValueError("it has no *.safetensors.")))
-    return {"name": base, "revision": commit_of(folder) or weights, "weights": weights}
+    return {
+        "name": base,
+        "revision": commit_of(folder) or weights,
+        "weights": weights,
+        "config": config_hash(folder),
+        "tokenizer": tokenizer_hash(folder),
+    }
 
 
 def adapter_identity(adapter: str, revision: str | None = None) -> dict:
@@ -125,14 +141,32 @@ def training_samples(adapter: str, revision: str | None = None) -> int | None:
     return None
 
 
-def write_base_record(adapter: Path, identity: dict) -> None:
-    (adapter / BASE_RECORD).write_text(json.dumps(identity, indent=2) + "\n", encoding="utf-8")
+def write_base_record(adapter: Path, identity: dict, chat_template_kwargs: dict | None = None) -> None:
+    """identity: of the base. chat_template_kwargs: the arguments of its chat template in training."""
+    record = identity | {"chat_template_kwargs": chat_template_kwargs}
+    (adapter / BASE_RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
-def adapter_tokenizer(adapter: str, revision: str | None = None) -> PreTrainedTokenizerBase | None:
-    """The tokenizer that lies beside an adapter, None where there is none."""
-    found = (_adapter_folder(adapter, revision) / "tokenizer_config.json").is_file()
-    return load_tokenizer(adapter, revision) if found else None
+def trained_template_arguments(adapter: str, revision: str | None = None) -> tuple[bool, dict | None]:
+    """Whether an adapter's record tells with which arguments of the chat template it was trained, and these."""
+    record = _adapter_folder(adapter, revision) / BASE_RECORD
+    told = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    return "chat_template_kwargs" in told, told.get("chat_template_kwargs")
+
+
+def adapter_tokenizer(
+    adapter: str, of_base: PreTrainedTokenizerBase, revision: str | None = None
+) -> PreTrainedTokenizerBase | None:
+    """The tokenizer that lies beside an adapter, or the base's with the chat template that does; None where there is neither."""
+    folder = _adapter_folder(adapter, revision)
+    beside = {path.name for pattern in TOKENIZER for path in folder.glob(pattern)}
+    if not beside:
+        return None
+    if beside == {CHAT_TEMPLATE}:
+        own = copy.deepcopy(of_base)
+        own.chat_template = (folder / CHAT_TEMPLATE).read_text(encoding="utf-8")
+        return own
+    return load_tokenizer(adapter, revision)
 
 
 def load_adapter(
@@ -199,6 +233,23 @@ def _require_same_base(base: dict, adapter: str, folder: Path) -> None:
             f"The adapter {adapter!r} was trained on {trained_on['name']} ({trained_on['revision']}), the base given is {base['name']} "
             f"({base['revision']}). Pass the base that it was trained on with --base."
         )
+    _require_same_files(base, adapter, folder, trained_on)
+
+
+def _require_same_files(base: dict, adapter: str, folder: Path, trained_on: dict) -> None:
+    """ValueError when the weights are those that the adapter was trained on, but what puts them to use is not.
+
+    A tokenizer beside the adapter is held against that of the base on the very prompts that are scored.
+    """
+    if trained_on["revision"] == base["revision"] and not base["revision"].startswith("sha256:"):
+        return  # one commit of the Hub
+    has_tokenizer = any(path for pattern in TOKENIZER for path in folder.glob(pattern))
+    for key in ("config",) if has_tokenizer else ("config", "tokenizer"):
+        if trained_on.get(key) not in (None, base.get(key)):  # None: the record is of a version that did not write it
+            raise ValueError(
+                f"The adapter {adapter!r} was trained on the weights of {base['name']}, but with another {key} ({trained_on[key]}) than "
+                f"the base given has ({base.get(key)}). Pass the base that it was trained on with --base."
+            )
 
 
 def _weights(identity: dict) -> str | None:

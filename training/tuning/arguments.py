@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import torch
 from trl import SFTConfig
 
+from dataset_builders.text.template import template_arguments
+
 
 @dataclass(frozen=True)
 class TuningArguments:
@@ -32,6 +34,13 @@ class TuningArguments:
     quantization: str = field(
         default="none", metadata={"help": "none, 8bit or 4bit base weights (bitsandbytes, on a GPU or a CPU)."}
     )
+    chat_template_kwargs: dict | str | None = field(
+        default=None,
+        metadata={
+            "help": "Arguments of the base model's chat template in JSON, such as '{\"enable_thinking\": false}'; "
+            "chat_template in it is a template to use instead, strftime_now the date that a template writes as today's."
+        },
+    )
     full_finetuning: bool = field(default=False, metadata={"help": "Train all weights instead of a LoRA adapter."})
     lora_r: int = field(default=8, metadata={"help": "Rank of LoRA (paper: 8)."})
     lora_alpha: int = field(default=16, metadata={"help": "Scale of LoRA (paper: 16)."})
@@ -46,6 +55,9 @@ class TuningArguments:
         default=False,
         metadata={"help": "Start anew where --output_dir holds a run of another recipe, instead of refusing."},
     )
+
+    def __post_init__(self):
+        object.__setattr__(self, "chat_template_kwargs", template_arguments(self.chat_template_kwargs))
 
 
 @dataclass

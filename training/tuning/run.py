@@ -16,6 +16,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from dataset_builders.prompts import pointwise
 from dataset_builders.tables import hub, provenance, shots, store
+from dataset_builders.text.room import require_room
 from dataset_builders.text.tokens import answer_tokens, encode_completions, encode_prompts
 from training.language_models.load import base_identity, load_base, load_tokenizer, write_base_record
 from training.loops.answers import AnswerTrainer, tokenized_rows
@@ -48,6 +49,8 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
     recipe = _recipe(options, config)
     inputs = {
         "base model": identity["weights"],
+        "configuration of the base model": identity["config"],
+        "tokenizer of the base model": identity["tokenizer"],
         "prompts": store.provenance(folder, options.config_name)["fingerprint"],
     }
     if not options.overwrite and _is_finished(output, recipe, inputs):
@@ -56,8 +59,10 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
     set_seed(config.seed)
     tokenizer = load_tokenizer(options.base, options.base_revision)
     train, validation, answers = _rows(folder, tokenizer, options, config)
+    model = load_base(options.base, options.base_revision, options.dtype, options.quantization, for_training=True)
+    require_room(model, options.base, [*train["input_ids"], *validation["input_ids"]], (answers.no, answers.yes))
     trainer = AnswerTrainer(
-        model=load_base(options.base, options.base_revision, options.dtype, options.quantization, for_training=True),
+        model=model,
         args=_without_preparation(config),
         train_dataset=train,
         eval_dataset=validation,
@@ -88,7 +93,7 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
         "log": trainer.state.log_history,
     }
     if trainer.is_world_process_zero():
-        _save(trainer, tokenizer, output, identity, record)
+        _save(trainer, tokenizer, output, identity, options.chat_template_kwargs, record)
     trainer.accelerator.wait_for_everyone()
 
 
@@ -104,13 +109,14 @@ def _rows(folder: Path, tokenizer: PreTrainedTokenizerBase, options: TuningArgum
     train = shots.first_shots(folder, options.config_name, options.num_shots)
     validation = shots.seeded_rows(folder, options.config_name, "validation", options.num_validation, config.seed)
     example = train["prompt"][0].as_py()
-    completions = encode_completions(tokenizer, example, pointwise.ANSWERS)
+    arguments = options.chat_template_kwargs
+    completions = encode_completions(tokenizer, example, pointwise.ANSWERS, arguments)
 
     def tokenized(table):
-        prompts = encode_prompts(tokenizer, table["prompt"].to_pylist(), config.max_length)
+        prompts = encode_prompts(tokenizer, table["prompt"].to_pylist(), config.max_length, arguments)
         return tokenized_rows(prompts, [completions[label] for label in table["label"].to_pylist()])
 
-    return tokenized(train), tokenized(validation), answer_tokens(tokenizer, example, pointwise.ANSWERS)
+    return tokenized(train), tokenized(validation), answer_tokens(tokenizer, example, pointwise.ANSWERS, arguments)
 
 
 def _lora(options: TuningArguments) -> LoraConfig:
@@ -149,7 +155,8 @@ def _is_finished(output: Path, recipe: dict, inputs: dict) -> bool:
     if (output / RECIPE).exists():
         existing |= yaml.safe_load((output / RECIPE).read_text(encoding="utf-8"))
     for key in {**wanted, **existing}:
-        got, asked = (values.get(key, "the default") for values in (existing, wanted))
+        unsaid = "not recorded" if key in inputs else "the default"
+        got, asked = (values.get(key, unsaid) for values in (existing, wanted))
         if got != asked:
             raise ValueError(
                 f"{output} holds a run of another recipe or on other inputs: its {key} is {got!r}, asked for is {asked!r}. "
@@ -215,11 +222,15 @@ def _recipe(options: TuningArguments, config: TuningConfig) -> dict:
     return {
         name: value.value if hasattr(value, "value") else value
         for name, value in values.items()
-        if name not in NOT_OF_THE_RECIPE and not name.startswith(("hub_", "push_to_hub"))  # a token is no recipe
+        if name not in NOT_OF_THE_RECIPE
+        and not name.startswith(("hub_", "push_to_hub"))  # a token is no recipe
+        and (name, value) != ("chat_template_kwargs", None)
     }
 
 
-def _save(trainer: AnswerTrainer, tokenizer, output: Path, identity: dict, record: dict) -> None:
+def _save(
+    trainer: AnswerTrainer, tokenizer, output: Path, identity: dict, chat_template_kwargs: dict | None, record: dict
+) -> None:
     """Write record and curve, and then the result, which says that the run is finished."""
     with store.replacing_file(output / RECORD) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
@@ -229,7 +240,7 @@ def _save(trainer: AnswerTrainer, tokenizer, output: Path, identity: dict, recor
         tokenizer.save_pretrained(temporary)
         (temporary / "training_args.bin").unlink(missing_ok=True)  # a pickle; the recipe says the same in text
         (temporary / "README.md").unlink(missing_ok=True)  # PEFT's empty form; model_cards/render.py writes the card
-        write_base_record(temporary, identity)
+        write_base_record(temporary, identity, chat_template_kwargs)
     print(
         f"{output / RESULT}: validation AUC {record['best_validation_auc']:.4f} at step {record['best_step']}.",
         flush=True,
