@@ -11,6 +11,7 @@ examples:
 """
 
 import json
+import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -49,7 +50,9 @@ def main() -> None:
     if output.exists() and not output.is_dir():
         raise ValueError(f"--output {output} is a file. Give a folder.")
     if arguments.table == "overall":
-        write_overall([read_scores(Path(path)) for path in arguments.scores], output)
+        scores = [read_scores(Path(path)) for path in arguments.scores]
+        warn_of_constant(scores)
+        write_overall(scores, output)
         return
     if arguments.table is not None:
         from evaluation.results.data_tables import write_table
@@ -59,6 +62,7 @@ def main() -> None:
     if not arguments.scores:
         raise ValueError("there is nothing to report on. Give score files with --scores, or --table and --dataset.")
     scores = [read_scores(Path(path)) for path in arguments.scores]
+    warn_of_constant(scores)
     if len(arguments.dataset) > 1:
         raise ValueError(
             f"--scores are of one data set, but --dataset names {len(arguments.dataset)}. Give one of them."
@@ -66,6 +70,18 @@ def main() -> None:
     for folder in arguments.dataset:
         scores = [replace(s, record={**s.record, "dataset_folder": folder}) for s in scores]
     write_report(scores, output, arguments.resamples, arguments.seed)
+
+
+def warn_of_constant(scores: list) -> None:
+    """Say which of `scores` tell nothing."""
+    from training.loops.constant import is_constant
+
+    for one in scores:
+        if is_constant(one.score):
+            print(
+                f"WARNING: {one.path} has the same score for every sample, so {one.record['system']} tells nothing.",
+                file=sys.stderr,
+            )
 
 
 def write_overall(scores: list, output: Path) -> None:

@@ -14,8 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from transformers import PreTrainedTokenizerBase
+if TYPE_CHECKING:  # takes a second to import, and the options of commands need none of it
+    from transformers import PreTrainedTokenizerBase
 
 CLOCK = "strftime_now"  # the function by which a template asks for today's date
 TEMPLATE = "chat_template"

@@ -15,15 +15,15 @@ from evaluation.scorers.yes_no import p_yes_of_systems
 from evaluation.scores.make import (
     Read,
     dataset_folder,
-    load_reading_base,
     read_prompts,
+    require_room_for,
     require_same_reading,
     stands,
     write,
 )
 from evaluation.scores.table import read_scores
 from evaluation.significance.delong import Difference, compare_aucs, require_both_labels
-from training.language_models.load import base_identity
+from training.language_models.load import base_identity, load_base
 from training.language_models.several import load_adapters, switch
 
 
@@ -54,7 +54,8 @@ def _score(options, systems: list[System], read: Read, base: dict) -> None:
     asked = [(s.options.adapter, s.options.adapter_revision) for s in systems if s.options.adapter]
     for adapter, revision in asked:
         require_same_reading(read, options, adapter, revision)
-    model = load_reading_base(options, read)
+    model = load_base(options.base, options.base_revision, options.dtype, options.quantization)
+    require_room_for(read, model, options.base)
     model = load_adapters(model, base, asked, min(read.prompts, key=len))
     numbers = iter(range(len(asked)))
     switches = [switch(model, next(numbers) if s.options.adapter else None) for s in systems]

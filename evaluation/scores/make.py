@@ -23,15 +23,14 @@ from evaluation.scores.arguments import ScoreArguments
 from evaluation.scores.table import read_scores, write_scores
 from training.language_models.load import (
     adapter_identity,
-    adapter_tokenizer,
     base_identity,
     load_adapter,
     load_base,
     load_tokenizer,
     number_format,
-    trained_template_arguments,
     training_samples,
 )
+from training.language_models.reading import adapter_tokenizer, trained_template_arguments
 from training.loops.constant import is_constant
 
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
@@ -64,7 +63,8 @@ def make_scores(options: ScoreArguments) -> None:
     read = read_prompts(options, folder)
     if options.adapter:
         require_same_reading(read, options, options.adapter, options.adapter_revision)
-    model = load_reading_base(options, read)
+    model = load_base(options.base, options.base_revision, options.dtype, options.quantization)
+    require_room_for(read, model, options.base)
     if options.adapter:
         model = load_adapter(model, base, options.adapter, options.adapter_revision)
     begin = time.perf_counter()
@@ -111,11 +111,9 @@ def read_prompts(options, folder: Path) -> Read:
     )
 
 
-def load_reading_base(options, read: Read) -> torch.nn.Module:
-    """The base of `options`, which has room for what it is to read."""
-    model = load_base(options.base, options.base_revision, options.dtype, options.quantization)
-    require_room(model, options.base, read.prompts, (read.answers.no, read.answers.yes))
-    return model
+def require_room_for(read: Read, model: torch.nn.Module, base: str) -> None:
+    """ValueError when the model of `base` cannot read a prompt, or cannot say an answer."""
+    require_room(model, base, read.prompts, (read.answers.no, read.answers.yes))
 
 
 def require_same_reading(read: Read, options, adapter: str, revision: str | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import logging
@@ -21,7 +20,6 @@ QUANTIZATIONS = ("none", "8bit", "4bit")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 WEIGHTS = "adapter_model.safetensors"
 TRAINING_RECORD = "training.json"
-CHAT_TEMPLATE = "chat_template.jinja"
 BASE_RECORD = "base_model.json"  # stands in an adapter's folder: what the adapter was trained on
 
 
@@ -114,18 +112,13 @@ def base_identity(base: str, revision: str | None = None) -> dict:
     weights = weights_hash(folder)
     if weights is None:
         raise ValueError(_cannot_load("base model", base, ValueError("it has no *.safetensors.")))
-    return {
-        "name": base,
-        "revision": commit_of(folder) or weights,
-        "weights": weights,
-        "config": config_hash(folder),
-        "tokenizer": tokenizer_hash(folder),
-    }
+    files = {"weights": weights, "config": config_hash(folder), "tokenizer": tokenizer_hash(folder)}
+    return {"name": base, "revision": commit_of(folder) or weights, **files}
 
 
 def adapter_identity(adapter: str, revision: str | None = None) -> dict:
     """What pins an adapter: its name, the hash of its weights, and that of how they are put to use."""
-    folder = _adapter_folder(adapter, revision)
+    folder = adapter_folder(adapter, revision)
     config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
     used = {key: value for key, value in config.items() if key not in ("base_model_name_or_path", "revision")}
     settings = hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()
@@ -134,7 +127,7 @@ def adapter_identity(adapter: str, revision: str | None = None) -> dict:
 
 def training_samples(adapter: str, revision: str | None = None) -> int | None:
     """N, the number of samples that an adapter was trained on; None where its run's record is not beside it or does not say."""
-    folder = _adapter_folder(adapter, revision)
+    folder = adapter_folder(adapter, revision)
     for path in (folder / TRAINING_RECORD, folder.parent / TRAINING_RECORD):  # a repository on the Hub, or a run folder
         if path.is_file():
             return json.loads(path.read_text(encoding="utf-8")).get("training_samples")
@@ -145,28 +138,6 @@ def write_base_record(adapter: Path, identity: dict, chat_template_kwargs: dict 
     """identity: of the base. chat_template_kwargs: the arguments of its chat template in training."""
     record = identity | {"chat_template_kwargs": chat_template_kwargs}
     (adapter / BASE_RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-
-
-def trained_template_arguments(adapter: str, revision: str | None = None) -> tuple[bool, dict | None]:
-    """Whether an adapter's record tells with which arguments of the chat template it was trained, and these."""
-    record = _adapter_folder(adapter, revision) / BASE_RECORD
-    told = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
-    return "chat_template_kwargs" in told, told.get("chat_template_kwargs")
-
-
-def adapter_tokenizer(
-    adapter: str, of_base: PreTrainedTokenizerBase, revision: str | None = None
-) -> PreTrainedTokenizerBase | None:
-    """The tokenizer that lies beside an adapter, or the base's with the chat template that does; None where there is neither."""
-    folder = _adapter_folder(adapter, revision)
-    beside = {path.name for pattern in TOKENIZER for path in folder.glob(pattern)}
-    if not beside:
-        return None
-    if beside == {CHAT_TEMPLATE}:
-        own = copy.deepcopy(of_base)
-        own.chat_template = (folder / CHAT_TEMPLATE).read_text(encoding="utf-8")
-        return own
-    return load_tokenizer(adapter, revision)
 
 
 def load_adapter(
@@ -180,7 +151,7 @@ def load_adapter(
     ValueError when a file is missing, when the adapter was trained on another base, or when any of its weights, or any weight
     it should have, does not find its place: a half-loaded adapter scores like no adapter and nobody notices.
     """
-    folder = _adapter_folder(adapter, revision)
+    folder = adapter_folder(adapter, revision)
     weights = folder / WEIGHTS
     _require_same_base(base, adapter, folder)
     try:
@@ -237,15 +208,12 @@ def _require_same_base(base: dict, adapter: str, folder: Path) -> None:
 
 
 def _require_same_files(base: dict, adapter: str, folder: Path, trained_on: dict) -> None:
-    """ValueError when the weights are those that the adapter was trained on, but what puts them to use is not.
-
-    A tokenizer beside the adapter is held against that of the base on the very prompts that are scored.
-    """
+    """ValueError when a base has the weights that the adapter was trained on, but not what puts them to use."""
     if trained_on["revision"] == base["revision"] and not base["revision"].startswith("sha256:"):
         return  # one commit of the Hub
-    has_tokenizer = any(path for pattern in TOKENIZER for path in folder.glob(pattern))
-    for key in ("config",) if has_tokenizer else ("config", "tokenizer"):
-        if trained_on.get(key) not in (None, base.get(key)):  # None: the record is of a version that did not write it
+    own_tokenizer = any(path for pattern in TOKENIZER for path in folder.glob(pattern))  # told apart by what it reads
+    for key in ("config",) if own_tokenizer else ("config", "tokenizer"):
+        if trained_on.get(key) not in (None, base.get(key)):  # None: written by a version that did not record it
             raise ValueError(
                 f"The adapter {adapter!r} was trained on the weights of {base['name']}, but with another {key} ({trained_on[key]}) than "
                 f"the base given has ({base.get(key)}). Pass the base that it was trained on with --base."
@@ -258,7 +226,7 @@ def _weights(identity: dict) -> str | None:
     return identity.get("weights", in_folder)
 
 
-def _adapter_folder(adapter: str, revision: str | None) -> Path:
+def adapter_folder(adapter: str, revision: str | None) -> Path:
     """The local folder of an adapter that has all it needs."""
     reason = None
     try:
