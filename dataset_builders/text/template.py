@@ -29,7 +29,7 @@ OURS = {  # arguments of transformers that decide how, not what, and are no temp
 }
 CALL_OF_THE_CLOCK = re.compile(rf"""{CLOCK}\(\s*(?:format\s*=\s*)?(["'])(.*?)\1\s*\)""", re.DOTALL)
 CHANCE = re.compile(r"\|\s*random\b|\blipsum\s*\(")
-THINKING = re.compile(r"[<\[◁]\W?(/?)(?:\w+:)?(?:think|thinking|thought|reasoning)\W?[>\]▷]", re.IGNORECASE)
+THINKING = re.compile(r"[<\[◁][^\w/]?(/?)(?:\w+:)?(?:think|thinking|thought|reasoning)\W?[>\]▷]", re.IGNORECASE)
 SWITCHES = ("enable_thinking", "thinking")  # what templates call the argument that turns thinking off
 ANSWER = "Yes."
 ANOTHER = f"""Give a template with --chat_template_kwargs '{{"{TEMPLATE}": "..."}}', or another --base."""

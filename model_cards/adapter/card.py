@@ -91,7 +91,7 @@ def render(
         papers=_papers([main, *comparisons], data, names.base) if main else [],
         paper_weights=paper.paper_weights(),
         answers=pointwise.ANSWERS,
-        template=_template(record.get("chat_template_kwargs") or {}),
+        chat=_template(record.get("chat_template_kwargs") or {}),
     )
     return text, names.local(options.hub_model_id)
 
