@@ -114,9 +114,8 @@ ALTERNATING = (
     "{{ bos_token }}{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
     "{{ raise_exception('Conversation roles must alternate') }}{% endif %}{% if m.role == 'user' %}"
 )
-INST = (
-    ALTERNATING
-    + "{{ '[INST] ' + m.content%s + ' [/INST]' }}{%% else %%}{{ ' ' + m.content + eos_token }}{%% endif %%}{%% endfor %%}"
+INST = ALTERNATING + (
+    "{{ '[INST] ' + m.content + ' [/INST]' }}{% else %}{{ ' ' + m.content + eos_token }}{% endif %}{% endfor %}"
 )
 DAY = {"strftime_now": "2025-01-31"}
 # family: template, arguments, end-of-text token
@@ -507,7 +506,7 @@ AROUND = (
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(*(st.sampled_from(parts) for parts in (AROUND, BEFORE, CONTENTS, AFTER, GENERATION)))
 def test_whatever_a_template_does_the_prompt_is_whole_or_it_is_refused(
     model, around, before, content, after, generation
