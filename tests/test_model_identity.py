@@ -29,7 +29,7 @@ def edit(file: str, change: Callable[[dict], object]) -> Callable[[Path], None]:
 
 def swap(values: dict) -> None:
     vocabulary = values["model"]["vocab"]
-    vocabulary["a"], vocabulary["b"] = vocabulary["b"], vocabulary["a"]
+    vocabulary["Yes"], vocabulary["No"] = vocabulary["No"], vocabulary["Yes"]
 
 
 def windows(folder: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import torch
 
-POSITIONS = re.compile(r"(^|\.)(wpe|(?!rel)\w*pos(ition)?s?_(embed|enc)\w*)$")
+POSITIONS = re.compile(r"(^|\.)(wpe|(?!rel)\w*pos\w*_(embed|enc)\w*|(embed|enc)\w*_pos\w*)$")
 
 
 def require_room(
@@ -26,7 +26,7 @@ def require_room(
     largest = max(max(row, default=0) for row in rows)
     if largest >= tokens or max(answers, default=0) >= said:
         raise ValueError(
-            f"The tokenizer of {name!r} writes the token {max(largest, *answers)}, but the model has only {min(tokens, said)}: tokens were "
+            f"The tokenizer of {name!r} writes the token {max([largest, *answers])}, but the model has only {min(tokens, said)}: tokens were "
             "added to the tokenizer and not to the model (resize_token_embeddings), or the two are of different models."
         )
     longest, limit = max(map(len, rows)), longest_input(model)
