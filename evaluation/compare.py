@@ -22,6 +22,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dataset_builders import cli
+from dataset_builders.text.template import template_arguments
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,13 @@ class CompareArguments:
         default="auto", metadata={"help": "float32, bfloat16, float16, or auto: bfloat16 on a GPU, else float32."}
     )
     quantization: str = field(default="none", metadata={"help": "none, 8bit or 4bit base weights (bitsandbytes)."})
+    chat_template_kwargs: dict | None = field(
+        default=None,
+        metadata={
+            "help": "Arguments of the base model's chat template in JSON, such as '{\"enable_thinking\": false}'; "
+            "chat_template in it is a template to use instead, strftime_now the date that a template writes as today's."
+        },
+    )
     tokens_per_batch: int = field(
         default=8192, metadata={"help": "Padded tokens scored at once; lower it if memory runs out."}
     )
@@ -65,6 +73,9 @@ class CompareArguments:
     overwrite: bool = field(
         default=False, metadata={"help": "Score all anew, also where a score file was made from something else."}
     )
+
+    def __post_init__(self):
+        object.__setattr__(self, "chat_template_kwargs", template_arguments(self.chat_template_kwargs))
 
 
 def main() -> None:

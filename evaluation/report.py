@@ -13,6 +13,7 @@ examples:
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,6 +64,7 @@ def main() -> None:
         cli.refuse_without(f"another --table than {arguments.table}", arguments, [idle])
     if arguments.table == "overall":
         scores = [read_scores(Path(path)) for path in arguments.scores]
+        warn_of_constant(scores)
         write_overall(scores, folder_of(scores, output, arguments.overwrite))
         return
     if arguments.table is not None:
@@ -73,6 +75,7 @@ def main() -> None:
     if not arguments.scores:
         raise ValueError("there is nothing to report on. Give score files with --scores, or --table and --dataset.")
     scores = [read_scores(Path(path)) for path in arguments.scores]
+    warn_of_constant(scores)
     if len(arguments.dataset) > 1:
         raise ValueError(
             f"--scores are of one data set, but --dataset names {len(arguments.dataset)}. Give one of them."
@@ -80,6 +83,18 @@ def main() -> None:
     for folder in arguments.dataset:
         scores = [replace(s, record={**s.record, "dataset_folder": folder}) for s in scores]
     write_report(scores, folder_of(scores, output, arguments.overwrite), arguments.resamples, arguments.seed)
+
+
+def warn_of_constant(scores: list) -> None:
+    """Say which of `scores` tell nothing."""
+    from training.loops.constant import is_constant
+
+    for one in scores:
+        if is_constant(one.score):
+            print(
+                f"WARNING: {one.path} has the same score for every sample, so {one.record['system']} tells nothing.",
+                file=sys.stderr,
+            )
 
 
 def folder_of(scores: list, output: Path, overwrite: bool) -> ReportFolder:

@@ -301,17 +301,43 @@ def test_snippet_scores_like_the_scorer(made, tmp_path):
     check_printed(done.stdout, made.folder / "runs/rella_subr_k3.parquet")
 
 
-def test_snippet_uses_the_chat_template_like_the_scorer(inside, capsys):
+TEMPLATE = (
+    "{% if enable_thinking is defined %}{{ strftime_now('%d %B %Y') if enable_thinking else 'At once' }}\n{% endif %}"
+    "{% for m in messages %}user: {{ m['content'] }}{% endfor %}\nassistant:\n"
+)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        None,
+        {"enable_thinking": False},
+        {"enable_thinking": True, "strftime_now": "2025-01-31"},
+        {"chat_template": 'Read "{{ messages[0].content }}"\nand answer:\n'},
+    ],
+    ids=["plain", "argument", "date", "another template"],
+)
+def test_snippet_uses_the_chat_template_like_the_scorer(inside, capsys, arguments):
+    """The base has a template, and the adapter was trained in it with these arguments."""
     shutil.copytree(BASE, "runs/chat")
-    path = Path("runs/chat/tokenizer_config.json")
-    template = "{% for m in messages %}user: {{ m['content'] }}{% endfor %}\nassistant:\n"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"chat_template": template}))
-    score("chat", "--adapter", f"{RUN}/adapter", base="runs/chat")
+    shutil.copytree(RUN, "runs/chat_run")
+    for folder in ("runs/chat", "runs/chat_run/adapter"):
+        change_json(Path(folder, "tokenizer_config.json"), chat_template=TEMPLATE)
+    change_json(Path("runs/chat_run/adapter/base_model.json"), chat_template_kwargs=arguments, tokenizer=None)
+    given = ["--chat_template_kwargs", json.dumps(arguments)] if arguments else []
+    score("chat", "--adapter", "runs/chat_run/adapter", *given, base="runs/chat")
+    command("model_cards/render.py", "--run", "runs/chat_run")
+    card = Path("runs/chat_run/adapter/README.md").read_text(encoding="utf-8")
     capsys.readouterr()
-    exec(inside.snippet.replace(BASE, "runs/chat"), {})
+    exec(snippet_of(card).replace(BASE, "runs/chat"), {})
     check_printed(capsys.readouterr().out, Path("runs/chat_subr_k3.parquet"))
+    assert ("with the arguments `" in card) is bool(arguments)
     plain, chat = (read_scores(Path(f"runs/{name}_subr_k3.parquet")).score for name in ("rella", "chat"))
     assert np.abs(plain - chat).max() > 1e-3, "the template changes what the model reads"
+
+
+def change_json(path: Path, **values) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
 def check_printed(printed: str, scores: Path) -> None:

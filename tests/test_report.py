@@ -198,7 +198,7 @@ def test_system_without_base_is_compared_with_the_only_zero_shot():
         ),
         (
             some_scores("b", base="other"),
-            "no AUC difference for rella: not exactly one zero_shot of the same base model was given.",
+            "no AUC difference for rella: not exactly one zero_shot of the same base model, read in the same way, was given.",
         ),
     ],
 )

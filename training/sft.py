@@ -7,7 +7,8 @@ it is not scored yet; whether it can be is asked before training.
 
 examples:
   python training/sft.py --config training/recipes/demo/rella.yaml
-  python training/sft.py --config training/recipes/ml1m/rella.yaml --num_shots 1024 --base Qwen/Qwen3-0.6B
+  python training/sft.py --config training/recipes/ml1m/rella.yaml --num_shots 1024 --base Qwen/Qwen3-0.6B \\
+      --chat_template_kwargs '{"enable_thinking": false}'
   python training/sft.py --config training/recipes/ml1m/rella.yaml --quantization 4bit --learning_rate 1.5e-3
   python training/sft.py --config training/recipes/ml1m/rella.yaml --push_to_hub --hub_model_id me/ml1m-rella-vicuna-13b
   accelerate launch --num_processes 4 training/sft.py --config training/recipes/ml1m/rella.yaml

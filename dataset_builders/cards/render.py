@@ -92,7 +92,6 @@ def cell(text: str) -> str:
 def _token_counter(folder: Path, vectors: dict) -> Callable[[list[str]], list[int]] | None:
     """Counts tokens as the encoder of the item vectors reads a prompt; None where its tokenizer is not to be had."""
     from dataset_builders.embeddings.encode import load_tokenizer
-    from dataset_builders.text.tokens import encode_prompts
 
     revision, note = vectors["encoder_revision"], folder / store.ENCODER_FOLDER
     encoder = note.read_text(encoding="utf-8") if note.is_file() else vectors["encoder"]
@@ -101,7 +100,7 @@ def _token_counter(folder: Path, vectors: dict) -> Callable[[list[str]], list[in
     except ValueError:
         return None
     tokenizer.model_max_length = 10**9  # the lengths are wanted, not a warning that they exceed the encoder's context
-    return lambda prompts: [len(ids) for ids in encode_prompts(tokenizer, prompts, None)]
+    return lambda prompts: [len(ids) for ids in tokenizer(prompts)["input_ids"]]
 
 
 def _described(folder: Path, vectors: dict) -> dict:

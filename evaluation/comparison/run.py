@@ -7,20 +7,26 @@ from dataclasses import replace
 from pathlib import Path
 
 from dataset_builders.tables import store
-from dataset_builders.text.tokens import encode_prompts
 from evaluation.bootstrap.paired import MINIMUM_RESAMPLES
 from evaluation.comparison.systems import System, systems_of
 from evaluation.results.folder import ReportFolder, Write
 from evaluation.results.rows import Group, compare
 from evaluation.scorers.yes_no import p_yes_of_systems
-from evaluation.scores.make import Read, dataset_folder, read_prompts, stands, write
+from evaluation.scores.make import (
+    Read,
+    dataset_folder,
+    read_prompts,
+    require_room_for,
+    require_same_reading,
+    stands,
+    write,
+)
 from evaluation.scores.table import read_scores
 from evaluation.significance.delong import Difference, compare_aucs, require_both_labels
-from training.language_models.load import adapter_tokenizer, base_identity, load_base
+from training.language_models.load import base_identity, load_base
 from training.language_models.several import load_adapters, switch
 
 REPORT_FILES = ("compare.md", "compare.json", "compare.png")
-EXAMPLES = 16  # prompts that an adapter's own tokenizer is tried on
 
 
 def make_comparison(options) -> None:
@@ -54,8 +60,9 @@ def _score(options, systems: list[System], read: Read, base: dict) -> None:
     require_both_labels(read.label)  # before the model takes its minutes
     asked = [(s.options.adapter, s.options.adapter_revision) for s in systems if s.options.adapter]
     for adapter, revision in asked:
-        _require_same_reading(read, adapter, revision)
+        require_same_reading(read, options, adapter, revision)
     model = load_base(options.base, options.base_revision, options.dtype, options.quantization)
+    require_room_for(read, model, options.base)
     model = load_adapters(model, base, asked, min(read.prompts, key=len))
     numbers = iter(range(len(asked)))
     switches = [switch(model, next(numbers) if s.options.adapter else None) for s in systems]
@@ -64,17 +71,6 @@ def _score(options, systems: list[System], read: Read, base: dict) -> None:
     )
     for system, score, took in zip(systems, scores, seconds, strict=True):
         write(system.path, read, score, system.record, took)
-
-
-def _require_same_reading(read: Read, adapter: str, revision: str | None) -> None:
-    """ValueError when the adapter brings a tokenizer that reads the prompts otherwise than the base's, which all systems share."""
-    own = adapter_tokenizer(adapter, revision)
-    if own is None or encode_prompts(own, read.texts[:EXAMPLES], None) == read.prompts[:EXAMPLES]:
-        return
-    raise ValueError(
-        f"The adapter {adapter!r} brings a tokenizer of its own, which reads these prompts otherwise than that of the base: it was "
-        "trained on other tokens, or in another chat template. Pass the base that it was trained on with --base, or leave it out."
-    )
 
 
 def tests_of(group: Group) -> dict[str, Difference | None]:

@@ -64,11 +64,11 @@ def _check_names(names: list[str], options) -> None:
 
 
 def _refuse_twice(identities: list[dict]) -> None:
-    first: dict[str, str] = {}
+    first: dict[tuple, str] = {}
     for identity in identities:
-        if identity["sha256"] in first:
+        pinned = identity["sha256"], identity["settings_sha256"]
+        if pinned in first:
             raise ValueError(
-                f"The same adapter is given twice: {first[identity['sha256']]!r} and {identity['name']!r} hold the same weights. "
-                "Give it once."
+                f"The same adapter is given twice: {first[pinned]!r} and {identity['name']!r} hold the same weights. Give it once."
             )
-        first[identity["sha256"]] = identity["name"]
+        first[pinned] = identity["name"]

@@ -18,6 +18,7 @@ from evaluation.metrics.auc import auc
 from evaluation.metrics.log_loss import log_loss
 from evaluation.scorers import model_free
 from evaluation.scores.table import Scores
+from training.loops.constant import is_constant
 
 REFERENCE = "zero_shot"
 MODEL_FREE = {"history_mean": model_free.history_mean, "item_mean": model_free.item_mean}
@@ -98,6 +99,7 @@ def _compare_group(files: list[Scores], resamples: int, seed: int) -> Group:
         notes.append(
             f"{drawn.one_class} of {resamples} resamples hold one label only; they count for LogLoss and ACC, not for AUC."
         )
+    notes += [_constant(scores) for scores in files if is_constant(scores.score)]
     rows = _rows(systems, [_reference(scores, files) for scores in systems], drawn)
     lacking = [row.name for row in rows if row.reference is None]
     if lacking:
@@ -184,12 +186,29 @@ def _without_model(files: list[Scores]) -> tuple[list[Scores], list[str]]:
 
 
 def _reference(scores: Scores, files: list[Scores]) -> int | None:
-    """The row `scores` is compared with: the zero-shot row of its base model, or the only one for a system without a base."""
+    """The row `scores` is compared with: zero-shot on the same base, which read the prompts alike; or, for a system without a base,
+    the only one."""
     zero_shot = [i for i, other in enumerate(files) if other.record["system"] == REFERENCE]
-    base = scores.record["base"]
-    if base is not None:
-        zero_shot = [i for i in zero_shot if files[i].record["base"] == base]
+    if scores.record["base"] is not None:
+        zero_shot = [i for i in zero_shot if _reads_as(files[i].record) == _reads_as(scores.record)]
     return zero_shot[0] if len(zero_shot) == 1 else None
+
+
+def _reads_as(record: dict) -> tuple:
+    """The base model of a record as it is called, and what decides how it reads and answers beside its name."""
+    identity = record.get("base_identity") or {}
+    return (
+        record["base"],
+        *(identity.get(key) for key in ("weights", "config", "tokenizer")),
+        record.get("chat_template_kwargs"),
+    )
+
+
+def _constant(scores: Scores) -> str:
+    return (
+        f"WARNING: {scores.record['system']} has the same score ({scores.score[0]:.6f}) for all {len(scores.score):,} samples, so its row "
+        "tells nothing"
+    )
 
 
 def _why_no_reference(files: list[Scores]) -> str:
@@ -197,7 +216,7 @@ def _why_no_reference(files: list[Scores]) -> str:
     return (
         f"no {REFERENCE} scores were given"
         if not count
-        else f"not exactly one {REFERENCE} of the same base model was given"
+        else f"not exactly one {REFERENCE} of the same base model, read in the same way, was given"
     )
 
 

@@ -64,7 +64,13 @@ def p_yes_of_systems(
                 for s, become in enumerate(systems):
                     begin = time.perf_counter()
                     become()
-                    logits = last_logits(model, input_ids, last)  # (B, V)
+                    try:
+                        logits = last_logits(model, input_ids, last)  # (B, V)
+                    except IndexError as error:
+                        raise ValueError(
+                            f"The model cannot read a prompt of {int(last.max()) + 1:,} tokens ({error}): it has no place for so many "
+                            "positions, or for one of the tokens. Take a model with a longer context, or its own tokenizer."
+                        ) from error
                     scores[s, rows] = logits[:, pair].double().softmax(dim=1)[:, 1].cpu().numpy()
                     seconds[s] += time.perf_counter() - begin
                 bar.update(len(rows))

@@ -18,7 +18,10 @@ from training.features.retrieval import searched_tables
 from training.fitting.run import TABLES
 from training.fitting.trained import p_click, read_trained
 
-OF_LANGUAGE_MODELS = ("base", "base_revision", "adapter", "adapter_revision", "dtype", "quantization", "max_length")
+OF_LANGUAGE_MODELS = (
+    *("base", "base_revision", "adapter", "adapter_revision", "dtype", "quantization", "max_length"),
+    "chat_template_kwargs",
+)
 NOT_OF_THE_SCORES = ("output", "overwrite", "tokens_per_batch", "system", *OF_LANGUAGE_MODELS)
 
 

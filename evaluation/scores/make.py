@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import time
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import torch
 from transformers import PreTrainedTokenizerBase
 
 from dataset_builders.cli import refuse_without
@@ -16,6 +19,7 @@ from dataset_builders.prompts import pointwise
 from dataset_builders.stages.view import table_name
 from dataset_builders.tables import hub, provenance, shots, store
 from dataset_builders.tables.records import NAME, shown
+from dataset_builders.text.room import require_room
 from dataset_builders.text.shown import visible
 from dataset_builders.text.tokens import Answers, answer_tokens, encode_prompts
 from evaluation.scorers.yes_no import p_yes
@@ -27,8 +31,11 @@ from training.language_models.load import (
     load_adapter,
     load_base,
     load_tokenizer,
+    number_format,
     training_samples,
 )
+from training.language_models.reading import adapter_tokenizer, trained_template_arguments
+from training.loops.constant import is_constant
 
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 NOT_PINNED = ("dataset_folder", "training_samples")  # in the record of a file, but not what it was made from
@@ -64,7 +71,10 @@ def make_scores(options: ScoreArguments) -> None:
     if stands(output, record, options.overwrite):
         return
     read = read_prompts(options, folder)
+    if options.adapter:
+        require_same_reading(read, options, options.adapter, options.adapter_revision)
     model = load_base(options.base, options.base_revision, options.dtype, options.quantization)
+    require_room_for(read, model, options.base)
     if options.adapter:
         model = load_adapter(model, base, options.adapter, options.adapter_revision)
     begin = time.perf_counter()
@@ -97,16 +107,51 @@ def stands(output: Path, record: dict, overwrite: bool) -> bool:
 def read_prompts(options, folder: Path) -> Read:
     """The samples that `options` choose, each prompt tokenized once."""
     rows = shots.seeded_rows(folder, options.config_name, options.split, options.limit, options.seed)
-    tokenizer = load_tokenizer(options.base, options.base_revision)
+    tokenizer, arguments = load_tokenizer(options.base, options.base_revision), options.chat_template_kwargs
     texts = rows["prompt"].to_pylist()
     return Read(
         sample_id=rows["sample_id"].to_numpy(),
         label=rows["label"].to_numpy(),
-        prompts=encode_prompts(tokenizer, texts, options.max_length),
-        answers=answer_tokens(tokenizer, texts[0], pointwise.ANSWERS),
+        prompts=encode_prompts(tokenizer, texts, options.max_length, arguments),
+        answers=answer_tokens(tokenizer, texts[0], pointwise.ANSWERS, arguments),
         texts=texts,
         tokenizer=tokenizer,
     )
+
+
+def require_room_for(read: Read, model: torch.nn.Module, base: str) -> None:
+    """ValueError when the model of `base` cannot read a prompt, or cannot say an answer."""
+    require_room(model, base, read.prompts, (read.answers.no, read.answers.yes))
+
+
+def require_same_reading(read: Read, options, adapter: str, revision: str | None) -> None:
+    """An adapter is scored on the tokens it was trained to read: those of its base, in its base's chat template.
+
+    ValueError when its record tells of other arguments of the template, or when a tokenizer or template that lies beside it reads
+    one of the prompts or answers otherwise.
+    """
+    told, arguments = trained_template_arguments(adapter, revision)
+    if told and arguments != options.chat_template_kwargs:
+        raise ValueError(
+            f"The adapter {adapter!r} was trained with other arguments of the chat template ({json.dumps(arguments)}) than are asked for "
+            f"({json.dumps(options.chat_template_kwargs)}). "
+            + (f"Pass --chat_template_kwargs '{json.dumps(arguments)}'." if arguments else "Leave them out.")
+        )
+    own = adapter_tokenizer(adapter, read.tokenizer, revision)
+    if own is None:
+        return
+    asked = options.chat_template_kwargs
+    try:
+        same = encode_prompts(own, read.texts, None, asked) == read.prompts and (
+            answer_tokens(own, read.texts[0], pointwise.ANSWERS, asked) == read.answers
+        )
+    except ValueError:  # it cannot read them at all
+        same = False
+    if not same:
+        raise ValueError(
+            f"The adapter {adapter!r} brings a tokenizer of its own, which reads these prompts otherwise than that of the base: it was "
+            "trained on other tokens, or in another chat template. Pass the base that it was trained on with --base, or leave it out."
+        )
 
 
 def write(output: Path, read: Read, scores: np.ndarray, record: dict, seconds: float) -> None:
@@ -114,11 +159,18 @@ def write(output: Path, read: Read, scores: np.ndarray, record: dict, seconds: f
     record = record | {"seconds": round(seconds, 2), "tokens": sum(map(len, read.prompts))}
     write_scores(output, read.sample_id, read.label, scores, record)
     print(f"{output}: {len(scores):,} scores, {len(scores) / seconds:,.1f} prompts/s.", flush=True)
+    if is_constant(scores) and len(set(read.texts)) > 1:
+        print(
+            f"WARNING: {record['system']} gives every prompt the same score ({scores[0]:.6f}), so it tells nothing: its weights or their "
+            "number format (try --dtype float32) are at fault, or its prompts do not come through.",
+            file=sys.stderr,
+        )
 
 
 def record_of(options: ScoreArguments, folder: Path, base: dict, adapter: dict | None) -> dict:
     """Everything that pins the scores, and a fingerprint of it."""
     prompts = store.provenance(folder, options.config_name)
+    libraries = (*LIBRARIES, "bitsandbytes") if options.quantization in ("8bit", "4bit") else LIBRARIES
     pinned = {
         **{key: value for key, value in asdict(options).items() if key not in NOT_OF_THE_SCORES},
         "corpus": prompts["corpus"],
@@ -126,7 +178,8 @@ def record_of(options: ScoreArguments, folder: Path, base: dict, adapter: dict |
         "base": base["name"],
         "base_identity": base,
         "adapter_identity": adapter,
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "computed_in": str(number_format(options.dtype)).removeprefix("torch."),
+        "libraries": {name: version(name) for name in libraries},
     }
     return {
         **pinned,

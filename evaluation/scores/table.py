@@ -21,7 +21,7 @@ from dataset_builders.tables.records import COUNT, LINE, LINES, NAME, NUMBER, RE
 from dataset_builders.tables.store import PROVENANCE_KEY
 
 SCHEMA = pa.schema({"sample_id": pa.int64(), "label": pa.int64(), "score": pa.float64()})
-OF_A_BASE = {"name": LINE, "revision": LINE, "weights": optional(LINE)}
+OF_A_BASE = {"name": LINE, "revision": LINE, **dict.fromkeys(("weights", "config", "tokenizer"), optional(LINE))}
 OF_AN_ADAPTER = {"name": LINE, "sha256": NAME, "settings_sha256": NAME}
 OF_A_CTR_MODEL = {
     **{"name": LINE, "options": RECORD},
@@ -36,6 +36,7 @@ RECORD_KINDS = {  # what the record of scores may say, as far as anything here r
     **dict.fromkeys(("base_revision", "adapter_revision", "model_revision"), optional(LINE)),
     **dict.fromkeys(("prompts_fingerprint", "samples_fingerprint"), optional(NAME)),
     **dict.fromkeys(("dtype", "quantization"), NAME),
+    **{"computed_in": NAME, "chat_template_kwargs": optional(RECORD)},
     **dict.fromkeys(("limit", "training_samples", "seed", "max_length", "tokens"), optional(COUNT)),
     **dict.fromkeys(("base_identity", "adapter_identity", "model_identity"), optional(RECORD)),
     "libraries": LINES,

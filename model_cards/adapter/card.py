@@ -10,6 +10,7 @@ from dataset_builders.corpora import Corpus, load_corpus
 from dataset_builders.outputs import places
 from dataset_builders.prompts import pointwise
 from dataset_builders.tables import hub, store
+from dataset_builders.text import template as chat_template
 from dataset_builders.text.shown import plain
 from model_cards.adapter import metadata, paper
 from model_cards.adapter.names import names_of
@@ -98,8 +99,21 @@ def render(
         papers=_papers([main, *comparisons], data, names.base) if main else [],
         paper_weights=paper.paper_weights(),
         answers=pointwise.ANSWERS,
+        chat=_template(record.get("chat_template_kwargs") or {}),
     )
     return text, names.local(options.hub_model_id)
+
+
+def _template(arguments: dict) -> dict:
+    """The arguments of the chat template as Python code takes them: those that a template reads, its own text and its date apart."""
+    read = {key: value for key, value in arguments.items() if key not in (chat_template.TEMPLATE, chat_template.CLOCK)}
+    call = "".join(f", {key}={value!r}" for key, value in read.items())
+    return {
+        "call": call,
+        "text": arguments.get(chat_template.TEMPLATE),
+        "day": arguments.get(chat_template.CLOCK),
+        "given": arguments,
+    }
 
 
 def read_training_data(run: Run) -> TrainingData:
@@ -132,6 +146,7 @@ def _untested(run: Run, corpus: str) -> dict:
         "dataset_revision": recipe["dataset_revision"],
         "dtype": recipe.get("dtype", "auto"),
         "quantization": recipe["quantization"],
+        "chat_template_kwargs": run.base.get("chat_template_kwargs"),
     }
 
 

@@ -59,7 +59,13 @@ def read_trained(model: str, revision: str | None = None) -> Trained:
     config = records.require(records.read_json(folder / CONFIG), CONFIG_KINDS, str(folder / CONFIG))
     _require_possible(folder, features, config)
     options = {key: value for key, value in config.items() if key not in OF_THE_VOCABULARY}
-    identity = {"name": model, "sha256": hash_file(folder / WEIGHTS), **features, "options": options}
+    identity = {
+        "name": model,
+        "sha256": hash_file(folder / WEIGHTS),
+        "vocabulary_sha256": hash_file(folder / FILE),
+        **features,
+        "options": options,
+    }
     return Trained(folder, features, identity)
 
 

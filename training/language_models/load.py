@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedTokenizerBase
 
 from dataset_builders.cli.extras import how_to_install
+from dataset_builders.hub.identity import TOKENIZER, config_hash, tokenizer_hash
 from dataset_builders.hub.models import commit_of, local_folder, weights_hash
 from dataset_builders.raw.archive import hash_file
 from dataset_builders.tables import records, store
@@ -51,10 +52,8 @@ def load_base(
 
     dtype `auto`: bfloat16 on a GPU, float32 on a CPU. Quantized (bitsandbytes) models run on either.
     """
-    if dtype not in DTYPES:
-        raise ValueError(f"--dtype is {dtype!r}; expected one of {', '.join(DTYPES)}.")
+    chosen = number_format(dtype, use_cpu)
     on_gpu = torch.cuda.is_available() and not use_cpu
-    chosen = (torch.bfloat16 if on_gpu else torch.float32) if dtype == "auto" else getattr(torch, dtype)
     options = {"quantization_config": _quantization(quantization, chosen)} if quantization != "none" else {}
     if on_gpu:
         options["device_map"] = {"": torch.cuda.current_device()}
@@ -79,6 +78,15 @@ def load_base(
     )
     _keep_as_packed(model)
     return model
+
+
+def number_format(dtype: str, use_cpu: bool = False) -> torch.dtype:
+    """What is computed in on this machine."""
+    if dtype not in DTYPES:
+        raise ValueError(f"--dtype is {dtype!r}; expected one of {', '.join(DTYPES)}.")
+    if dtype == "auto":
+        return torch.bfloat16 if torch.cuda.is_available() and not use_cpu else torch.float32
+    return getattr(torch, dtype)
 
 
 def _keep_as_packed(model: torch.nn.Module) -> None:
@@ -108,7 +116,8 @@ def _quantization(quantization: str, compute: torch.dtype) -> BitsAndBytesConfig
 
 
 def base_identity(base: str, revision: str | None = None) -> dict:
-    """What pins a base model: its `weights`, wherever they lie, and as `revision` the Hub commit, or those weights again."""
+    """What pins a base model wherever it lies: hashes of its `weights`, `config` and `tokenizer`; as `revision` the Hub commit, or
+    those weights again."""
     try:
         folder = local_folder(base, revision)
     except ValueError as error:
@@ -116,7 +125,8 @@ def base_identity(base: str, revision: str | None = None) -> dict:
     weights = weights_hash(folder)
     if weights is None:
         raise ValueError(_cannot_load("base model", base, ValueError(_without_weights(folder))))
-    return {"name": base, "revision": commit_of(folder) or weights, "weights": weights}
+    files = {"weights": weights, "config": config_hash(folder), "tokenizer": tokenizer_hash(folder)}
+    return {"name": base, "revision": commit_of(folder) or weights, **files}
 
 
 def _without_weights(folder: Path) -> str:
@@ -125,7 +135,7 @@ def _without_weights(folder: Path) -> str:
 
 def adapter_identity(adapter: str, revision: str | None = None) -> dict:
     """What pins an adapter: its name, the hash of its weights, and that of how they are put to use."""
-    folder = _adapter_folder(adapter, revision)
+    folder = adapter_folder(adapter, revision)
     config = _adapter_config(folder)
     used = {key: value for key, value in config.items() if key not in ("base_model_name_or_path", "revision")}
     settings = hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()
@@ -134,7 +144,7 @@ def adapter_identity(adapter: str, revision: str | None = None) -> dict:
 
 def training_samples(adapter: str, revision: str | None = None) -> int | None:
     """N, the number of samples that an adapter was trained on; None where its run's record is not beside it or does not say."""
-    folder = _adapter_folder(adapter, revision)
+    folder = adapter_folder(adapter, revision)
     for path in (folder / TRAINING_RECORD, folder.parent / TRAINING_RECORD):  # a repository on the Hub, or a run folder
         if path.is_file():
             kinds = {"training_samples": optional(COUNT)}
@@ -153,14 +163,10 @@ def _adapter_config(folder: Path) -> dict:
     return config
 
 
-def write_base_record(adapter: Path, identity: dict) -> None:
-    (adapter / BASE_RECORD).write_text(json.dumps(identity, indent=2) + "\n", encoding="utf-8")
-
-
-def adapter_tokenizer(adapter: str, revision: str | None = None) -> PreTrainedTokenizerBase | None:
-    """The tokenizer that lies beside an adapter, None where there is none."""
-    found = (_adapter_folder(adapter, revision) / "tokenizer_config.json").is_file()
-    return load_tokenizer(adapter, revision) if found else None
+def write_base_record(adapter: Path, identity: dict, chat_template_kwargs: dict | None = None) -> None:
+    """identity: of the base. chat_template_kwargs: the arguments of its chat template in training."""
+    record = identity | {"chat_template_kwargs": chat_template_kwargs}
+    (adapter / BASE_RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 def load_adapter(
@@ -174,7 +180,7 @@ def load_adapter(
     ValueError when a file is missing, when the adapter was trained on another base, or when any of its weights, or any weight
     it should have, does not find its place: a half-loaded adapter scores like no adapter and nobody notices.
     """
-    folder = _adapter_folder(adapter, revision)
+    folder = adapter_folder(adapter, revision)
     weights = folder / WEIGHTS
     _require_same_base(base, adapter, folder)
     try:
@@ -234,6 +240,20 @@ def _require_same_base(base: dict, adapter: str, folder: Path) -> None:
             f"The adapter {adapter!r} was trained on {trained_on['name']} ({trained_on['revision']}), the base given is {base['name']} "
             f"({base['revision']}). Pass the base that it was trained on with --base."
         )
+    _require_same_files(base, adapter, folder, trained_on)
+
+
+def _require_same_files(base: dict, adapter: str, folder: Path, trained_on: dict) -> None:
+    """ValueError when a base has the weights that the adapter was trained on, but not what puts them to use."""
+    if trained_on["revision"] == base["revision"] and not base["revision"].startswith("sha256:"):
+        return  # one commit of the Hub
+    own_tokenizer = any(path for pattern in TOKENIZER for path in folder.glob(pattern))  # told apart by what it reads
+    for key in ("config",) if own_tokenizer else ("config", "tokenizer"):
+        if trained_on.get(key) not in (None, base.get(key)):  # None: written by a version that did not record it
+            raise ValueError(
+                f"The adapter {adapter!r} was trained on the weights of {base['name']}, but with another {key} ({trained_on[key]}) than "
+                f"the base given has ({base.get(key)}). Pass the base that it was trained on with --base."
+            )
 
 
 def _weights(identity: dict) -> str | None:
@@ -242,7 +262,7 @@ def _weights(identity: dict) -> str | None:
     return identity.get("weights", in_folder)
 
 
-def _adapter_folder(adapter: str, revision: str | None) -> Path:
+def adapter_folder(adapter: str, revision: str | None) -> Path:
     """The local folder of an adapter that has all it needs."""
     reason = None
     try:

@@ -21,6 +21,8 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import Sampler
 from trl import SFTTrainer
 
+from training.loops.constant import is_constant
+
 IGNORED = -100  # the label of a token that bears no loss
 
 
@@ -72,6 +74,11 @@ class AnswerTrainer(SFTTrainer):
         scores = np.empty(len(prompts))
         for share, values in gather_object([(mine, own)]):
             scores[share] = values
+        if is_constant(scores) and len(set(map(tuple, prompts))) > 1:
+            raise ValueError(
+                f"All {len(scores):,} validation prompts get the same score ({scores[0]:.6f}), so no epoch is better than another: the "
+                "learning rate is too high, the number format too coarse (--dtype float32, --bf16 false), or the base model is broken."
+            )
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in self._measure(labels, scores).items()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dataset_builders.cli import refuse_without
+from dataset_builders.text.template import template_arguments
 from training.tuning.values import check_values
 
 
@@ -32,6 +33,13 @@ class TuningArguments:
     quantization: str = field(
         default="none", metadata={"help": "none, 8bit or 4bit base weights (bitsandbytes, on a GPU or a CPU)."}
     )
+    chat_template_kwargs: dict | None = field(
+        default=None,
+        metadata={
+            "help": "Arguments of the base model's chat template in JSON, such as '{\"enable_thinking\": false}'; "
+            "chat_template in it is a template to use instead, strftime_now the date that a template writes as today's."
+        },
+    )
     full_finetuning: bool = field(default=False, metadata={"help": "Train all weights instead of a LoRA adapter."})
     lora_r: int = field(default=8, metadata={"help": "Rank of LoRA (paper: 8)."})
     lora_alpha: int = field(default=16, metadata={"help": "Scale of LoRA (paper: 16)."})
@@ -52,6 +60,7 @@ class TuningArguments:
 
     def __post_init__(self) -> None:
         check_values(self)
+        object.__setattr__(self, "chat_template_kwargs", template_arguments(self.chat_template_kwargs))
         if self.full_finetuning:
             lora = ("lora_r", "lora_alpha", "lora_dropout", "lora_target_modules")
             refuse_without("a LoRA adapter (--full_finetuning false)", self, lora)

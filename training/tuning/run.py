@@ -21,6 +21,7 @@ from dataset_builders.prompts import pointwise
 from dataset_builders.raw.archive import hash_file
 from dataset_builders.tables import hub, provenance, shots, store
 from dataset_builders.tables.records import parse_yaml, read_text, require
+from dataset_builders.text.room import require_room
 from dataset_builders.text.tokens import answer_tokens, encode_completions, encode_prompts
 from training.language_models.load import base_identity, load_base, load_tokenizer, write_base_record
 from training.loops.answers import tokenized_rows
@@ -52,6 +53,8 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
     recipe = _recipe(options, arguments, config.max_length)
     inputs = {
         "base model": identity["weights"],
+        "configuration of the base model": identity["config"],
+        "tokenizer of the base model": identity["tokenizer"],
         "prompts": store.provenance(folder, options.config_name)["fingerprint"],
     }
     if not options.overwrite and _is_finished(output, recipe, inputs):
@@ -73,10 +76,12 @@ def _tune(
     set_seed(config.seed)
     tokenizer = load_tokenizer(options.base, options.base_revision)
     train, validation, answers = _rows(folder, tokenizer, options, config)
+    model = load_base(
+        *(options.base, options.base_revision, options.dtype, options.quantization), use_cpu=config.use_cpu
+    )
+    require_room(model, options.base, [*train["input_ids"], *validation["input_ids"]], (answers.no, answers.yes))
     trainer = CheckpointingTrainer(
-        model=load_base(
-            *(options.base, options.base_revision, options.dtype, options.quantization), use_cpu=config.use_cpu
-        ),
+        model=model,
         args=arguments,
         train_dataset=train,
         eval_dataset=validation,
@@ -116,13 +121,14 @@ def _rows(folder: Path, tokenizer: PreTrainedTokenizerBase, options: TuningArgum
     train = shots.first_shots(folder, options.config_name, options.num_shots)
     validation = shots.seeded_rows(folder, options.config_name, "validation", options.num_validation, config.seed)
     example = train["prompt"][0].as_py()
-    completions = encode_completions(tokenizer, example, pointwise.ANSWERS)
+    arguments = options.chat_template_kwargs
+    completions = encode_completions(tokenizer, example, pointwise.ANSWERS, arguments)
 
     def tokenized(table):
-        prompts = encode_prompts(tokenizer, table["prompt"].to_pylist(), config.max_length)
+        prompts = encode_prompts(tokenizer, table["prompt"].to_pylist(), config.max_length, arguments)
         return tokenized_rows(prompts, [completions[label] for label in table["label"].to_pylist()])
 
-    return tokenized(train), tokenized(validation), answer_tokens(tokenizer, example, pointwise.ANSWERS)
+    return tokenized(train), tokenized(validation), answer_tokens(tokenizer, example, pointwise.ANSWERS, arguments)
 
 
 def _lora(options: TuningArguments) -> LoraConfig:
@@ -161,8 +167,8 @@ def _is_finished(output: Path, recipe: dict, inputs: dict) -> bool:
         stored = require(parse_yaml(read_text(output / RECIPE), str(output / RECIPE)), {}, str(output / RECIPE))
         stored = {key: value for key, value in stored.items() if key not in BESIDE_THE_RECIPE}
     existing = stored | (provenance.read_record(output / INPUTS) or inputs)
-    all_keys = existing | recipe | inputs
-    both = [{key: values.get(key, "the default") for key in all_keys} for values in (existing, recipe | inputs)]
+    unsaid = dict.fromkeys(existing | recipe, "the default") | dict.fromkeys(inputs, "not recorded")
+    both = [{key: values.get(key, unsaid[key]) for key in unsaid} for values in (existing, recipe | inputs)]
     return provenance.is_current(output, *both, overwrite=False, option="--output_dir", whole=finished)
 
 
@@ -208,6 +214,8 @@ def _recipe(options: TuningArguments, arguments: SFTConfig, max_length: int) -> 
     used = {name: value for name, value in used.items() if name in always or value != getattr(plain, name)}
     values = {**asdict(options), "max_length": max_length, **used}
     del values["overwrite"]
+    if not options.chat_template_kwargs:
+        del values["chat_template_kwargs"]
     return {name: value.value if isinstance(value, Enum) else value for name, value in values.items()}
 
 
@@ -218,7 +226,7 @@ def _save(trainer: CheckpointingTrainer, tokenizer, output: Path, made_from: Inp
         tokenizer.save_pretrained(temporary)
         (temporary / "training_args.bin").unlink(missing_ok=True)  # a pickle; the recipe says the same in text
         (temporary / "README.md").unlink(missing_ok=True)  # PEFT's empty form; model_cards/render.py writes the card
-        write_base_record(temporary, made_from[0])
+        write_base_record(temporary, made_from[0], made_from[1].get("chat_template_kwargs"))
         record |= {"sha256": {path.name: hash_file(path) for path in sorted(temporary.glob("*.safetensors"))}}
         records.remove(output, TUNING_RUN, [RECORD])  # of the older run: without it neither result is a finished one
         _write_recipe(output, made_from, overwrite)
