@@ -5,28 +5,36 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 from pathlib import Path
 
 import torch
-from peft import PeftConfig, PeftModel, get_peft_model_state_dict
-from safetensors import SafetensorError, safe_open
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedTokenizerBase
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedConfig, PreTrainedTokenizerBase
 
+from dataset_builders.hub.json_files import first_line, read_json, read_object, shown
+from dataset_builders.hub.model_configs import read_config, require_size
+from dataset_builders.hub.model_folders import ADAPTER_CONFIG, CONFIG, read_header, require_model, stored_tensors
 from dataset_builders.hub.models import commit_of, local_folder, weights_hash
 from dataset_builders.raw.archive import hash_file
+from training.language_models import same_base
+from training.language_models.adapter_config import read_adapter_config
+from training.language_models.attach import attach
+from training.language_models.independence import require_independent
 
 QUANTIZATIONS = ("none", "8bit", "4bit")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 WEIGHTS = "adapter_model.safetensors"
 TRAINING_RECORD = "training.json"
-BASE_RECORD = "base_model.json"  # stands in an adapter's folder: what the adapter was trained on
+BASE_RECORD = same_base.BASE_RECORD
+OTHER_HEAD = re.compile(r"For(?!CausalLM)[A-Z]\w*$")  # of a class that was saved: a classifier, a reward model, a masked model
 
 
 def load_tokenizer(base: str, revision: str | None = None) -> PreTrainedTokenizerBase:
     try:
         tokenizer = AutoTokenizer.from_pretrained(local_folder(base, revision), trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise ValueError(_cannot_load("tokenizer of", base, error)) from error
+    except Exception as error:  # whatever a damaged file makes the tokenizer's class raise
+        raise ValueError(_cannot_load("tokenizer of", base, _broken_file(base, revision) or error)) from error
     tokenizer.name_or_path = base
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -48,27 +56,63 @@ def load_base(
     if on_gpu:
         options["device_map"] = {"": torch.cuda.current_device()}
     try:
+        folder = local_folder(base, revision)
+        config, stored = plain_config(folder), stored_tensors(folder)
+        require_size(AutoModelForCausalLM, config, stored)
         model, found = AutoModelForCausalLM.from_pretrained(
-            local_folder(base, revision),
+            folder,
+            config=config,
             dtype=chosen,
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
             **options,
         )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a damaged file makes the model's class raise
         raise ValueError(_cannot_load("base model", base, error)) from error
-    if found["missing_keys"]:
-        raise ValueError(
-            f"The base model {base!r} does not load whole: {len(found['missing_keys'])} weights are missing, such as "
-            f"{min(found['missing_keys'])}; they would be drawn at random. Its files are damaged, or it is no causal language model."
-        )
+    _require_whole(base, found, stored)
     model.name_or_path = model.config._name_or_path = (
         base  # an adapter names its base by it, not by a folder of the cache
     )
     if for_training and quantization == "4bit":
         _keep_trainable_on_cpu(model)
+    try:
+        require_independent(model)
+    except (ValueError, RuntimeError, IndexError) as error:
+        raise ValueError(_cannot_load("base model", base, error)) from error
     return model
+
+
+def plain_config(folder: Path) -> PreTrainedConfig:
+    """The configuration of a causal language model of text alone. ValueError, as a sentence on "it", when the folder holds another."""
+    require_model(folder)
+    config = read_config(folder)
+    saved = config.architectures or []
+    other = next((name for name in saved if isinstance(name, str) and OTHER_HEAD.search(name)), None)
+    if other or not isinstance(saved, (list, tuple)):
+        raise ValueError(f"It was saved as {shown(other or saved)}; expected a causal language model (...ForCausalLM).")
+    if config.get_text_config() is not config:
+        raise ValueError(f"It is a model of more than text ({config.model_type}); expected a causal language model of text alone.")
+    return config
+
+
+def _require_whole(base: str, found: dict, stored: dict) -> None:
+    """ValueError when weights of the model are not in its files, or weights of its files are not in the model."""
+    said = "Its files are damaged, or it is no causal language model."
+    if found["missing_keys"]:
+        raise ValueError(
+            f"The base model {base!r} does not load whole: {len(found['missing_keys'])} weights are missing, such as "
+            f"{min(found['missing_keys'])}; they would be drawn at random. {said}"
+        )
+    left = sorted(key for key in found["unexpected_keys"] if key not in stored or stored[key].size > 1)  # not a mask's constant
+    if left or found.get("mismatched_keys"):
+        example = left[0] if left else sorted(map(str, found["mismatched_keys"]))[0]
+        raise ValueError(
+            f"The base model {base!r} does not load whole: its files hold weights that a causal language model of its configuration has "
+            f"no place for, such as {example}. It is another kind of model (a classifier, an encoder-decoder), or its {CONFIG} is wrong."
+        )
 
 
 def _keep_trainable_on_cpu(model: torch.nn.Module) -> None:
@@ -99,18 +143,20 @@ def base_identity(base: str, revision: str | None = None) -> dict:
     """What pins a base model: its `weights`, wherever they lie, and as `revision` the Hub commit, or those weights again."""
     try:
         folder = local_folder(base, revision)
+        require_model(folder)
+        weights = weights_hash(folder)
+        if weights is None:
+            raise ValueError("it has no *.safetensors.")
     except ValueError as error:
         raise ValueError(_cannot_load("base model", base, error)) from error
-    weights = weights_hash(folder)
-    if weights is None:
-        raise ValueError(_cannot_load("base model", base, ValueError("it has no *.safetensors.")))
     return {"name": base, "revision": commit_of(folder) or weights, "weights": weights}
 
 
 def adapter_identity(adapter: str, revision: str | None = None) -> dict:
     """What pins an adapter: its name, the hash of its weights, and that of how they are put to use."""
     folder = _adapter_folder(adapter, revision)
-    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    config = read_object(folder / ADAPTER_CONFIG)
+    read_adapter_config(folder, _largest(read_header(folder / WEIGHTS)))  # what cannot be scored is said before a base is loaded
     used = {key: value for key, value in config.items() if key not in ("base_model_name_or_path", "revision")}
     settings = hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()
     return {"name": adapter, "sha256": hash_file(folder / WEIGHTS), "settings_sha256": settings}
@@ -121,8 +167,19 @@ def training_samples(adapter: str, revision: str | None = None) -> int | None:
     folder = _adapter_folder(adapter, revision)
     for path in (folder / TRAINING_RECORD, folder.parent / TRAINING_RECORD):  # a repository on the Hub, or a run folder
         if path.is_file():
-            return json.loads(path.read_text(encoding="utf-8")).get("training_samples")
+            record = read_json(path)
+            samples = record.get("training_samples") if isinstance(record, dict) else None  # another trainer's file says nothing
+            if samples is not None and (isinstance(samples, bool) or not isinstance(samples, int) or samples < 0):
+                raise ValueError(f"{path} has training_samples: {shown(samples)}; expected a number of samples.")
+            return samples
     return None
+
+
+def base_doubt(base: dict, adapter: str, revision: str | None = None, any_base: bool = False) -> str | None:
+    """What cannot be proved of `base` being the base that the adapter was trained on (training/language_models/same_base.py)."""
+    folder = _adapter_folder(adapter, revision)
+    config = read_adapter_config(folder, _largest(read_header(folder / WEIGHTS)))
+    return same_base.doubt(base, adapter, folder, config.base_model_name_or_path, config.revision, any_base)
 
 
 def write_base_record(adapter: Path, identity: dict) -> None:
@@ -136,75 +193,31 @@ def adapter_tokenizer(adapter: str, revision: str | None = None) -> PreTrainedTo
 
 
 def load_adapter(
-    model: torch.nn.Module, base: dict, adapter: str, revision: str | None = None, name: str = "default"
+    model: torch.nn.Module,
+    base: dict,
+    adapter: str,
+    revision: str | None = None,
+    name: str = "default",
+    any_base: bool = False,
 ) -> PeftModel:
     """Put an adapter (folder or Hub id) on `model`, whose `base_identity` is `base`.
 
     A model that has adapters already gets one more, beside them and unmerged, under another `name`; the one that was active
     stays so (training/language_models/several.py).
 
-    ValueError when a file is missing, when the adapter was trained on another base, or when any of its weights, or any weight
-    it should have, does not find its place: a half-loaded adapter scores like no adapter and nobody notices.
+    ValueError when a file is missing, when the adapter was trained on another base (unless `any_base`), or when any of its weights,
+    or any weight it should have, does not find its place: a half-loaded adapter scores like no adapter and nobody notices.
     """
     folder = _adapter_folder(adapter, revision)
-    weights = folder / WEIGHTS
-    _require_same_base(base, adapter, folder)
-    try:
-        with safe_open(weights, framework="pt") as stored:
-            held = {key: tuple(stored.get_slice(key).get_shape()) for key in stored.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{weights} is not a whole safetensors file ({error}). Get the adapter again.") from error
-    try:
-        tuned = _attach(model, folder, name)
-    except (RuntimeError, ValueError, TypeError, OSError) as error:
-        place = "beside the other adapters (it may do so alone)" if isinstance(model, PeftModel) else "its base model"
-        raise ValueError(
-            f"The adapter {adapter!r} does not fit {place}: {str(error).splitlines()[-1].strip()}"
-        ) from error
-    wanted = {key: tuple(value.shape) for key, value in get_peft_model_state_dict(tuned, adapter_name=name).items()}
-    missing, foreign = sorted(wanted.keys() - held.keys()), sorted(held.keys() - wanted.keys())
-    if missing or foreign:
-        example = f"misses {missing[0]}" if missing else f"has {foreign[0]}, which the base has no place for"
-        raise ValueError(
-            f"The adapter {adapter!r} does not load whole: {len(missing)} weights missing, {len(foreign)} without a place; it {example}. "
-            "It was trained on another architecture or its file is damaged; it would score like no adapter."
-        )
-    return tuned
+    stored = read_header(folder / WEIGHTS)
+    config = read_adapter_config(folder, _largest(stored))
+    same_base.doubt(base, adapter, folder, config.base_model_name_or_path, config.revision, any_base)
+    return attach(model, adapter, folder / WEIGHTS, config, stored, name)
 
 
-def _attach(model: torch.nn.Module, adapter: Path, name: str) -> PeftModel:
-    if not isinstance(model, PeftModel):
-        return PeftModel.from_pretrained(model, str(adapter), name, use_safetensors=True)
-    mapping = getattr(model.get_base_model(), "_checkpoint_conversion_mapping", {})  # as `from_pretrained` does
-    model.load_adapter(str(adapter), name, key_mapping=mapping)
-    return model
-
-
-def _require_same_base(base: dict, adapter: str, folder: Path) -> None:
-    config = PeftConfig.from_pretrained(str(folder))
-    if config.is_prompt_learning:
-        raise ValueError(
-            f"The adapter {adapter!r} is of type {config.peft_type.value}: it puts tokens of its own before the prompt. Adapters that "
-            "change the layers are scored, such as LoRA."
-        )
-    record = folder / BASE_RECORD
-    if record.is_file():
-        trained_on = json.loads(record.read_text(encoding="utf-8"))
-        same = _weights(trained_on) == _weights(base) or trained_on["revision"] == base["revision"]
-    else:
-        trained_on = {"name": config.base_model_name_or_path, "revision": config.revision}
-        same = trained_on["name"] == base["name"]
-    if not same:
-        raise ValueError(
-            f"The adapter {adapter!r} was trained on {trained_on['name']} ({trained_on['revision']}), the base given is {base['name']} "
-            f"({base['revision']}). Pass the base that it was trained on with --base."
-        )
-
-
-def _weights(identity: dict) -> str | None:
-    """The hash of a base model's weights, as far as its record knows it."""
-    in_folder = identity["revision"] if identity["revision"].startswith("sha256:") else None
-    return identity.get("weights", in_folder)
+def _largest(stored: dict) -> int:
+    """The largest dimension of an adapter's weights."""
+    return max((size for tensor in stored.values() for size in tensor.shape), default=0)
 
 
 def _adapter_folder(adapter: str, revision: str | None) -> Path:
@@ -212,8 +225,8 @@ def _adapter_folder(adapter: str, revision: str | None) -> Path:
     reason = None
     try:
         folder = local_folder(adapter, revision)
-        missing = [name for name in (WEIGHTS, "adapter_config.json") if not (folder / name).is_file()]
-        reason = f"has no {missing[0]}" if missing else None
+        missing = [name for name in (WEIGHTS, ADAPTER_CONFIG) if not (folder / name).is_file()]
+        reason = f"has no {missing[0]}{_what_else(folder)}" if missing else None
     except ValueError as error:
         reason = f"cannot be reached ({error})"
     if reason:
@@ -224,8 +237,27 @@ def _adapter_folder(adapter: str, revision: str | None) -> Path:
     return folder
 
 
+def _what_else(folder: Path) -> str:
+    """What a folder without an adapter holds instead."""
+    if (folder / "adapter" / ADAPTER_CONFIG).is_file():
+        return f", but {folder / 'adapter'} has: give that"
+    if (folder / CONFIG).is_file():
+        return ": it is a whole model; give it with --base (a CTR model with --model)"
+    return ": it is a data set; give it with --dataset" if (folder / "samples").is_dir() else ""
+
+
+def _broken_file(base: str, revision: str | None) -> ValueError | None:
+    """The first of the model's JSON files that is none, for a library's error does not name it."""
+    try:
+        for path in sorted(local_folder(base, revision).glob("*.json")):
+            read_object(path)
+    except ValueError as error:
+        return error
+    return None
+
+
 def _cannot_load(what: str, base: str, error: Exception) -> str:
     return (
-        f"The {what} {base!r} cannot be loaded: {str(error).strip().splitlines()[0]} Give a Hub id or a folder with "
+        f"The {what} {base!r} cannot be loaded: {first_line(error)} Give a Hub id or a folder with "
         "safetensors weights; without a Hub, make a small one: python training/pretrain.py --help"
     )
