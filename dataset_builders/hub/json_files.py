@@ -12,7 +12,9 @@ DEEPEST = 40  # objects and lists inside each other
 def read_json(path: Path) -> object:
     """What the file holds. ValueError, which names the file, when it is no JSON, too large, or nested too deeply."""
     if path.stat().st_size > LARGEST:
-        raise ValueError(f"{path} has {path.stat().st_size:,} bytes; a JSON file beside a model has at most {LARGEST:,}.")
+        raise ValueError(
+            f"{path} has {path.stat().st_size:,} bytes; a JSON file beside a model has at most {LARGEST:,}."
+        )
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         shallow = _depth_is_at_most(values, DEEPEST)
@@ -21,7 +23,9 @@ def read_json(path: Path) -> object:
     except ValueError as error:  # no UTF-8, no JSON, or a number of thousands of digits
         raise ValueError(f"{path} is not a whole JSON file ({error}). Get it again.") from error
     if not shallow:
-        raise ValueError(f"{path} nests more than {DEEPEST} lists and objects. It is damaged, or not a file of a model.")
+        raise ValueError(
+            f"{path} nests more than {DEEPEST} lists and objects. It is damaged, or not a file of a model."
+        )
     return values
 
 

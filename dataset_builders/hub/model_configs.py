@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -38,7 +39,7 @@ def read_config(folder: Path) -> PreTrainedConfig:
         config._attn_implementation = config._experts_implementation = None
     except Exception as error:  # whatever the class of that model makes of a wrong value
         raise ValueError(f"{path} cannot be read ({first_line(error)}).") from error
-    if config.is_encoder_decoder or getattr(config, "is_encoder_decoder", False):
+    if getattr(config, "is_encoder_decoder", False):
         raise ValueError("It is an encoder-decoder: it does not go on with a text but answers it with another one.")
     return config
 
@@ -50,25 +51,24 @@ def require_size(auto_class: type, config: PreTrainedConfig, stored: Mapping[str
         auto_class.from_config(copy.deepcopy(config), trust_remote_code=False)
 
 
-class bounded_parameters:  # noqa: N801
-    """A context in which modules register at most `most` weights in at most `tensors` parameters; ValueError beyond that."""
+@contextmanager
+def bounded_parameters(most: int, tensors: int) -> Iterator[None]:
+    """While inside, modules register at most `most` weights in at most `tensors` parameters; ValueError beyond that."""
+    weights = count = 0
 
-    def __init__(self, most: int, tensors: int):
-        self.most, self.tensors = most, tensors
-
-    def __enter__(self) -> None:
-        self.weights = self.count = 0
-        self.handle = register_module_parameter_registration_hook(self._registered)
-
-    def __exit__(self, *_) -> None:
-        self.handle.remove()
-
-    def _registered(self, module: torch.nn.Module, name: str, parameter: torch.nn.Parameter | None) -> None:
+    def registered(module: torch.nn.Module, name: str, parameter: torch.nn.Parameter | None) -> None:
+        nonlocal weights, count
         if parameter is None:
             return
-        self.weights, self.count = self.weights + parameter.numel(), self.count + 1
-        if self.weights > self.most or self.count > self.tensors:
+        weights, count = weights + parameter.numel(), count + 1
+        if weights > most or count > tensors:
             raise ValueError("Its configuration describes a far larger model than the weights beside it hold.")
+
+    handle = register_module_parameter_registration_hook(registered)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def _settings(values: object) -> Iterator[tuple[str, object]]:
@@ -92,7 +92,9 @@ def _refuse_setting(path: Path, key: str, value: object) -> None:
                     f"{path} asks for the {key} {shown(name)}. Code from the Hub is not run; expected one that is installed, such as sdpa."
                 )
     if key in ELSEWHERE and value:
-        raise ValueError(f"{path} has {key}: {shown(value)}, so not the files beside it would be read or run. Take it out.")
+        raise ValueError(
+            f"{path} has {key}: {shown(value)}, so not the files beside it would be read or run. Take it out."
+        )
     if key in QUANTIZED and value:
         method = value.get("quant_method", "") if isinstance(value, dict) else ""
         raise ValueError(

@@ -88,14 +88,20 @@ def _weight_files(folder: Path) -> list[str]:
     if (folder / SINGLE).is_file():
         return [SINGLE]
     if not (folder / INDEX).is_file():
-        raise ValueError(f"It has no *.safetensors that make a model: neither {SINGLE} nor {INDEX}. Pickled weights are not read.")
+        raise ValueError(
+            f"It has no *.safetensors that make a model: neither {SINGLE} nor {INDEX}. Pickled weights are not read."
+        )
     weight_map = read_object(folder / INDEX).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
-        raise ValueError(f"{folder / INDEX} has the weight_map {shown(weight_map)}; expected tensor names and their files.")
+        raise ValueError(
+            f"{folder / INDEX} has the weight_map {shown(weight_map)}; expected tensor names and their files."
+        )
     names = list(weight_map.values())
     for name in names:
         if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
-            raise ValueError(f"{folder / INDEX} names the file {shown(name)}; expected safetensors files of the same folder.")
+            raise ValueError(
+                f"{folder / INDEX} names the file {shown(name)}; expected safetensors files of the same folder."
+            )
         if not (folder / name).is_file():
             raise ValueError(f"{folder / INDEX} names {name}, which is not there. Get the model again.")
     return sorted(set(names))

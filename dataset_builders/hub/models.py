@@ -24,6 +24,12 @@ def local_folder(name: str, revision: str | None = None, more: Sequence[str] = (
     return folder if folder.is_dir() else snapshot(name, "model", [*FILES, *more], revision, ignore=["*/*"])
 
 
+def configuration_folder(name: str, revision: str | None = None) -> Path:
+    """As `local_folder`, with nothing downloaded but what says which model it is."""
+    folder = Path(name)
+    return folder if folder.is_dir() else snapshot(name, "model", ["*config.json"], revision, ignore=["*/*"])
+
+
 def commit_of(folder: Path) -> str | None:
     """The Hub commit that a folder is the snapshot of, None for any other folder."""
     return folder.name if folder.parent.name == "snapshots" and len(folder.name) == 40 else None

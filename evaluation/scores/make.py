@@ -19,6 +19,7 @@ from evaluation.scores.arguments import ScoreArguments
 from evaluation.scores.table import read_scores, write_scores
 from training.language_models.load import (
     adapter_identity,
+    base_doubt,
     base_identity,
     load_adapter,
     load_base,
@@ -27,7 +28,7 @@ from training.language_models.load import (
 )
 
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
-NOT_OF_THE_SCORES = ("output", "overwrite", "tokens_per_batch", "system", "model", "model_revision")
+NOT_OF_THE_SCORES = ("output", "overwrite", "tokens_per_batch", "system", "model", "model_revision", "any_base")
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def make_scores(options: ScoreArguments) -> None:
     read = read_prompts(options, folder)
     model = load_base(options.base, options.base_revision, options.dtype, options.quantization)
     if options.adapter:
-        model = load_adapter(model, base, options.adapter, options.adapter_revision)
+        model = load_adapter(model, base, options.adapter, options.adapter_revision, any_base=options.any_base)
     begin = time.perf_counter()
     scores = p_yes(model, read.prompts, read.answers, options.tokens_per_batch, progress=True)
     write(output, read, scores, record, time.perf_counter() - begin)
@@ -120,10 +121,14 @@ def record_of(options: ScoreArguments, folder: Path, base: dict, adapter: dict |
         "adapter_identity": adapter,
         "libraries": {name: version(name) for name in LIBRARIES},
     }
+    doubt = base_doubt(base, options.adapter, options.adapter_revision, options.any_base) if options.adapter else None
+    if doubt:
+        print(f"note: {doubt}", flush=True)
     return {
         **pinned,
         "system": options.system or system_name(options.adapter),
         "training_samples": training_samples(options.adapter, options.adapter_revision) if options.adapter else None,
+        "base_doubt": doubt,
         "dataset_folder": str(folder),
         "fingerprint": store.fingerprint(pinned),
     }

@@ -26,11 +26,34 @@ from dataset_builders.hub.model_folders import ADAPTER_CONFIG
 LAYERS = "Adapters that change the layers are scored, such as LoRA."
 # Each of these is tested to load whole and to answer as PEFT alone does.
 SCORED = (
-    *("LORA", "ADALORA", "ADAMSS", "BEFT", "C3A", "DEFT", "DELORA", "FOURIERFT", "GLORA", "GRALORA", "HIRA", "HRA", "IA3", "LILY"),
+    *(
+        "LORA",
+        "ADALORA",
+        "ADAMSS",
+        "BEFT",
+        "C3A",
+        "DEFT",
+        "DELORA",
+        "FOURIERFT",
+        "GLORA",
+        "GRALORA",
+        "HIRA",
+        "HRA",
+        "IA3",
+        "LILY",
+    ),
     *("LN_TUNING", "LOHA", "LOKR", "MISS", "OFT", "PEANUT", "RANDLORA", "ROAD", "SHIRA", "SUPERTUNING", "TINYLORA"),
     *("TRAINABLE_TOKENS", "UNILORA", "VBLORA", "VERA", "WAVEFT"),
 )
-QUANTIZED = ("LORA", "ADALORA", "IA3", "RANDLORA", "ROAD", "LN_TUNING", "TRAINABLE_TOKENS")  # PEFT knows bitsandbytes' layers there
+QUANTIZED = (
+    "LORA",
+    "ADALORA",
+    "IA3",
+    "RANDLORA",
+    "ROAD",
+    "LN_TUNING",
+    "TRAINABLE_TOKENS",
+)  # PEFT knows bitsandbytes' layers there
 NOT_SCORED = {
     "XLORA": "it opens further adapters where its file says",
     "SHADOW": "it opens a second model where its file says",
@@ -49,7 +72,14 @@ FOREIGN = {
     "eva_config": "it begins with statistics of data that are not in the file",
     "alora_invocation_tokens": "it changes only what follows certain tokens",
 }
-KEPT_INITS = (True, False, "gaussian", "orthogonal", "pissa", "olora")  # what lies beside the file replaces the first guess
+KEPT_INITS = (
+    True,
+    False,
+    "gaussian",
+    "orthogonal",
+    "pissa",
+    "olora",
+)  # what lies beside the file replaces the first guess
 PLAIN = re.compile(r"[\w.-]+", re.ASCII)
 LARGE_BY_NATURE = ("seed", "key", "step", "tinit", "tfinal", "token", "indices", "version")
 LEAST_BOUND = 65_536
@@ -104,14 +134,18 @@ def _found(field: str, pattern: str, names: Sequence[str]) -> list[str]:
     try:
         matches = pc.match_substring_regex(pa.array(names, pa.string()), f"^(?:{pattern})$")
     except pa.ArrowException as error:
-        raise ValueError(f"its {field} is the regular expression {shown(pattern)}, which is not a simple one ({first_line(error)})") from error
+        raise ValueError(
+            f"its {field} is the regular expression {shown(pattern)}, which is not a simple one ({first_line(error)})"
+        ) from error
     return [name for name, found in zip(names, matches.to_pylist(), strict=True) if found]
 
 
 def _config_class(path: Path, values: dict) -> type[PeftConfig]:
     name = values.get("peft_type")
     if not isinstance(name, str) or name not in PeftType.__members__:
-        raise ValueError(f"{path} has the peft_type {shown(name)}; expected one that the installed PEFT knows, such as LORA.")
+        raise ValueError(
+            f"{path} has the peft_type {shown(name)}; expected one that the installed PEFT knows, such as LORA."
+        )
     known = PEFT_TYPE_TO_CONFIG_MAPPING[PeftType[name]]
     if name not in SCORED:
         prompt = "it puts tokens of its own before the prompt"
@@ -128,10 +162,14 @@ def _is_prompt_learning(config_class: type[PeftConfig]) -> bool:
 def _refuse_purpose(path: Path, values: dict) -> None:
     task = values.get("task_type")
     if task not in (None, "CAUSAL_LM"):
-        raise ValueError(f"{path} has the task_type {shown(task)}; expected CAUSAL_LM: an adapter of a classifier answers something else.")
+        raise ValueError(
+            f"{path} has the task_type {shown(task)}; expected CAUSAL_LM: an adapter of a classifier answers something else."
+        )
     named = values.get("base_model_name_or_path"), values.get("revision")
     if any(not isinstance(name, (str, type(None))) for name in named):
-        raise ValueError(f"{path} names its base {shown(named[0])} (revision {shown(named[1])}); expected text or null.")
+        raise ValueError(
+            f"{path} names its base {shown(named[0])} (revision {shown(named[1])}); expected text or null."
+        )
 
 
 def _refuse_foreign(path: Path, values: dict) -> None:
@@ -147,7 +185,9 @@ def _refuse_foreign(path: Path, values: dict) -> None:
     for key, value in values.items():
         for pattern in _plain_names(key, value):
             if not isinstance(pattern, str) or not PLAIN.fullmatch(pattern):
-                raise ValueError(f"{path} has {shown(pattern)} in {key}; expected plain names of modules, without regular expressions.")
+                raise ValueError(
+                    f"{path} has {shown(pattern)} in {key}; expected plain names of modules, without regular expressions."
+                )
 
 
 def _plain_names(key: str, value: object) -> list:
@@ -173,4 +213,6 @@ def _refuse_number(path: Path, key: str, value: float, largest: int) -> None:
     if not math.isfinite(value):
         raise ValueError(f"{path} has {key}: {value}; expected a finite number.")
     if abs(value) > largest and not any(part in key for part in LARGE_BY_NATURE):
-        raise ValueError(f"{path} has {key}: {shown(value)}, more than any size of the weights beside it ({largest:,}).")
+        raise ValueError(
+            f"{path} has {key}: {shown(value)}, more than any size of the weights beside it ({largest:,})."
+        )

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 from peft import PeftConfig, PeftModel, get_peft_model_state_dict
-from safetensors import safe_open
 
 from dataset_builders.hub.json_files import first_line, shown
 from dataset_builders.hub.model_configs import bounded_parameters
@@ -29,7 +28,9 @@ def attach(
     """
     kind = config.peft_type.value
     if kind not in QUANTIZED and getattr(model, "is_quantized", False):
-        raise ValueError(f"The adapter {adapter!r} is of type {kind}, which is not scored on a quantized base. Pass --quantization none.")
+        raise ValueError(
+            f"The adapter {adapter!r} is of type {kind}, which is not scored on a quantized base. Pass --quantization none."
+        )
     alone = not isinstance(model, PeftModel)
     own = _of_the_base(model, stored)
     _require_vocabulary(adapter, own, stored)
@@ -87,12 +88,16 @@ def _require_vocabulary(adapter: str, own: Mapping[str, torch.Tensor], stored: M
         ours, theirs = tuple(weight.shape), stored[key].shape
         if len(ours) == len(theirs) == 2 and ours[1:] == theirs[1:] and ours[0] != theirs[0]:
             raise ValueError(
-                f"The adapter {adapter!r} brings a vocabulary of {theirs[0]:,} tokens ({shown(key)}), the base has {ours[0]:,}: tokens were "
-                "added when it was trained. Merge it into its resized base, and give that with --base."
+                f"The adapter {adapter!r} brings a vocabulary of {theirs[0]:,} tokens ({shown(key)}), the base has {ours[0]:,}: tokens "
+                "were added when it was trained. Merge it into its resized base, and give that with --base."
             )
 
 
 def _last_line(error: Exception) -> str:
     """What PEFT said last: of weights that do not fit, the first is a title."""
     lines = str(error).strip().splitlines()
-    return first_line(type(error)(lines[-1].strip())) if isinstance(error, (RuntimeError, ValueError)) and lines else first_line(error)
+    return (
+        first_line(type(error)(lines[-1].strip()))
+        if isinstance(error, (RuntimeError, ValueError)) and lines
+        else first_line(error)
+    )

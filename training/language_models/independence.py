@@ -30,7 +30,9 @@ def require_independent(model: torch.nn.Module) -> None:
     reads[1, 0, :half] = reads[0, 0, :half]  # the same prompt, all else changed
     alone, again = _logits(model, reads.to(embeddings.device), half - 1)
     if not (torch.isfinite(alone).all() and torch.isfinite(again).all()):
-        raise ValueError("It answers with numbers that are not finite: its weights are damaged, or --dtype is too narrow.")
+        raise ValueError(
+            "It answers with numbers that are not finite: its weights are damaged, or --dtype is too narrow."
+        )
     moved = (alone - again).abs().max().item()
     if moved > _tolerance(model) * alone.abs().max().item():
         raise ValueError(

@@ -5,15 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import re
 from pathlib import Path
 
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedConfig, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedTokenizerBase
 
 from dataset_builders.hub.json_files import first_line, read_json, read_object, shown
-from dataset_builders.hub.model_configs import read_config, require_size
+from dataset_builders.hub.model_configs import require_size
 from dataset_builders.hub.model_folders import ADAPTER_CONFIG, CONFIG, read_header, require_model, stored_tensors
 from dataset_builders.hub.models import commit_of, local_folder, weights_hash
 from dataset_builders.raw.archive import hash_file
@@ -21,13 +20,13 @@ from training.language_models import same_base
 from training.language_models.adapter_config import read_adapter_config
 from training.language_models.attach import attach
 from training.language_models.independence import require_independent
+from training.language_models.plain_base import plain_config, require_whole
 
 QUANTIZATIONS = ("none", "8bit", "4bit")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 WEIGHTS = "adapter_model.safetensors"
 TRAINING_RECORD = "training.json"
 BASE_RECORD = same_base.BASE_RECORD
-OTHER_HEAD = re.compile(r"For(?!CausalLM)[A-Z]\w*$")  # of a class that was saved: a classifier, a reward model, a masked model
 
 
 def load_tokenizer(base: str, revision: str | None = None) -> PreTrainedTokenizerBase:
@@ -72,7 +71,7 @@ def load_base(
         raise
     except Exception as error:  # whatever a damaged file makes the model's class raise
         raise ValueError(_cannot_load("base model", base, error)) from error
-    _require_whole(base, found, stored)
+    require_whole(base, found, stored)
     model.name_or_path = model.config._name_or_path = (
         base  # an adapter names its base by it, not by a folder of the cache
     )
@@ -83,36 +82,6 @@ def load_base(
     except (ValueError, RuntimeError, IndexError) as error:
         raise ValueError(_cannot_load("base model", base, error)) from error
     return model
-
-
-def plain_config(folder: Path) -> PreTrainedConfig:
-    """The configuration of a causal language model of text alone. ValueError, as a sentence on "it", when the folder holds another."""
-    require_model(folder)
-    config = read_config(folder)
-    saved = config.architectures or []
-    other = next((name for name in saved if isinstance(name, str) and OTHER_HEAD.search(name)), None)
-    if other or not isinstance(saved, (list, tuple)):
-        raise ValueError(f"It was saved as {shown(other or saved)}; expected a causal language model (...ForCausalLM).")
-    if config.get_text_config() is not config:
-        raise ValueError(f"It is a model of more than text ({config.model_type}); expected a causal language model of text alone.")
-    return config
-
-
-def _require_whole(base: str, found: dict, stored: dict) -> None:
-    """ValueError when weights of the model are not in its files, or weights of its files are not in the model."""
-    said = "Its files are damaged, or it is no causal language model."
-    if found["missing_keys"]:
-        raise ValueError(
-            f"The base model {base!r} does not load whole: {len(found['missing_keys'])} weights are missing, such as "
-            f"{min(found['missing_keys'])}; they would be drawn at random. {said}"
-        )
-    left = sorted(key for key in found["unexpected_keys"] if key not in stored or stored[key].size > 1)  # not a mask's constant
-    if left or found.get("mismatched_keys"):
-        example = left[0] if left else sorted(map(str, found["mismatched_keys"]))[0]
-        raise ValueError(
-            f"The base model {base!r} does not load whole: its files hold weights that a causal language model of its configuration has "
-            f"no place for, such as {example}. It is another kind of model (a classifier, an encoder-decoder), or its {CONFIG} is wrong."
-        )
 
 
 def _keep_trainable_on_cpu(model: torch.nn.Module) -> None:
@@ -156,7 +125,9 @@ def adapter_identity(adapter: str, revision: str | None = None) -> dict:
     """What pins an adapter: its name, the hash of its weights, and that of how they are put to use."""
     folder = _adapter_folder(adapter, revision)
     config = read_object(folder / ADAPTER_CONFIG)
-    read_adapter_config(folder, _largest(read_header(folder / WEIGHTS)))  # what cannot be scored is said before a base is loaded
+    read_adapter_config(
+        folder, _largest(read_header(folder / WEIGHTS))
+    )  # what cannot be scored is said before a base is loaded
     used = {key: value for key, value in config.items() if key not in ("base_model_name_or_path", "revision")}
     settings = hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()
     return {"name": adapter, "sha256": hash_file(folder / WEIGHTS), "settings_sha256": settings}
@@ -168,7 +139,9 @@ def training_samples(adapter: str, revision: str | None = None) -> int | None:
     for path in (folder / TRAINING_RECORD, folder.parent / TRAINING_RECORD):  # a repository on the Hub, or a run folder
         if path.is_file():
             record = read_json(path)
-            samples = record.get("training_samples") if isinstance(record, dict) else None  # another trainer's file says nothing
+            samples = (
+                record.get("training_samples") if isinstance(record, dict) else None
+            )  # another trainer's file says nothing
             if samples is not None and (isinstance(samples, bool) or not isinstance(samples, int) or samples < 0):
                 raise ValueError(f"{path} has training_samples: {shown(samples)}; expected a number of samples.")
             return samples

@@ -27,32 +27,39 @@ def read_base_record(folder: Path) -> dict | None:
     record = read_object(path)
     for key, needed in (("name", True), ("revision", True), ("weights", False)):
         if not isinstance(record.get(key), str) and (needed or record.get(key) is not None):
-            raise ValueError(f"{path} has {key}: {shown(record.get(key))}; expected what names and pins a base model. Get the adapter again.")
+            raise ValueError(
+                f"{path} has {key}: {shown(record.get(key))}; expected what names and pins a base model. Get the adapter again."
+            )
     return record
 
 
-def doubt(base: dict, adapter: str, folder: Path, named: str | None, revision: str | None, any_base: bool = False) -> str | None:
+def doubt(
+    base: dict, adapter: str, folder: Path, named: str | None, revision: str | None, any_base: bool = False
+) -> str | None:
     """What cannot be proved of `base` (see `base_identity`) being the base of the adapter, in one sentence; None where it is proved.
 
     named, revision: the base that its adapter_config.json names. ValueError when it was trained on another base, unless `any_base`.
     """
     record = read_base_record(folder)
+    given = base["name"]
     if record is not None:
         if _weights(record) == _weights(base) is not None or record["revision"] == base["revision"]:
             return None
-        said, why = f"{record['name']} ({record['revision']})", "other weights"
+        trained_on, why = f"{record['name']} ({record['revision']})", "other weights"
+    elif not named:
+        return f"The adapter {adapter!r} does not say what it was trained on. Its weights fit {given}; no more can be proved."
     else:
-        if not named:
-            return f"The adapter {adapter!r} does not say which base it was trained on; its weights fit {base['name']}, which proves nothing more."
         contradicted, why = _compare(base, named, revision)
+        if why is None:
+            return None
         if not contradicted:
-            return why and f"The adapter {adapter!r} names {shown(named)} as its base; that it was {base['name']} as it is now cannot be proved: {why}."
-        said = f"{shown(named)} ({revision or 'no revision'})"
+            return f"The adapter {adapter!r} names its base {shown(named)}; that it is {given} as it is now cannot be proved: {why}."
+        trained_on = f"{shown(named)} ({revision or 'no revision'})"
     if any_base:
-        return f"The adapter {adapter!r} was trained on {said}, not on {base['name']} ({why}); its scores mean little (--any_base)."
+        return f"The adapter {adapter!r} was trained on {trained_on}, not on {given} ({why}): its scores may mean nothing (--any_base)."
     raise ValueError(
-        f"The adapter {adapter!r} was trained on {said}, the base given is {base['name']} ({base['revision']}): {why}. Pass the base "
-        "that it was trained on with --base; if you know that they are the same, --any_base true."
+        f"The adapter {adapter!r} was trained on {trained_on}, the base given is {given} ({base['revision']}): {why}. Pass the base that "
+        "it was trained on with --base; if you know that they are the same, --any_base true."
     )
 
 

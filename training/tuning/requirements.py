@@ -10,12 +10,17 @@ from pathlib import Path
 import psutil
 import torch
 import yaml
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoModelForCausalLM
 
+from dataset_builders.hub.json_files import first_line
+from dataset_builders.hub.model_configs import bounded_parameters
+from dataset_builders.hub.models import configuration_folder
 from dataset_builders.tables import hub
+from training.language_models.plain_base import plain_config
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 BYTES_PER_WEIGHT = {"none": None, "8bit": 1.0, "4bit": 0.5}  # None: that of the dtype
+LARGEST = 10**13, 10**6  # weights, and parameters that hold them, of any model that there is
 HEADROOM = 1.3  # activations, adapter and optimizer beside the weights, measured on small models
 
 
@@ -53,8 +58,10 @@ def missing(needs: Needs) -> list[str]:
         weights = count_weights(needs.base, needs.base_revision)
     except (OSError, ValueError) as error:
         problems.append(
-            f"The base model {needs.base!r} is neither a folder here nor to be had from the Hub ({_first_line(error)}). With a network and "
-            f"its licence accepted: hf download {needs.base}. Any causal language model will do: --base <id or folder>."
+            f"The base model {needs.base!r} cannot be tuned: {_first_line(error)}"
+            if Path(needs.base).is_dir()
+            else f"The base model {needs.base!r} is neither a folder here nor to be had from the Hub ({_first_line(error)}). With a network "
+            f"and its licence accepted: hf download {needs.base}. Any causal language model will do: --base <id or folder>."
         )
     else:
         wanted, available = memory_wanted(weights, needs), memory_available()
@@ -68,9 +75,12 @@ def missing(needs: Needs) -> list[str]:
 
 def count_weights(base: str, revision: str | None = None) -> int:
     """The number of weights of a base model, from its configuration alone."""
-    config = AutoConfig.from_pretrained(base, revision=revision or "main", trust_remote_code=False)
-    with torch.device("meta"):
-        return AutoModelForCausalLM.from_config(config).num_parameters()
+    config = plain_config(configuration_folder(base, revision))
+    try:
+        with bounded_parameters(*LARGEST), torch.device("meta"):
+            return AutoModelForCausalLM.from_config(config, trust_remote_code=False).num_parameters()
+    except Exception as error:  # whatever the class of that model makes of a wrong value
+        raise ValueError(first_line(error)) from error
 
 
 def memory_wanted(weights: int, needs: Needs) -> float:
