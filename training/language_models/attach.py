@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 
 import torch
 from peft import PeftConfig, PeftModel, get_peft_model_state_dict
+from safetensors import safe_open
 
 from dataset_builders.hub.json_files import first_line, shown
 from dataset_builders.hub.model_configs import bounded_parameters
@@ -19,12 +20,18 @@ SLACK = 10_000_000
 
 
 def attach(
-    model: torch.nn.Module, adapter: str, weights: Path, config: PeftConfig, stored: Mapping[str, Stored], name: str
+    model: torch.nn.Module,
+    adapter: str,
+    weights: Path,
+    config: PeftConfig,
+    stored: Mapping[str, Stored],
+    name: str,
+    shared: bool,
 ) -> PeftModel:
     """`model` with the adapter of that configuration beside what it has, its weights read from the file.
 
-    stored: the tensors of the file. ValueError when it does not fit, or does not load whole. Weights of the base itself that the
-    file holds too (saved embeddings) take the place of the base's.
+    stored: the tensors of the file. shared: whether other systems use the same base. ValueError when it does not fit, or does not load
+    whole. Weights of the base itself that the file holds too (saved embeddings) take the place of the base's, unless it is shared.
     """
     kind = config.peft_type.value
     if kind not in QUANTIZED and getattr(model, "is_quantized", False):
@@ -34,6 +41,7 @@ def attach(
     alone = not isinstance(model, PeftModel)
     own = _of_the_base(model, stored)
     _require_vocabulary(adapter, own, stored)
+    changed = _changed(own, weights)
     try:
         tuned = _attach(model, weights.parent, config, stored, name)
     except MemoryError:
@@ -41,17 +49,27 @@ def attach(
     except Exception as error:  # whatever a wrong value makes PEFT raise
         place = "its base model" if alone else "beside the other adapters (it may do so alone)"
         raise ValueError(f"The adapter {adapter!r} does not fit {place}: {_last_line(error)}") from error
-    held = {key: tensor.shape for key, tensor in stored.items()}
     wanted = get_peft_model_state_dict(tuned, adapter_name=name, save_embedding_layers=False).keys()
-    base = own.keys() - wanted
-    missing, foreign = sorted(wanted - held.keys()), sorted(held.keys() - wanted - base)
+    _require_whole(adapter, wanted, stored.keys() - (own.keys() - wanted))
+    replaced = sorted(changed - wanted)
+    if replaced and (shared or _changed({key: own[key] for key in replaced}, weights)):
+        raise ValueError(
+            f"The adapter {adapter!r} brings weights of the base itself that differ from it ({shown(replaced[0])}), so nothing else can "
+            "share the base with it. Score it alone: python evaluation/score.py"
+            if shared
+            else f"The adapter {adapter!r} brings weights of the base itself ({shown(replaced[0])}) that have no place in it."
+        )
+    return tuned
+
+
+def _require_whole(adapter: str, wanted: Set[str], held: Set[str]) -> None:
+    missing, foreign = sorted(wanted - held), sorted(held - wanted)
     if missing or foreign:
         example = f"misses {missing[0]}" if missing else f"has {foreign[0]}, which the base has no place for"
         raise ValueError(
             f"The adapter {adapter!r} does not load whole: {len(missing)} weights missing, {len(foreign)} without a place; it {example}. "
             "It was trained on another architecture or its file is damaged; it would score like no adapter."
         )
-    return tuned
 
 
 def _attach(
@@ -76,6 +94,18 @@ def _of_the_base(model: torch.nn.Module, stored: Mapping[str, Stored]) -> dict[s
     named = {_plain(name): weight for name, weight in inner.named_parameters(remove_duplicate=False)}
     plain = {key: _plain(key.removeprefix(PREFIX)) for key in stored}
     return {key: named[name] for key, name in plain.items() if name in named}
+
+
+def _changed(own: Mapping[str, torch.Tensor], weights: Path) -> set[str]:
+    """Which of the base's weights the file holds with other values."""
+    if not own:
+        return set()
+    with safe_open(weights, framework="pt") as file:
+        return {key for key, weight in own.items() if not _equal(file.get_tensor(key), weight)}
+
+
+def _equal(stored: torch.Tensor, weight: torch.Tensor) -> bool:
+    return stored.shape == weight.shape and torch.equal(stored.to(weight.device, weight.dtype), weight)
 
 
 def _plain(name: str) -> str:

@@ -172,9 +172,11 @@ def load_adapter(
     revision: str | None = None,
     name: str = "default",
     any_base: bool = False,
+    shared: bool = False,
 ) -> PeftModel:
     """Put an adapter (folder or Hub id) on `model`, whose `base_identity` is `base`.
 
+    shared: whether other systems use the same base, so that nothing of it may change.
     A model that has adapters already gets one more, beside them and unmerged, under another `name`; the one that was active
     stays so (training/language_models/several.py).
 
@@ -185,7 +187,7 @@ def load_adapter(
     stored = read_header(folder / WEIGHTS)
     config = read_adapter_config(folder, _largest(stored))
     same_base.doubt(base, adapter, folder, config.base_model_name_or_path, config.revision, any_base)
-    return attach(model, adapter, folder / WEIGHTS, config, stored, name)
+    return attach(model, adapter, folder / WEIGHTS, config, stored, name, shared)
 
 
 def _largest(stored: dict) -> int:

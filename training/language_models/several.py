@@ -2,9 +2,9 @@
 
 Nothing is merged: the weights of an adapter stay beside those of its layer, so changing from one to another changes no number of
 the base. That must hold for every adapter that comes here, and some break it: PiSSA, OLoRA and CorDA take their first guess out of
-the base's weights, `bias` other than none replaces its biases, saved embeddings replace the base's. So what the base says to one
-prompt is kept, and must be the same to the last digit after each adapter was put beside it; and no weight of the base may have been
-written to, for one prompt does not use every row of an embedding.
+the base's weights, `bias` other than none replaces its biases. So what the base says to one prompt is kept, and must be the same
+to the last digit after each adapter was put beside it. One prompt does not use every row of an embedding: embeddings that a file
+brings are compared with the base's own (training/language_models/attach.py).
 """
 
 from __future__ import annotations
@@ -32,19 +32,17 @@ def load_adapters(
     if not adapters:
         return model
     before = _answer(model, probe)
-    unwritten = _writes([*model.parameters(), *model.buffers()])
     for number, (adapter, revision) in enumerate(adapters):
         if isinstance(model, PeftModel):
             model.base_model.enable_adapter_layers()
-        model = load_adapter(model, base, adapter, revision, _name(number), any_base)
+        model = load_adapter(model, base, adapter, revision, _name(number), any_base, shared=True)
         activate(model, number)
         require_independent(model)
         activate(model, None)
-        if not torch.equal(before, _answer(model, probe)) or unwritten != _writes([weight for weight, *_ in unwritten]):
+        if not torch.equal(before, _answer(model, probe)):
             raise ValueError(
                 f"The adapter {adapter!r} changes weights of its base itself (its adapter_config.json has a bias other than none, or an "
-                "init_lora_weights such as pissa; or its file brings embeddings of its own), so nothing else can share the base with "
-                "it. Score it alone: python evaluation/score.py"
+                "init_lora_weights such as pissa), so nothing else can share the base with it. Score it alone: python evaluation/score.py"
             )
     return model
 
@@ -68,11 +66,6 @@ def switch(model: torch.nn.Module, number: int | None) -> Callable[[], None]:
 def _name(number: int) -> str:
     """As PEFT knows it: a part of the names of weights, so it has no dot, and no layer is called like it."""
     return f"compared_{number}"
-
-
-def _writes(weights: Sequence[torch.Tensor]) -> list[tuple[torch.Tensor, int, int]]:
-    """Where each weight lies and how often it was written to. Compared as a list: the weights themselves are the same objects."""
-    return [(weight, weight.data_ptr(), weight._version) for weight in weights]
 
 
 def _answer(model: torch.nn.Module, probe: Sequence[int]) -> torch.Tensor:

@@ -57,12 +57,7 @@ def missing(needs: Needs) -> list[str]:
     try:
         weights = count_weights(needs.base, needs.base_revision)
     except (OSError, ValueError) as error:
-        problems.append(
-            f"The base model {needs.base!r} cannot be tuned: {_first_line(error)}"
-            if Path(needs.base).is_dir()
-            else f"The base model {needs.base!r} is neither a folder here nor to be had from the Hub ({_first_line(error)}). With a network "
-            f"and its licence accepted: hf download {needs.base}. Any causal language model will do: --base <id or folder>."
-        )
+        problems.append(_unusable(needs.base, error))
     else:
         wanted, available = memory_wanted(weights, needs), memory_available()
         if wanted > available:
@@ -71,6 +66,15 @@ def missing(needs: Needs) -> list[str]:
                 f"{available / 2**30:.0f} GiB are free. Quantize it (--quantization 8bit or 4bit), or take a smaller --base."
             )
     return problems
+
+
+def _unusable(base: str, error: Exception) -> str:
+    if Path(base).is_dir():
+        return f"The base model {base!r} cannot be tuned: {_first_line(error)}"
+    return (
+        f"The base model {base!r} is neither a folder here nor to be had from the Hub ({_first_line(error)}). With a network and "
+        f"its licence accepted: hf download {base}. Any causal language model will do: --base <id or folder>."
+    )
 
 
 def count_weights(base: str, revision: str | None = None) -> int:
