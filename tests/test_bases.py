@@ -9,14 +9,22 @@ import pytest
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaForCausalLM
 
 from dataset_builders.embeddings.encode import encode, encoder_revision, load_encoder
 from dataset_builders.hub.json_files import read_object
+from dataset_builders.hub.model_configs import read_config
 from training.language_models.load import base_identity, load_base, load_tokenizer
 from training.tuning.requirements import Needs, missing
 
 SHAPE = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "vocab_size": 40}
+KINDS = {
+    "GPT2LMHeadModel": {"n_embd": 16, "n_layer": 1, "n_head": 2, "vocab_size": 40},
+    "OPTForCausalLM": SHAPE | {"ffn_dim": 16, "word_embed_proj_dim": 16},
+    "Qwen3ForCausalLM": SHAPE | {"num_key_value_heads": 2},
+    "MixtralForCausalLM": SHAPE | {"num_key_value_heads": 2},
+    "Gemma2ForCausalLM": SHAPE | {"num_key_value_heads": 2, "head_dim": 8},
+}
 BART = {"encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2, "decoder_attention_heads": 2}
 BART |= {"encoder_ffn_dim": 16, "decoder_ffn_dim": 16, "d_model": 16, "vocab_size": 40}
 
@@ -60,12 +68,10 @@ def test_a_plain_base_is_taken(base):
     assert load_base(str(base)).config._attn_implementation in ("sdpa", "eager")
 
 
-@pytest.mark.parametrize("kind", ["GPT2", "OPT", "Qwen3", "Mixtral", "Gemma2"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_causal_models_of_other_families_are_taken(tmp_path, kind):
-    shape = {"n_embd": 16, "n_layer": 1, "n_head": 2, "vocab_size": 40} if kind == "GPT2" else SHAPE
-    shape = shape | ({"ffn_dim": 16, "word_embed_proj_dim": 16} if kind == "OPT" else {})
-    name = {"GPT2": "GPT2LMHeadModel"}.get(kind, f"{kind}ForCausalLM")
-    assert load_base(str(save(tmp_path, name, f"{kind}Config", shape)))
+    config = kind.replace("LMHeadModel", "Config").replace("ForCausalLM", "Config")
+    assert load_base(str(save(tmp_path, kind, config, KINDS[kind])))
 
 
 @pytest.mark.parametrize(
@@ -81,12 +87,22 @@ def test_causal_models_of_other_families_are_taken(tmp_path, kind):
             {"d_model": 16, "n_layer": 2, "n_head": 2, "d_inner": 32, "vocab_size": 40},
             "changes with what stands after or beside it",
         ),
-        ("XLMWithLMHeadModel", "XLMConfig", {"emb_dim": 16, "n_layers": 1, "n_heads": 2, "vocab_size": 40}, "Expected a causal"),
+        (
+            "XLMWithLMHeadModel",
+            "XLMConfig",
+            {"emb_dim": 16, "n_layers": 1, "n_heads": 2, "vocab_size": 40},
+            "Expected a causal",
+        ),
         ("LlamaForSequenceClassification", "LlamaConfig", SHAPE, "was saved as 'LlamaForSequenceClassification'"),
         ("LlamaForTokenClassification", "LlamaConfig", SHAPE, "was saved as 'LlamaForTokenClassification'"),
         ("LlamaModel", "LlamaConfig", SHAPE, "1 weights are missing, such as lm_head.weight"),
         ("BartForConditionalGeneration", "BartConfig", BART, "an encoder-decoder"),
-        ("T5ForConditionalGeneration", "T5Config", {"d_model": 16, "num_layers": 1, "num_heads": 2, "d_ff": 16, "vocab_size": 40}, "enc"),
+        (
+            "T5ForConditionalGeneration",
+            "T5Config",
+            {"d_model": 16, "num_layers": 1, "num_heads": 2, "d_ff": 16, "vocab_size": 40},
+            "enc",
+        ),
     ],
 )
 def test_other_kinds_of_models_are_refused(tmp_path, kind, config, shape, message):
@@ -94,7 +110,14 @@ def test_other_kinds_of_models_are_refused(tmp_path, kind, config, shape, messag
 
 
 def test_a_vision_language_model_is_refused(tmp_path):
-    vision = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 8, "patch_size": 4}
+    vision = {
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "image_size": 8,
+        "patch_size": 4,
+    }
     text = SHAPE | {"head_dim": 8, "num_key_value_heads": 2}
     config = transformers.Gemma3Config(text_config=text, vision_config=vision, mm_tokens_per_image=4)
     transformers.Gemma3ForConditionalGeneration(config).save_pretrained(tmp_path)
@@ -161,7 +184,9 @@ def test_weights_of_another_folder_are_refused(base, saved):
     for name in ("../base/other.safetensors", str(saved / "model.safetensors"), "model.bin", 3):
         (base / "model.safetensors.index.json").write_text(json.dumps({"weight_map": dict.fromkeys(keys, name)}))
         assert "safetensors files of the same folder" in refusal_of_load(base)
-    (base / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": dict.fromkeys(keys, "other.safetensors")}))
+    (base / "model.safetensors.index.json").write_text(
+        json.dumps({"metadata": {}, "weight_map": dict.fromkeys(keys, "other.safetensors")})
+    )
     assert load_base(str(base))
 
 
@@ -191,13 +216,7 @@ def test_a_configuration_brings_no_code_and_no_other_file(base, setting):
     edit(base / "config.json", **setting)
     assert "config.json" in refusal_of_load(base)
     with pytest.raises(ValueError, match=r"config\.json"):
-        load_encoder_of(base)
-
-
-def load_encoder_of(base: Path):
-    from dataset_builders.hub.model_configs import read_config
-
-    return read_config(base)
+        read_config(base)
 
 
 def test_an_attention_that_is_not_installed_is_replaced_by_that_of_torch(base):
@@ -212,7 +231,7 @@ def test_an_attention_that_is_not_installed_is_replaced_by_that_of_torch(base):
     "setting",
     [
         {"num_hidden_layers": 10**9},
-        {"num_hidden_layers": 9_999},
+        {"num_hidden_layers": 999},
         {"hidden_size": 10**12},
         {"vocab_size": 10**9},
         {"intermediate_size": 10**15},
@@ -239,7 +258,9 @@ def test_a_configuration_that_the_weights_do_not_fill_is_refused_at_once(base, s
     assert time.process_time() - begin < 5
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", "null", "3", '"x"', "{}", "\x00\xff", '{"a":' * 5000 + "1" + "}" * 5000, "9" * 9000])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1]", "null", "3", '"x"', "{}", "\x00\xff", '{"a":' * 5000 + "1" + "}" * 5000, "9" * 9000]
+)
 def test_a_broken_configuration_is_one_line_that_names_it(base, text):
     (base / "config.json").write_bytes(text.encode("latin-1"))
     assert "config.json" in refusal_of_load(base)
@@ -271,7 +292,10 @@ def header(text: bytes, size: int | None = None) -> bytes:
         header(b"{"),
         header(b"{}", 2**62),
         header(b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'),
-        header(b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}') + b"0000",
+        header(
+            b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+        )
+        + b"0000",
         header(b'{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,4]}}') + b"0000",
         header(b'{"a":{"dtype":"X","shape":[],"data_offsets":[0,4]}}') + b"0000",
     ],
@@ -309,7 +333,12 @@ def encoder(folder: Path, tokenizer, kind: str, config: str, shape: dict) -> str
 
 
 @pytest.mark.parametrize(
-    ("kind", "config"), [("LlamaForCausalLM", "LlamaConfig"), ("BertForMaskedLM", "BertConfig"), ("BertForSequenceClassification", "BertConfig")]
+    ("kind", "config"),
+    [
+        ("LlamaForCausalLM", "LlamaConfig"),
+        ("BertForMaskedLM", "BertConfig"),
+        ("BertForSequenceClassification", "BertConfig"),
+    ],
 )
 def test_encoders_are_the_bodies_of_other_models_too(tmp_path, tiny_tokenizer, kind, config):
     loaded = load_encoder(encoder(tmp_path, tiny_tokenizer, kind, config, SHAPE))
@@ -320,7 +349,11 @@ def test_an_encoder_is_loaded_whole_from_its_own_files(tmp_path, tiny_tokenizer)
     folder = encoder(tmp_path / "llama", tiny_tokenizer, "LlamaForCausalLM", "LlamaConfig", SHAPE)
     config = Path(folder) / "config.json"
     before = config.read_text()
-    for changes in ({"num_hidden_layers": 1}, {"num_hidden_layers": 3}, {"quantization_config": {"quant_method": "gptq"}}):
+    for changes in (
+        {"num_hidden_layers": 1},
+        {"num_hidden_layers": 3},
+        {"quantization_config": {"quant_method": "gptq"}},
+    ):
         config.write_text(json.dumps(json.loads(before) | changes))
         with pytest.raises(ValueError, match=r"The encoder '.*' cannot be loaded: [^\n]*\Z"):
             load_encoder(folder)
@@ -334,7 +367,12 @@ def test_an_encoder_is_loaded_whole_from_its_own_files(tmp_path, tiny_tokenizer)
 def test_models_that_give_no_vector_of_a_text_are_no_encoders(tmp_path, tiny_tokenizer):
     for name, kind, config, shape in (
         ("t5", "T5Model", "T5Config", {"d_model": 16, "num_layers": 1, "num_heads": 2, "d_ff": 16}),
-        ("vit", "ViTModel", "ViTConfig", {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}),
+        (
+            "vit",
+            "ViTModel",
+            "ViTConfig",
+            {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16},
+        ),
     ):
         with pytest.raises(ValueError, match=r"cannot be loaded: [^\n]*\Z"):
             load_encoder(encoder(tmp_path / name, tiny_tokenizer, kind, config, shape))
@@ -357,5 +395,3 @@ def test_a_file_of_json_is_bounded(tmp_path, monkeypatch):
     (tmp_path / "a.json").write_text('{"a": "0123456789"}')
     with pytest.raises(ValueError, match=r"a\.json has 19 bytes"):
         read_object(tmp_path / "a.json")
-
-

@@ -90,7 +90,6 @@ def encoder_revision(encoder_id: str, revision: str | None = None) -> str:
     """What pins the encoder's numbers: the Hub commit; of a folder or package, the hash of its weights. No weights are loaded."""
     with _explained(encoder_id):
         folder = _folder(encoder_id, revision)
-        require_model(folder)
         pinned = commit_of(folder) or weights_hash(folder)
         if pinned is None:
             raise ValueError("It has no *.safetensors.")
@@ -100,7 +99,9 @@ def encoder_revision(encoder_id: str, revision: str | None = None) -> str:
 def _folder(encoder_id: str, revision: str | None) -> Path:
     """The local folder of an encoder; from the Hub it comes verified."""
     packaged = _packaged_folder(encoder_id)
-    return Path(packaged) if packaged else local_folder(encoder_id, revision)
+    folder = Path(packaged) if packaged else local_folder(encoder_id, revision)
+    require_model(folder)
+    return folder
 
 
 def encode(encoder: Encoder, texts: list[str], batch_size: int = 32, progress: bool = True) -> np.ndarray:

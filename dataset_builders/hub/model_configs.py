@@ -24,7 +24,7 @@ LOCAL = (None, "", "eager", "sdpa", "flex_attention", "flash_attention_2", "flas
 LOCAL_EXPERTS = (None, "", "eager", "batched_mm", "grouped_mm")
 ELSEWHERE = ("transformers_weights", "configuration_files", "kernel_config", "use_kernels")
 QUANTIZED = ("quantization_config", "compression_config")
-MOST_LAYERS = 10_000
+MOST_LAYERS, MOST = 1_000, 1_000_000  # layers; heads, experts, labels or positions
 SLACK = 1_000_000  # weights that are built beside those that are stored, such as a pooler that nobody uses
 
 
@@ -101,6 +101,6 @@ def _refuse_setting(path: Path, key: str, value: object) -> None:
             f"It is stored quantized ({key} {shown(method)} in {path}), so what is scored would not be what is recorded. Give the model "
             "in floating point; --quantization 8bit or 4bit quantizes it while it is loaded."
         )
-    countable = "layer" in key or key.startswith(("num_", "n_"))
-    if countable and "position" not in key and isinstance(value, (int, float)) and value > MOST_LAYERS:
-        raise ValueError(f"{path} has {key}: {shown(value)}; expected at most {MOST_LAYERS:,}.")
+    most = MOST_LAYERS if "layer" in key else MOST
+    if ("layer" in key or key.startswith(("num_", "n_"))) and isinstance(value, (int, float)) and value > most:
+        raise ValueError(f"{path} has {key}: {shown(value)}; expected at most {most:,}.")
