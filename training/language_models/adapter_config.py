@@ -29,7 +29,6 @@ SCORED = (
     *(
         "LORA",
         "ADALORA",
-        "ADAMSS",
         "BEFT",
         "C3A",
         "DEFT",
@@ -81,6 +80,10 @@ KEPT_INITS = (
     "olora",
 )  # what lies beside the file replaces the first guess
 PLAIN = re.compile(r"[\w.-]+", re.ASCII)
+UNREAD = (
+    "auto_mapping",
+    "runtime_config",
+)  # where a class is imported from, and how a machine moves weights: not the adapter
 LARGE_BY_NATURE = ("seed", "key", "step", "tinit", "tfinal", "token", "indices", "version")
 LEAST_BOUND = 65_536
 PATTERNS = ("target_modules", "exclude_modules", "feedforward_modules")
@@ -99,13 +102,13 @@ def read_adapter_config(folder: Path, largest: int) -> PeftConfig:
     for key, value in _numbers(values):
         _refuse_number(path, key, value, max(largest, LEAST_BOUND))
     fields = {field.name for field in dataclasses.fields(known)}
-    unknown = [key for key, value in values.items() if key not in fields and value and key != "runtime_config"]
+    unknown = [key for key, value in values.items() if key not in fields and value]
     if unknown:
         raise ValueError(
             f"{path} has {shown(unknown[0])}: {shown(values[unknown[0]])}, which the installed PEFT does not know and would leave out. "
             "A newer PEFT may: pip install -U peft."
         )
-    kept = {key: value for key, value in values.items() if key in fields and key != "auto_mapping"}
+    kept = {key: value for key, value in values.items() if key in fields and key not in UNREAD}
     try:
         config = known(**kept)
     except Exception as error:  # whatever the class of that type makes of a wrong value

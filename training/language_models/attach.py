@@ -125,6 +125,8 @@ def _require_vocabulary(adapter: str, own: Mapping[str, torch.Tensor], stored: M
 
 def _last_line(error: Exception) -> str:
     """What PEFT said last: of weights that do not fit, the first is a title."""
+    if isinstance(error, KeyError):  # of PEFT, where the file lacks what the configuration asks for
+        return f"no weight {shown(error.args[0])} was found"
     lines = str(error).strip().splitlines()
     return (
         first_line(type(error)(lines[-1].strip()))

@@ -14,7 +14,7 @@ from dataset_builders.hub.json_files import read_object, shown
 from dataset_builders.hub.models import local_folder
 
 BASE_RECORD = "base_model.json"  # stands in an adapter's folder: what the adapter was trained on
-HUB_ID = re.compile(r"(?:[A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*", re.ASCII)
+HUB_ID = re.compile(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 SNAPSHOT = re.compile(r"models--([^/]+?)--([^/]+)/snapshots/([0-9a-f]{40})/?$")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
