@@ -210,8 +210,6 @@ def outcome(base: Path, adapter: Path, any_base: bool):
         model = load(base, adapter, any_base=any_base)
         return answer(model), p_yes(model, [[5, 6, 7], [8, 9]], Answers(no=3, yes=4))
     except ValueError as error:
-        assert str(error).isprintable(), f"not one plain line: {error!r}"
-        assert len(str(error)) < 1500
         return str(error)
 
 
@@ -229,7 +227,10 @@ def test_a_damaged_or_foreign_adapter_scores_as_peft_alone_or_is_refused_in_one_
             except Exception:  # what is broken already cannot be changed further
                 assert with_file
         got = outcome(made / "base", folder, any_base=chance.random() < 0.5)
-        if not isinstance(got, str):
+        if isinstance(got, str):
+            assert got.isprintable(), f"{seed}/{case}: not one plain line: {got!r}"
+            assert len(got) < 1500
+        else:
             expected = by_peft_alone(made / "base", folder)
             assert torch.equal(got[0], expected), f"{seed}/{case}"
             assert np.isfinite(got[1]).all()

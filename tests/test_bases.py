@@ -1,5 +1,6 @@
 """A base is a plain causal language model and is what its files hold: anything else that loads is refused, in one line."""
 
+import contextlib
 import json
 import shutil
 import time
@@ -15,6 +16,7 @@ from dataset_builders.embeddings.encode import encode, encoder_revision, load_en
 from dataset_builders.hub.json_files import read_object
 from dataset_builders.hub.model_configs import read_config
 from training.language_models.load import base_identity, load_base, load_tokenizer
+from training.language_models.plain_base import require_readable
 from training.tuning.requirements import Needs, missing
 
 SHAPE = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "vocab_size": 40}
@@ -158,7 +160,7 @@ def test_weights_of_a_wrong_shape_and_layers_too_few_are_refused(base):
 def test_a_base_that_is_stored_quantized_is_refused_under_every_quantization(base, setting):
     edit(base / "config.json", **setting)
     for quantization in ("none", "4bit"):
-        with pytest.raises(ValueError, match="is stored quantized .*--quantization 8bit or 4bit quantizes it"):
+        with pytest.raises(ValueError, match=r"is stored quantized .*--quantization 8bit or 4bit quantizes it"):
             load_base(str(base), quantization=quantization)
 
 
@@ -267,18 +269,20 @@ def test_a_broken_configuration_is_one_line_that_names_it(base, text):
     assert "config.json" in str(missing(Needs(dataset="nowhere", config_name="x", base=str(base)))[1])
 
 
+def load_tokenizer_or_none(base: Path):
+    with contextlib.suppress(ValueError):
+        return load_tokenizer(str(base))
+
+
 @pytest.mark.parametrize("name", ["tokenizer_config.json", "tokenizer.json", "special_tokens_map.json"])
 @pytest.mark.parametrize("text", ["{", "[1]", "null"])
 def test_a_broken_tokenizer_is_one_line_that_names_it(base, tiny_tokenizer, name, text):
     tiny_tokenizer.save_pretrained(base)
     (base / name).write_text(text)
-    try:
+    if name == "special_tokens_map.json" and load_tokenizer_or_none(base):
+        return  # this version of the library has no need of it
+    with pytest.raises(ValueError, match=rf"\A[^\n]*{name}[^\n]*\Z"):
         load_tokenizer(str(base))
-    except ValueError as error:
-        assert name in str(error)  # noqa: PT017
-        assert "\n" not in str(error)
-    else:
-        assert name == "special_tokens_map.json", "a broken file was read"
 
 
 def header(text: bytes, size: int | None = None) -> bytes:
@@ -395,3 +399,12 @@ def test_a_file_of_json_is_bounded(tmp_path, monkeypatch):
     (tmp_path / "a.json").write_text('{"a": "0123456789"}')
     with pytest.raises(ValueError, match=r"a\.json has 19 bytes"):
         read_object(tmp_path / "a.json")
+
+
+def test_prompts_that_a_base_cannot_read_are_refused_before_it_reads_them(base):
+    model = load_base(str(base))
+    require_readable(model, [[39], [0] * 2048])
+    with pytest.raises(ValueError, match=r"writes the token 40, but the base '.*' has embeddings of 40 tokens"):
+        require_readable(model, [[1], [3, 40]])
+    with pytest.raises(ValueError, match=r"has 2,049 tokens, the base '.*' reads at most 2,048"):
+        require_readable(model, [[1], [0] * 2049])

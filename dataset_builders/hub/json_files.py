@@ -21,7 +21,7 @@ def read_json(path: Path) -> object:
     except RecursionError:
         shallow = False
     except ValueError as error:  # no UTF-8, no JSON, or a number of thousands of digits
-        raise ValueError(f"{path} is not a whole JSON file ({error}). Get it again.") from error
+        raise ValueError(f"{path} is not a whole JSON file ({first_line(error)}). Get it again.") from error
     if not shallow:
         raise ValueError(
             f"{path} nests more than {DEEPEST} lists and objects. It is damaged, or not a file of a model."
@@ -46,7 +46,7 @@ def shown(value: object) -> str:
 def first_line(error: Exception) -> str:
     """What a library said of a foreign file, on one line, with the kind of error where the text alone says little."""
     lines = str(error).strip().splitlines() or [""]
-    said = lines[0].strip()[:300]
+    said = "".join(c if c.isprintable() else "?" for c in lines[0].strip()[:300])
     return said if isinstance(error, (ValueError, OSError)) and said else f"{type(error).__name__}: {said}".rstrip(": ")
 
 

@@ -10,7 +10,7 @@ from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
-from dataset_builders.hub.json_files import read_object, shown
+from dataset_builders.hub.json_files import first_line, read_object, shown
 
 CONFIG = "config.json"
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -80,7 +80,9 @@ def read_header(path: Path) -> dict[str, Stored]:
             return {key: Stored(tuple(part.get_shape()), part.get_dtype()) for key, part in slices.items()}
     except (SafetensorError, OSError) as error:
         what = "adapter" if path.name == ADAPTER_WEIGHTS else "model"
-        raise ValueError(f"{path} is not a whole safetensors file ({error}). Get the {what} again.") from error
+        raise ValueError(
+            f"{path} is not a whole safetensors file ({first_line(error)}). Get the {what} again."
+        ) from error
 
 
 def _weight_files(folder: Path) -> list[str]:

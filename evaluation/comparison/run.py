@@ -17,6 +17,7 @@ from evaluation.scores.make import Read, dataset_folder, read_prompts, stands, w
 from evaluation.scores.table import read_scores
 from evaluation.significance.delong import Difference, compare_aucs, require_both_labels
 from training.language_models.load import adapter_tokenizer, base_identity, load_base
+from training.language_models.plain_base import require_readable
 from training.language_models.several import load_adapters, switch
 
 EXAMPLES = 16  # prompts that an adapter's own tokenizer is tried on
@@ -50,6 +51,7 @@ def _score(options, systems: list[System], read: Read, base: dict) -> None:
     for adapter, revision in asked:
         _require_same_reading(read, adapter, revision)
     model = load_base(options.base, options.base_revision, options.dtype, options.quantization)
+    require_readable(model, read.prompts)
     model = load_adapters(model, base, asked, min(read.prompts, key=len), options.any_base)
     numbers = iter(range(len(asked)))
     switches = [switch(model, next(numbers) if s.options.adapter else None) for s in systems]

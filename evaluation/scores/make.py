@@ -26,6 +26,7 @@ from training.language_models.load import (
     load_tokenizer,
     training_samples,
 )
+from training.language_models.plain_base import require_readable
 
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 NOT_OF_THE_SCORES = ("output", "overwrite", "tokens_per_batch", "system", "model", "model_revision", "any_base")
@@ -56,6 +57,7 @@ def make_scores(options: ScoreArguments) -> None:
         return
     read = read_prompts(options, folder)
     model = load_base(options.base, options.base_revision, options.dtype, options.quantization)
+    require_readable(model, read.prompts)
     if options.adapter:
         model = load_adapter(model, base, options.adapter, options.adapter_revision, any_base=options.any_base)
     begin = time.perf_counter()

@@ -24,43 +24,25 @@ from dataset_builders.hub.json_files import first_line, read_object, shown
 from dataset_builders.hub.model_folders import ADAPTER_CONFIG
 
 LAYERS = "Adapters that change the layers are scored, such as LoRA."
+# fmt: off
 # Each of these is tested to load whole and to answer as PEFT alone does.
 SCORED = (
-    *(
-        "LORA",
-        "ADALORA",
-        "BEFT",
-        "C3A",
-        "DEFT",
-        "DELORA",
-        "FOURIERFT",
-        "GLORA",
-        "GRALORA",
-        "HIRA",
-        "HRA",
-        "IA3",
-        "LILY",
-    ),
-    *("LN_TUNING", "LOHA", "LOKR", "MISS", "OFT", "PEANUT", "RANDLORA", "ROAD", "SHIRA", "SUPERTUNING", "TINYLORA"),
-    *("TRAINABLE_TOKENS", "UNILORA", "VBLORA", "VERA", "WAVEFT"),
+    "LORA", "ADALORA", "BEFT", "C3A", "DEFT", "DELORA", "FOURIERFT", "GLORA", "GRALORA", "HIRA", "HRA", "IA3", "LILY", "LN_TUNING",
+    "LOHA", "LOKR", "MISS", "OFT", "PEANUT", "RANDLORA", "ROAD", "SUPERTUNING", "TINYLORA", "TRAINABLE_TOKENS", "UNILORA", "VBLORA",
+    "VERA", "WAVEFT",
 )
-QUANTIZED = (
-    "LORA",
-    "ADALORA",
-    "IA3",
-    "RANDLORA",
-    "ROAD",
-    "LN_TUNING",
-    "TRAINABLE_TOKENS",
-)  # PEFT knows bitsandbytes' layers there
+# PEFT knows bitsandbytes' layers there, or none are concerned.
+QUANTIZED = ("LORA", "ADALORA", "IA3", "RANDLORA", "ROAD", "LN_TUNING", "TRAINABLE_TOKENS")
+# fmt: on
 NOT_SCORED = {
     "XLORA": "it opens further adapters where its file says",
     "SHADOW": "it opens a second model where its file says",
     "BOFT": "it compiles code on a GPU",
+    "SHIRA": "places out of a damaged file would be read beyond the memory of its weights",
     "POLY": "it asks for the task of each prompt",
     "ADAPTION_PROMPT": "it puts tokens of its own into the attention",
 }
-# Settings that need, or change, more than the adapter's own weights. Those in the second line change the base by chance or data.
+# Settings that need, or change, more than the adapter's own weights.
 FOREIGN = {
     "layer_replication": "it would build another model out of the base's layers",
     "megatron_config": "it would import the module that megatron_core names",

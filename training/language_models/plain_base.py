@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import torch
 from transformers import PreTrainedConfig
 
 from dataset_builders.hub.json_files import shown
 from dataset_builders.hub.model_configs import read_config
 from dataset_builders.hub.model_folders import CONFIG, require_model
 
-OTHER_HEAD = re.compile(
-    r"For(?!CausalLM)[A-Z]\w*$"
-)  # of a class that was saved: a classifier, a reward model, a masked model
+# The class that a model was saved from: a classifier, a reward model, a masked model, ...
+OTHER_HEAD = re.compile(r"For(?!CausalLM)[A-Z]\w*$")
 
 
 def plain_config(folder: Path) -> PreTrainedConfig:
@@ -47,4 +48,25 @@ def require_whole(base: str, found: dict, stored: dict) -> None:
         raise ValueError(
             f"The base model {base!r} does not load whole: its files hold weights that a causal language model of its configuration has "
             f"no place for, such as {example}. It is another kind of model (a classifier, an encoder-decoder), or its {CONFIG} is wrong."
+        )
+
+
+def require_readable(model: torch.nn.Module, prompts: Iterable[Sequence[int]]) -> None:
+    """ValueError when the tokenizer writes tokens that the base has no embedding of, or more of them than it has positions for."""
+    highest = longest = 0
+    for prompt in prompts:
+        highest, longest = max(highest, max(prompt)), max(longest, len(prompt))
+    known, positions = (
+        model.get_input_embeddings().weight.shape[0],
+        getattr(model.config, "max_position_embeddings", None),
+    )
+    if highest >= known:
+        raise ValueError(
+            f"The tokenizer writes the token {highest}, but the base {model.name_or_path!r} has embeddings of {known:,} tokens: the two are "
+            "not of one model. Get the base again, with the tokenizer that belongs to it."
+        )
+    if isinstance(positions, int) and longest > positions:
+        raise ValueError(
+            f"The longest prompt has {longest:,} tokens, the base {model.name_or_path!r} reads at most {positions:,}. Nothing is cut: use a "
+            "config with a smaller history_length, or a base with a longer context."
         )

@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 
 import yaml
@@ -18,6 +19,7 @@ from dataset_builders.prompts import pointwise
 from dataset_builders.tables import hub, provenance, shots, store
 from dataset_builders.text.tokens import answer_tokens, encode_completions, encode_prompts
 from training.language_models.load import base_identity, load_base, load_tokenizer, write_base_record
+from training.language_models.plain_base import require_readable
 from training.loops.answers import AnswerTrainer, tokenized_rows
 from training.tuning import requirements
 from training.tuning.arguments import TuningArguments, TuningConfig
@@ -56,8 +58,10 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
     set_seed(config.seed)
     tokenizer = load_tokenizer(options.base, options.base_revision)
     train, validation, answers = _rows(folder, tokenizer, options, config)
+    model = load_base(options.base, options.base_revision, options.dtype, options.quantization, for_training=True)
+    require_readable(model, chain(train["input_ids"], validation["input_ids"]))
     trainer = AnswerTrainer(
-        model=load_base(options.base, options.base_revision, options.dtype, options.quantization, for_training=True),
+        model=model,
         args=_without_preparation(config),
         train_dataset=train,
         eval_dataset=validation,
