@@ -62,11 +62,11 @@ def require_readable(model: torch.nn.Module, prompts: Iterable[Sequence[int]]) -
     )
     if highest >= known:
         raise ValueError(
-            f"The tokenizer writes the token {highest}, but the base {model.name_or_path!r} has embeddings of {known:,} tokens: the two are "
-            "not of one model. Get the base again, with the tokenizer that belongs to it."
+            f"The tokenizer writes the token {highest}, but the base {model.name_or_path!r} has embeddings of {known:,} tokens: the "
+            "two are not of one model. Get the base again, with the tokenizer that belongs to it."
         )
     if isinstance(positions, int) and longest > positions:
         raise ValueError(
-            f"The longest prompt has {longest:,} tokens, the base {model.name_or_path!r} reads at most {positions:,}. Nothing is cut: use a "
-            "config with a smaller history_length, or a base with a longer context."
+            f"The longest prompt has {longest:,} tokens, the base {model.name_or_path!r} reads at most {positions:,}. Nothing is cut: "
+            "use a config with a smaller history_length, or a base with a longer context."
         )
