@@ -70,6 +70,13 @@ class CompareArguments:
         metadata={"help": "Branch, tag or commit of each adapter, in their order. Default: main for all."},
     )
     dataset_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of the data set."})
+    any_base: bool = field(
+        default=False,
+        metadata={
+            "help": "Take an adapter on a base that is not the one it names, where you know that they are the same. If they are not, its "
+            "scores mean nothing, and look like those of a poor adapter."
+        },
+    )
     overwrite: bool = field(
         default=False, metadata={"help": "Score all anew, also where a score file was made from something else."}
     )

@@ -333,6 +333,21 @@ def test_an_adapter_with_the_tokenizer_of_its_base_is_taken(compare, tmp_path):
     assert compare("--adapters", adapter) == 0
 
 
+def test_an_adapter_of_a_base_of_another_name_is_scored_where_the_user_says_so(compare, tmp_path, capsys):
+    adapter = Path(shutil.copytree(SYSTEMS["wide"], tmp_path / "wide"))
+    (adapter / "base_model.json").unlink()
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": "/elsewhere/base"}))
+    assert compare("--adapters", adapter) == 2
+    error = capsys.readouterr().err
+    assert "was trained on '/elsewhere/base' (no revision), the base given is runs/smoke/base" in error
+    assert error.count("\n") == 1
+    assert compare("--adapters", adapter, "--any_base", "true") == 0
+    assert "note: The adapter" in capsys.readouterr().out
+    record = read_scores(tmp_path / "out/scores/wide.parquet").record
+    assert "its scores may mean nothing (--any_base)" in record["base_doubt"]
+
+
 @pytest.mark.parametrize("option", [{"bias": "all"}, {"init_lora_weights": "pissa"}], ids=["bias", "pissa"])
 @pytest.mark.parametrize("place", [0, 1])
 def test_an_adapter_that_changes_the_base_itself_is_refused(tmp_path, option, place):
@@ -382,6 +397,12 @@ def test_an_adapter_that_writes_before_the_prompt_is_refused(compare, tmp_path, 
         (["--adapters", ADAPTER, "--systems", "../x"], "'../x' is no name for a row and its score file"),
         (["--adapters", "nowhere"], "The adapter 'nowhere' cannot be reached"),
         (["--base", "nowhere"], "The base model 'nowhere' cannot be loaded"),
+        (["--base", ADAPTER], "It holds an adapter"),
+        (["--base", "runs/smoke/rella"], "It is a run folder. Its adapter is runs/smoke/rella/adapter"),
+        (["--base", DATA], "It is a data set. Give it with --dataset"),
+        (["--adapters", BASE], "it is a whole model; give it with --base"),
+        (["--adapters", "runs/smoke/rella"], "but runs/smoke/rella/adapter has: give that"),
+        (["--adapters", DATA], "it is a data set; give it with --dataset"),
         (["--dataset", "nowhere"], "The data set 'nowhere' is neither a folder here"),
         (["--config_name", "subr_k7"], "has no 'subr_k7'"),
         (["--split", "mixed"], "--split is 'mixed'"),

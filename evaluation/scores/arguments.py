@@ -59,6 +59,13 @@ class ScoreArguments:
     adapter_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of the adapter."})
     model_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of the CTR model."})
     dataset_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of the data set."})
+    any_base: bool = field(
+        default=False,
+        metadata={
+            "help": "Take an adapter on a base that is not the one it names, where you know that they are the same. If they are not, its "
+            "scores mean nothing, and look like those of a poor adapter."
+        },
+    )
     overwrite: bool = field(default=False, metadata={"help": "Replace a score file that was made from something else."})
 
     def __post_init__(self):

@@ -27,6 +27,7 @@ from evaluation.scores.arguments import ScoreArguments
 from evaluation.scores.table import read_scores, require_score_file, write_scores
 from training.language_models.load import (
     adapter_identity,
+    base_doubt,
     base_identity,
     load_adapter,
     load_base,
@@ -40,7 +41,7 @@ from training.loops.constant import is_constant
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 NOT_PINNED = ("dataset_folder", "training_samples")  # in the record of a file, but not what it was made from
 LONGEST_FILE_NAME = 200  # bytes; file systems take 255, some of which a temporary name needs
-NOT_OF_THE_SCORES = ("output", "overwrite", "tokens_per_batch", "system", "model", "model_revision")
+NOT_OF_THE_SCORES = ("output", "overwrite", "tokens_per_batch", "system", "model", "model_revision", "any_base")
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def make_scores(options: ScoreArguments) -> None:
     model = load_base(options.base, options.base_revision, options.dtype, options.quantization)
     require_room_for(read, model, options.base)
     if options.adapter:
-        model = load_adapter(model, base, options.adapter, options.adapter_revision)
+        model = load_adapter(model, base, options.adapter, options.adapter_revision, any_base=options.any_base)
     begin = time.perf_counter()
     scores = p_yes(model, read.prompts, read.answers, options.tokens_per_batch, progress=True)
     write(output, read, scores, record, time.perf_counter() - begin)
@@ -181,10 +182,14 @@ def record_of(options: ScoreArguments, folder: Path, base: dict, adapter: dict |
         "computed_in": str(number_format(options.dtype)).removeprefix("torch."),
         "libraries": {name: version(name) for name in libraries},
     }
+    doubt = base_doubt(base, options.adapter, options.adapter_revision, options.any_base) if options.adapter else None
+    if doubt:
+        print(f"note: {doubt}", flush=True)
     return {
         **pinned,
         "system": options.system or system_name(options.adapter),
         "training_samples": training_samples(options.adapter, options.adapter_revision) if options.adapter else None,
+        "base_doubt": doubt,
         "dataset_folder": str(folder),
         "fingerprint": store.fingerprint(pinned),
     }

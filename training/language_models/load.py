@@ -5,36 +5,37 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import re
 from pathlib import Path
 
 import torch
-from peft import PeftConfig, PeftModel, get_peft_model_state_dict
-from safetensors import SafetensorError, safe_open
+from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedTokenizerBase
 
 from dataset_builders.cli.extras import how_to_install
-from dataset_builders.hub.identity import TOKENIZER, config_hash, tokenizer_hash
+from dataset_builders.hub.identity import config_hash, tokenizer_hash
+from dataset_builders.hub.json_files import first_line, read_json, read_object, shown
+from dataset_builders.hub.model_configs import require_size
+from dataset_builders.hub.model_folders import ADAPTER_CONFIG, CONFIG, read_header, require_model, stored_tensors
 from dataset_builders.hub.models import commit_of, local_folder, weights_hash
 from dataset_builders.raw.archive import hash_file
-from dataset_builders.tables import records, store
-from dataset_builders.tables.records import COUNT, LINE, optional
+from training.language_models import same_base
+from training.language_models.adapter_config import read_adapter_config
+from training.language_models.attach import attach
+from training.language_models.independence import require_independent
+from training.language_models.plain_base import plain_config, require_whole
 
 QUANTIZATIONS = ("none", "8bit", "4bit")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 WEIGHTS = "adapter_model.safetensors"
 TRAINING_RECORD = "training.json"
-IMPORTED = "megatron_config"  # with it, PEFT imports the module that the same file names as `megatron_core`
-DOES_NOT_FIT = (RuntimeError, ValueError, TypeError, OSError, KeyError, AttributeError, ArithmeticError, re.error)
-BASE_KINDS = {"name": LINE, "revision": LINE, "weights": optional(LINE)}
-BASE_RECORD = "base_model.json"  # stands in an adapter's folder: what the adapter was trained on
+BASE_RECORD = same_base.BASE_RECORD
 
 
 def load_tokenizer(base: str, revision: str | None = None) -> PreTrainedTokenizerBase:
     try:
         tokenizer = AutoTokenizer.from_pretrained(local_folder(base, revision), trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise ValueError(_cannot_load("tokenizer of", base, error)) from error
+    except Exception as error:  # whatever a damaged file makes the tokenizer's class raise
+        raise ValueError(_cannot_load("tokenizer of", base, _broken_file(base, revision) or error)) from error
     tokenizer.name_or_path = base
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -58,25 +59,31 @@ def load_base(
     if on_gpu:
         options["device_map"] = {"": torch.cuda.current_device()}
     try:
+        folder = local_folder(base, revision)
+        config, stored = plain_config(folder), stored_tensors(folder)
+        require_size(AutoModelForCausalLM, config, stored)
         model, found = AutoModelForCausalLM.from_pretrained(
-            local_folder(base, revision),
+            folder,
+            config=config,
             dtype=chosen,
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
             **options,
         )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a damaged file makes the model's class raise
         raise ValueError(_cannot_load("base model", base, error)) from error
-    if found["missing_keys"]:
-        raise ValueError(
-            f"The base model {base!r} does not load whole: {len(found['missing_keys'])} weights are missing, such as "
-            f"{min(found['missing_keys'])}; they would be drawn at random. Its files are damaged, or it is no causal language model."
-        )
+    require_whole(base, found, stored)
     model.name_or_path = model.config._name_or_path = (
         base  # an adapter names its base by it, not by a folder of the cache
     )
     _keep_as_packed(model)
+    try:
+        require_independent(model)
+    except (ValueError, RuntimeError, IndexError) as error:
+        raise ValueError(_cannot_load("base model", base, error)) from error
     return model
 
 
@@ -120,23 +127,23 @@ def base_identity(base: str, revision: str | None = None) -> dict:
     those weights again."""
     try:
         folder = local_folder(base, revision)
+        require_model(folder)
+        weights = weights_hash(folder)
+        if weights is None:
+            raise ValueError("it has no *.safetensors.")
     except ValueError as error:
         raise ValueError(_cannot_load("base model", base, error)) from error
-    weights = weights_hash(folder)
-    if weights is None:
-        raise ValueError(_cannot_load("base model", base, ValueError(_without_weights(folder))))
     files = {"weights": weights, "config": config_hash(folder), "tokenizer": tokenizer_hash(folder)}
     return {"name": base, "revision": commit_of(folder) or weights, **files}
-
-
-def _without_weights(folder: Path) -> str:
-    return "it is a data set, not a model." if store.table_names(folder) else "it has no *.safetensors."
 
 
 def adapter_identity(adapter: str, revision: str | None = None) -> dict:
     """What pins an adapter: its name, the hash of its weights, and that of how they are put to use."""
     folder = adapter_folder(adapter, revision)
-    config = _adapter_config(folder)
+    config = read_object(folder / ADAPTER_CONFIG)
+    read_adapter_config(
+        folder, _largest(read_header(folder / WEIGHTS))
+    )  # what cannot be scored is said before a base is loaded
     used = {key: value for key, value in config.items() if key not in ("base_model_name_or_path", "revision")}
     settings = hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()
     return {"name": adapter, "sha256": hash_file(folder / WEIGHTS), "settings_sha256": settings}
@@ -147,20 +154,21 @@ def training_samples(adapter: str, revision: str | None = None) -> int | None:
     folder = adapter_folder(adapter, revision)
     for path in (folder / TRAINING_RECORD, folder.parent / TRAINING_RECORD):  # a repository on the Hub, or a run folder
         if path.is_file():
-            kinds = {"training_samples": optional(COUNT)}
-            return records.require(records.read_json(path), kinds, str(path)).get("training_samples")
+            record = read_json(path)
+            samples = (
+                record.get("training_samples") if isinstance(record, dict) else None
+            )  # another trainer's file says nothing
+            if samples is not None and (isinstance(samples, bool) or not isinstance(samples, int) or samples < 0):
+                raise ValueError(f"{path} has training_samples: {shown(samples)}; expected a number of samples.")
+            return samples
     return None
 
 
-def _adapter_config(folder: Path) -> dict:
-    """adapter_config.json; ValueError when PEFT would import a module that it names."""
-    path = folder / "adapter_config.json"
-    config = records.require(records.read_json(path), {}, str(path))
-    if config.get(IMPORTED):
-        raise ValueError(
-            f"{path} has {IMPORTED}, with which it would choose code to be imported here. It is not loaded; get an adapter without it."
-        )
-    return config
+def base_doubt(base: dict, adapter: str, revision: str | None = None, any_base: bool = False) -> str | None:
+    """What cannot be proved of `base` being the base that the adapter was trained on (training/language_models/same_base.py)."""
+    folder = adapter_folder(adapter, revision)
+    config = read_adapter_config(folder, _largest(read_header(folder / WEIGHTS)))
+    return same_base.doubt(base, adapter, folder, config.base_model_name_or_path, config.revision, any_base)
 
 
 def write_base_record(adapter: Path, identity: dict, chat_template_kwargs: dict | None = None) -> None:
@@ -170,96 +178,33 @@ def write_base_record(adapter: Path, identity: dict, chat_template_kwargs: dict 
 
 
 def load_adapter(
-    model: torch.nn.Module, base: dict, adapter: str, revision: str | None = None, name: str = "default"
+    model: torch.nn.Module,
+    base: dict,
+    adapter: str,
+    revision: str | None = None,
+    name: str = "default",
+    any_base: bool = False,
+    shared: bool = False,
 ) -> PeftModel:
     """Put an adapter (folder or Hub id) on `model`, whose `base_identity` is `base`.
 
+    shared: whether other systems use the same base, so that nothing of it may change.
     A model that has adapters already gets one more, beside them and unmerged, under another `name`; the one that was active
     stays so (training/language_models/several.py).
 
-    ValueError when a file is missing, when the adapter was trained on another base, or when any of its weights, or any weight
-    it should have, does not find its place: a half-loaded adapter scores like no adapter and nobody notices.
+    ValueError when a file is missing, when the adapter was trained on another base (unless `any_base`), or when any of its weights,
+    or any weight it should have, does not find its place: a half-loaded adapter scores like no adapter and nobody notices.
     """
     folder = adapter_folder(adapter, revision)
-    weights = folder / WEIGHTS
-    _require_same_base(base, adapter, folder)
-    try:
-        with safe_open(weights, framework="pt") as stored:
-            held = {key: tuple(stored.get_slice(key).get_shape()) for key in stored.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{weights} is not a whole safetensors file ({error}). Get the adapter again.") from error
-    try:
-        tuned = _attach(model, folder, name)
-    except DOES_NOT_FIT as error:
-        place = "beside the other adapters (it may do so alone)" if isinstance(model, PeftModel) else "its base model"
-        raise ValueError(
-            f"The adapter {adapter!r} does not fit {place}: {(str(error).splitlines() or [type(error).__name__])[-1].strip()}"
-        ) from error
-    wanted = {key: tuple(value.shape) for key, value in get_peft_model_state_dict(tuned, adapter_name=name).items()}
-    missing, foreign = sorted(wanted.keys() - held.keys()), sorted(held.keys() - wanted.keys())
-    if missing or foreign:
-        example = f"misses {missing[0]}" if missing else f"has {foreign[0]}, which the base has no place for"
-        raise ValueError(
-            f"The adapter {adapter!r} does not load whole: {len(missing)} weights missing, {len(foreign)} without a place; it {example}. "
-            "It was trained on another architecture or its file is damaged; it would score like no adapter."
-        )
-    return tuned
+    stored = read_header(folder / WEIGHTS)
+    config = read_adapter_config(folder, _largest(stored))
+    same_base.doubt(base, adapter, folder, config.base_model_name_or_path, config.revision, any_base)
+    return attach(model, adapter, folder / WEIGHTS, config, stored, name, shared)
 
 
-def _attach(model: torch.nn.Module, adapter: Path, name: str) -> PeftModel:
-    if not isinstance(model, PeftModel):
-        return PeftModel.from_pretrained(model, str(adapter), name, use_safetensors=True)
-    mapping = getattr(model.get_base_model(), "_checkpoint_conversion_mapping", {})  # as `from_pretrained` does
-    model.load_adapter(str(adapter), name, key_mapping=mapping)
-    return model
-
-
-def _require_same_base(base: dict, adapter: str, folder: Path) -> None:
-    _adapter_config(folder)
-    try:
-        config = PeftConfig.from_pretrained(str(folder))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(
-            f"The adapter {adapter!r} has an adapter_config.json that PEFT does not read ({type(error).__name__}: "
-            f"{' '.join(str(error).split())[:200]}). Get the adapter again."
-        ) from error
-    if config.is_prompt_learning:
-        raise ValueError(
-            f"The adapter {adapter!r} is of type {config.peft_type.value}: it puts tokens of its own before the prompt. Adapters that "
-            "change the layers are scored, such as LoRA."
-        )
-    record = folder / BASE_RECORD
-    if record.is_file():
-        trained_on = records.require(records.read_json(record), BASE_KINDS, str(record))
-        same = _weights(trained_on) == _weights(base) or trained_on["revision"] == base["revision"]
-    else:
-        trained_on = {"name": config.base_model_name_or_path, "revision": config.revision}
-        same = trained_on["name"] == base["name"]
-    if not same:
-        raise ValueError(
-            f"The adapter {adapter!r} was trained on {trained_on['name']} ({trained_on['revision']}), the base given is {base['name']} "
-            f"({base['revision']}). Pass the base that it was trained on with --base."
-        )
-    _require_same_files(base, adapter, folder, trained_on)
-
-
-def _require_same_files(base: dict, adapter: str, folder: Path, trained_on: dict) -> None:
-    """ValueError when a base has the weights that the adapter was trained on, but not what puts them to use."""
-    if trained_on["revision"] == base["revision"] and not base["revision"].startswith("sha256:"):
-        return  # one commit of the Hub
-    own_tokenizer = any(path for pattern in TOKENIZER for path in folder.glob(pattern))  # told apart by what it reads
-    for key in ("config",) if own_tokenizer else ("config", "tokenizer"):
-        if trained_on.get(key) not in (None, base.get(key)):  # None: written by a version that did not record it
-            raise ValueError(
-                f"The adapter {adapter!r} was trained on the weights of {base['name']}, but with another {key} ({trained_on[key]}) than "
-                f"the base given has ({base.get(key)}). Pass the base that it was trained on with --base."
-            )
-
-
-def _weights(identity: dict) -> str | None:
-    """The hash of a base model's weights, as far as its record knows it."""
-    in_folder = identity["revision"] if identity["revision"].startswith("sha256:") else None
-    return identity.get("weights", in_folder)
+def _largest(stored: dict) -> int:
+    """The largest dimension of an adapter's weights."""
+    return max((size for tensor in stored.values() for size in tensor.shape), default=0)
 
 
 def adapter_folder(adapter: str, revision: str | None) -> Path:
@@ -267,8 +212,8 @@ def adapter_folder(adapter: str, revision: str | None) -> Path:
     reason = None
     try:
         folder = local_folder(adapter, revision)
-        missing = [name for name in (WEIGHTS, "adapter_config.json") if not (folder / name).is_file()]
-        reason = f"has no {missing[0]}" if missing else None
+        missing = [name for name in (WEIGHTS, ADAPTER_CONFIG) if not (folder / name).is_file()]
+        reason = f"has no {missing[0]}{_what_else(folder)}" if missing else None
     except ValueError as error:
         reason = f"cannot be reached ({error})"
     if reason:
@@ -279,8 +224,27 @@ def adapter_folder(adapter: str, revision: str | None) -> Path:
     return folder
 
 
+def _what_else(folder: Path) -> str:
+    """What a folder without an adapter holds instead."""
+    if (folder / "adapter" / ADAPTER_CONFIG).is_file():
+        return f", but {folder / 'adapter'} has: give that"
+    if (folder / CONFIG).is_file():
+        return ": it is a whole model; give it with --base (a CTR model with --model)"
+    return ": it is a data set; give it with --dataset" if (folder / "samples").is_dir() else ""
+
+
+def _broken_file(base: str, revision: str | None) -> ValueError | None:
+    """The first of the model's JSON files that is none, for a library's error does not name it."""
+    try:
+        for path in sorted(local_folder(base, revision).glob("*.json")):
+            read_object(path)
+    except ValueError as error:
+        return error
+    return None
+
+
 def _cannot_load(what: str, base: str, error: Exception) -> str:
     return (
-        f"The {what} {base!r} cannot be loaded: {str(error).strip().splitlines()[0]} Give a Hub id or a folder with "
+        f"The {what} {base!r} cannot be loaded: {first_line(error)} Give a Hub id or a folder with "
         "safetensors weights; without a Hub, make a small one: python training/pretrain.py --help"
     )

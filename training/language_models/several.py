@@ -3,7 +3,8 @@
 Nothing is merged: the weights of an adapter stay beside those of its layer, so changing from one to another changes no number of
 the base. That must hold for every adapter that comes here, and some break it: PiSSA, OLoRA and CorDA take their first guess out of
 the base's weights, `bias` other than none replaces its biases. So what the base says to one prompt is kept, and must be the same
-to the last digit after each adapter was put beside it.
+to the last digit after each adapter was put beside it. One prompt does not use every row of an embedding: embeddings that a file
+brings are compared with the base's own (training/language_models/attach.py).
 """
 
 from __future__ import annotations
@@ -13,11 +14,16 @@ from collections.abc import Callable, Sequence
 import torch
 from peft import PeftModel
 
+from training.language_models.independence import require_independent
 from training.language_models.load import load_adapter
 
 
 def load_adapters(
-    model: torch.nn.Module, base: dict, adapters: Sequence[tuple[str, str | None]], probe: Sequence[int]
+    model: torch.nn.Module,
+    base: dict,
+    adapters: Sequence[tuple[str, str | None]],
+    probe: Sequence[int],
+    any_base: bool = False,
 ) -> torch.nn.Module:
     """`model` with all of `adapters` (folder or Hub id, and revision) beside it, none active; see `load_adapter`.
 
@@ -29,7 +35,9 @@ def load_adapters(
     for number, (adapter, revision) in enumerate(adapters):
         if isinstance(model, PeftModel):
             model.base_model.enable_adapter_layers()
-        model = load_adapter(model, base, adapter, revision, _name(number))
+        model = load_adapter(model, base, adapter, revision, _name(number), any_base, shared=True)
+        activate(model, number)
+        require_independent(model)
         activate(model, None)
         if not torch.equal(before, _answer(model, probe)):
             raise ValueError(

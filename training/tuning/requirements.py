@@ -11,16 +11,21 @@ from pathlib import Path
 import psutil
 import torch
 import yaml
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoModelForCausalLM
 
 from dataset_builders.cli import SeveralLines
 from dataset_builders.cli.extras import how_to_install
+from dataset_builders.hub.json_files import first_line
+from dataset_builders.hub.model_configs import bounded_parameters
+from dataset_builders.hub.models import configuration_folder
 from dataset_builders.tables import hub
 from dataset_builders.text.shown import LONGEST_MESSAGE, plain
+from training.language_models.plain_base import plain_config
 
 ALL_LINEAR = "all-linear"  # PEFT's word for every linear layer but the output
 RECIPES = Path(__file__).parent.parent / "recipes"
 BYTES_PER_WEIGHT = {"none": None, "8bit": 1.0, "4bit": 0.5}  # None: that of the dtype
+LARGEST = 10**13, 10**6  # weights, and parameters that hold them, of any model that there is
 HEADROOM = 1.3  # activations, adapter and optimizer beside the weights, measured on small models
 
 
@@ -59,10 +64,7 @@ def missing(needs: Needs) -> list[str]:
     try:
         weights = count_weights(needs.base, needs.base_revision)
     except (OSError, ValueError) as error:
-        problems.append(
-            f"The base model {needs.base!r} is neither a folder here nor to be had from the Hub ({_first_line(error)}). With a network and "
-            f"its licence accepted: hf download {needs.base}. Any causal language model will do: --base <id or folder>."
-        )
+        problems.append(_unusable(needs.base, error))
     else:
         wanted, available = memory_wanted(weights, needs), memory_available()
         if wanted > available:
@@ -71,6 +73,15 @@ def missing(needs: Needs) -> list[str]:
                 f"{available / 2**30:.0f} GiB are free. Quantize it (--quantization 8bit or 4bit), or take a smaller --base."
             )
     return problems
+
+
+def _unusable(base: str, error: Exception) -> str:
+    if Path(base).is_dir():
+        return f"The base model {base!r} cannot be tuned: {_first_line(error)}"
+    return (
+        f"The base model {base!r} is neither a folder here nor to be had from the Hub ({_first_line(error)}). With a network and "
+        f"its licence accepted: hf download {base}. Any causal language model will do: --base <id or folder>."
+    )
 
 
 def count_weights(base: str, revision: str | None = None) -> int:
@@ -93,9 +104,12 @@ def check_layers(base: str, revision: str | None, wanted: list[str]) -> None:
 
 def _skeleton(base: str, revision: str | None) -> torch.nn.Module:
     """The model without its weights."""
-    config = AutoConfig.from_pretrained(base, revision=revision or "main", trust_remote_code=False)
-    with torch.device("meta"):
-        return AutoModelForCausalLM.from_config(config)
+    config = plain_config(configuration_folder(base, revision))
+    try:
+        with bounded_parameters(*LARGEST), torch.device("meta"):
+            return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    except Exception as error:  # whatever the class of that model makes of a wrong value
+        raise ValueError(first_line(error)) from error
 
 
 def memory_wanted(weights: int, needs: Needs) -> float:
