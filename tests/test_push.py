@@ -16,6 +16,7 @@ from hub_server import HubServer
 from huggingface_hub import constants
 
 from dataset_builders.hub import publish, retry
+from dataset_builders.outputs import records
 from dataset_builders.stages.arguments import FolderArguments, PromptArguments, RawArguments, ViewArguments
 from dataset_builders.stages.card import write_card
 from dataset_builders.stages.prepare import prepare
@@ -63,7 +64,9 @@ def hub(monkeypatch):
 
 
 def local_files(where: FolderArguments) -> dict[str, bytes]:
-    return {str(p.relative_to(where.folder)): p.read_bytes() for p in where.folder.rglob("*") if p.is_file()}
+    """What is to be published: all but the record of what is ours."""
+    files = [path for path in where.folder.rglob("*") if path.is_file() and path.name != records.FILE]
+    return {str(path.relative_to(where.folder)): path.read_bytes() for path in files}
 
 
 def on_hub(hub, revision: str = "main") -> dict[str, bytes]:
