@@ -22,9 +22,9 @@ from pathlib import Path
 from harness import markdown, processes, timing
 from peers import environments, exports
 
-from dataset_builders import cli
-from training.features.batches import Samples, sample_ids
-from training.features.columns import load_columns
+from rella_hub import cli
+from rella_hub.systems.ctr.inputs.batches import Samples, sample_ids
+from rella_hub.systems.ctr.inputs.columns import load_columns
 
 RECIPES = processes.REPOSITORY / "training" / "recipes" / "ml1m"
 FUXICTR, TORCH_RECHUB = "fuxictr==2.3.10", "torch-rechub==0.9.0"

@@ -18,8 +18,8 @@ from pathlib import Path
 from harness import large_dataset, markdown, movielens_25m, processes
 from harness.large_dataset import ALL
 
-from dataset_builders import cli
-from dataset_builders.tables import store
+from rella_hub import cli
+from rella_hub.tables import store
 
 BATCH_SIZE, HISTORY_LENGTH = 512, 30
 SYSTEMS = (("deepfm", None), ("din", None), ("sim", "subr"), ("sim", "category"))
@@ -91,10 +91,10 @@ def _measure(folder: Path, name: str, search: str | None, steps: int) -> Measure
     import torch
     from harness.timing import peak_memory_gb
 
-    from training.features.batches import Samples, sample_ids
-    from training.features.columns import load_columns
-    from training.loops.clicks import learn
-    from training.models import load_model_class
+    from rella_hub.networks.ctr import load_model_class
+    from rella_hub.systems.ctr.inputs.batches import Samples, sample_ids
+    from rella_hub.systems.ctr.inputs.columns import load_columns
+    from rella_hub.systems.ctr.loop import learn
 
     torch.manual_seed(0)
     begin = time.perf_counter()

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from harness import markdown, processes, timing
 
-from dataset_builders import cli
-from dataset_builders.corpora import load_corpus
-from dataset_builders.prompts import pointwise
-from dataset_builders.stages.prompt import load_sources, shown_positions
-from dataset_builders.tables import store
+from rella_hub import cli
+from rella_hub.corpora import load_corpus
+from rella_hub.prompts import pointwise
+from rella_hub.stages.prompt import load_sources, shown_positions
+from rella_hub.tables import store
 
 HISTORY_LENGTH = 30
 SAMPLES = 20_000

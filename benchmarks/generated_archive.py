@@ -10,8 +10,8 @@ from pathlib import Path
 
 from harness import archive_shape, markdown, movielens_25m
 
-from dataset_builders import cli
-from dataset_builders.outputs import records
+from rella_hub import cli
+from rella_hub.files import ownership as records
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,12 @@ from harness import large_dataset, markdown, movielens_25m, processes
 from harness.large_dataset import ALL, WIDTH
 from threadpoolctl import threadpool_limits
 
-from dataset_builders import cli
-from dataset_builders.engines import local
-from dataset_builders.stages.arguments import EngineArguments
-from dataset_builders.tables import store
-from dataset_builders.tables.histories import positions_within_user
-from dataset_builders.views import subr
+from rella_hub import cli
+from rella_hub.stages.arguments import EngineArguments
+from rella_hub.stages.engines import local
+from rella_hub.tables import store
+from rella_hub.tables.histories import positions_within_user
+from rella_hub.views import subr
 
 HISTORY_LENGTH, MINIMUM_HISTORY = 30, 5
 LOOPED = 3_000  # samples of the per-row way

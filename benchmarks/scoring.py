@@ -19,9 +19,9 @@ from datasets import Dataset
 from harness import markdown, shapes, timing
 from transformers import DataCollatorForTokenClassification, Trainer, TrainingArguments
 
-from dataset_builders import cli
-from dataset_builders.text.tokens import Answers
-from evaluation.scorers.yes_no import p_yes
+from rella_hub import cli
+from rella_hub.language_models.p_yes import p_yes
+from rella_hub.language_models.tokens import Answers
 
 COMPARED = 32  # prompts whose score is held against a plain forward pass
 ANSWERS = Answers(no=shapes.NO, yes=shapes.YES)

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from harness import markdown, timing
 
-from dataset_builders import cli
-from dataset_builders.engines import local
-from dataset_builders.stages.arguments import EngineArguments
-from dataset_builders.tables import store
-from dataset_builders.tables.histories import positions_within_user
-from dataset_builders.views import subr
+from rella_hub import cli
+from rella_hub.stages.arguments import EngineArguments
+from rella_hub.stages.engines import local
+from rella_hub.tables import store
+from rella_hub.tables.histories import positions_within_user
+from rella_hub.views import subr
 
 WIDTH, HISTORY_LENGTH, MINIMUM_HISTORY = 384, 30, 5
 USERS_PER_BLOCK = 64

@@ -21,8 +21,8 @@ from peft import LoraConfig
 from torch.utils.data import Sampler
 from trl import SFTConfig, SFTTrainer
 
-from dataset_builders import cli
-from training.loops.answers import AnswerTrainer, tokenized_rows
+from rella_hub import cli
+from rella_hub.language_models.answers import AnswerTrainer, tokenized_rows
 
 SAMPLES_PER_STEP, PER_DEVICE = 32, 8  # 8 is SFTTrainer's default
 SEED = 0

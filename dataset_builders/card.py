@@ -7,14 +7,14 @@ examples:
   python dataset_builders/card.py --corpus ml1m --output elsewhere/ml1m
 """
 
-from dataset_builders import cli
-from dataset_builders.stages.arguments import FolderArguments
+from rella_hub import cli
+from rella_hub.stages.arguments import FolderArguments
 
 
 def main() -> None:
     (where,) = cli.parse(FolderArguments, description=__doc__)
-    from dataset_builders.stages.card import write_card
-    from dataset_builders.stages.writing import writing
+    from rella_hub.cards.dataset.card import write_card
+    from rella_hub.stages.writing import writing
 
     with writing(where, tables=[]):
         write_card(where)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dataset_builders import cli
+from rella_hub import cli
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class CleanArguments:
 
 def main() -> None:
     (options,) = cli.parse(CleanArguments, description=__doc__)
-    from dataset_builders.stages.clean import clean
+    from rella_hub.stages.clean import clean
 
     for folder in map(Path, options.folders):
         if folder.is_dir():

@@ -6,15 +6,15 @@ examples:
   python dataset_builders/embed.py --corpus ml1m --encoder ./my-encoder --dimension 128 --overwrite true
 """
 
-from dataset_builders import cli
-from dataset_builders.stages.arguments import EncoderArguments, FolderArguments
+from rella_hub import cli
+from rella_hub.stages.arguments import EncoderArguments, FolderArguments
 
 
 def main() -> None:
     where, encoder = cli.parse(FolderArguments, EncoderArguments, description=__doc__)
-    from dataset_builders.stages.card import write_card
-    from dataset_builders.stages.embed import embed
-    from dataset_builders.stages.writing import writing
+    from rella_hub.cards.dataset.card import write_card
+    from rella_hub.stages.embed import embed
+    from rella_hub.stages.writing import writing
 
     with writing(where, ["item_vectors"], reads=[encoder.encoder]):
         embed(where, encoder)

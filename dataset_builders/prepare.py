@@ -8,15 +8,15 @@ examples:
   python dataset_builders/prepare.py --corpus ml1m --raw ml-1m.zip --seed 1         # another order of the training samples
 """
 
-from dataset_builders import cli
-from dataset_builders.stages.arguments import FolderArguments, RawArguments
+from rella_hub import cli
+from rella_hub.stages.arguments import FolderArguments, RawArguments
 
 
 def main() -> None:
     where, source = cli.parse(FolderArguments, RawArguments, description=__doc__)
-    from dataset_builders.stages.card import write_card
-    from dataset_builders.stages.prepare import TABLES, prepare
-    from dataset_builders.stages.writing import raw_of, writing
+    from rella_hub.cards.dataset.card import write_card
+    from rella_hub.stages.prepare import TABLES, prepare
+    from rella_hub.stages.writing import raw_of, writing
 
     with writing(where, TABLES, reads=[raw_of(source)]):
         prepare(where, source)

@@ -5,23 +5,17 @@ examples:
   python dataset_builders/prompt.py --corpus ml1m --view subr --history_length 5 10 15
 """
 
-from dataset_builders import cli
-from dataset_builders.stages.arguments import (
-    EngineArguments,
-    FolderArguments,
-    PromptArguments,
-    RowArguments,
-    ViewArguments,
-)
+from rella_hub import cli
+from rella_hub.stages.arguments import EngineArguments, FolderArguments, PromptArguments, RowArguments, ViewArguments
 
 
 def main() -> None:
     where, views, prompts, rows, engine = cli.parse(
         FolderArguments, ViewArguments, PromptArguments, RowArguments, EngineArguments, description=__doc__
     )
-    from dataset_builders.stages.card import write_card
-    from dataset_builders.stages.prompt import build_prompts
-    from dataset_builders.stages.writing import configs, writing
+    from rella_hub.cards.dataset.card import write_card
+    from rella_hub.stages.prompt import build_prompts
+    from rella_hub.stages.writing import configs, writing
 
     with writing(where, configs(views)):
         build_prompts(where, views, prompts, rows, engine)

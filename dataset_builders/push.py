@@ -9,12 +9,12 @@ examples:
   python dataset_builders/push.py --corpus bookcrossing --namespace me --revision_tag v1.0 --collection ReLLa
 """
 
-from dataset_builders import cli
-from dataset_builders.stages.arguments import FolderArguments
+from rella_hub import cli
+from rella_hub.stages.arguments import FolderArguments
 
 
 def main() -> None:
-    from dataset_builders.stages.push import PushArguments, push
+    from rella_hub.cards.dataset.push import PushArguments, push
 
     where, options = cli.parse(FolderArguments, PushArguments, description=__doc__)
     push(where, options)

@@ -12,8 +12,8 @@ examples:
   python dataset_builders/release.py --corpus ml25m --train_rows all --test_rows all --validation_rows all
 """
 
-from dataset_builders import cli
-from dataset_builders.stages.arguments import (
+from rella_hub import cli
+from rella_hub.stages.arguments import (
     EncoderArguments,
     EngineArguments,
     FolderArguments,
@@ -35,13 +35,13 @@ def main() -> None:
         EngineArguments,
         description=__doc__,
     )
-    from dataset_builders.corpora import load_corpus
-    from dataset_builders.stages.card import write_card
-    from dataset_builders.stages.embed import embed
-    from dataset_builders.stages.prepare import TABLES, prepare
-    from dataset_builders.stages.prompt import build_prompts, load_style
-    from dataset_builders.stages.view import build_views, check_views, require_parts
-    from dataset_builders.stages.writing import configs, raw_of, view_tables, writing
+    from rella_hub.cards.dataset.card import write_card
+    from rella_hub.corpora import load_corpus
+    from rella_hub.stages.embed import embed
+    from rella_hub.stages.prepare import TABLES, prepare
+    from rella_hub.stages.prompt import build_prompts, load_style
+    from rella_hub.stages.view import build_views, check_views, require_parts
+    from rella_hub.stages.writing import configs, raw_of, view_tables, writing
 
     check_views(views)  # what is wrong with a late stage is said before the early ones take their time
     load_style(prompts.prompt_style)

@@ -9,17 +9,17 @@ examples:
   python dataset_builders/view.py --corpus ml25m --train_rows all --test_rows all --validation_rows all
 """
 
-from dataset_builders import cli
-from dataset_builders.stages.arguments import EngineArguments, FolderArguments, RowArguments, ViewArguments
+from rella_hub import cli
+from rella_hub.stages.arguments import EngineArguments, FolderArguments, RowArguments, ViewArguments
 
 
 def main() -> None:
     where, views, rows, engine = cli.parse(
         FolderArguments, ViewArguments, RowArguments, EngineArguments, description=__doc__
     )
-    from dataset_builders.stages.card import write_card
-    from dataset_builders.stages.view import build_views
-    from dataset_builders.stages.writing import view_tables, writing
+    from rella_hub.cards.dataset.card import write_card
+    from rella_hub.stages.view import build_views
+    from rella_hub.stages.writing import view_tables, writing
 
     with writing(where, view_tables(views)):
         build_views(where, views, rows, engine)

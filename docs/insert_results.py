@@ -9,7 +9,7 @@ example: python docs/insert_results.py
 import re
 from pathlib import Path
 
-from dataset_builders.outputs.replace import replacing_file
+from rella_hub.files.replace import replacing_file
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ("README.md", "REPRODUCING.md")

@@ -21,8 +21,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dataset_builders import cli
-from dataset_builders.text.template import template_arguments
+from rella_hub import cli
+from rella_hub.language_models.chat_template import template_arguments
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class CompareArguments:
 
 def main() -> None:
     (options,) = cli.parse(CompareArguments, description=__doc__)
-    from evaluation.comparison.run import make_comparison
+    from rella_hub.systems.adapter.compare import make_comparison
 
     make_comparison(options)
 

@@ -10,14 +10,14 @@ examples:
 
 from dataclasses import dataclass, field
 
-from dataset_builders import cli
+from rella_hub import cli
 
 
 @dataclass(frozen=True)
 class MetricArguments:
     namespace: str = field(default="rella", metadata={"help": "User or organization of the Hub to push to."})
     metrics: list[str] = field(
-        default_factory=list, metadata={"help": "Files of evaluation/metrics/. Default: all of them."}
+        default_factory=list, metadata={"help": "Files of rella_hub/metrics/. Default: all of them."}
     )
     private: bool = field(default=False, metadata={"help": "Push to private Spaces."})
     collection: str | None = field(
@@ -28,7 +28,7 @@ class MetricArguments:
 
 def main() -> None:
     (options,) = cli.parse(MetricArguments, description=__doc__)
-    from evaluation.spaces.push import push_metrics
+    from rella_hub.cards.spaces import push_metrics
 
     push_metrics(options.namespace, options.metrics, options.private, options.collection, options.dry_run)
 

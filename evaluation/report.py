@@ -18,11 +18,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dataset_builders import cli
-from dataset_builders.outputs import places
+from rella_hub import cli
+from rella_hub.files import places
 
 if TYPE_CHECKING:
-    from evaluation.results.folder import ReportFolder
+    from rella_hub.reports.folder import ReportFolder
 
 
 @dataclass
@@ -54,7 +54,7 @@ class ReportArguments:
 
 def main() -> None:
     (arguments,) = cli.parse(ReportArguments, description=__doc__)
-    from evaluation.scores.table import read_scores
+    from rella_hub.tables.scores import read_scores
 
     output = Path(arguments.output)
     places.check_folder(output)
@@ -68,7 +68,7 @@ def main() -> None:
         write_overall(scores, folder_of(scores, output, arguments.overwrite))
         return
     if arguments.table is not None:
-        from evaluation.results.data_tables import write_table
+        from rella_hub.reports.data_tables import write_table
 
         write_table(arguments.table, arguments.dataset, output, arguments.overwrite)
         return
@@ -87,7 +87,7 @@ def main() -> None:
 
 def warn_of_constant(scores: list) -> None:
     """Say which of `scores` tell nothing."""
-    from training.loops.constant import is_constant
+    from rella_hub.tables.constant import is_constant
 
     for one in scores:
         if is_constant(one.score):
@@ -98,16 +98,16 @@ def warn_of_constant(scores: list) -> None:
 
 
 def folder_of(scores: list, output: Path, overwrite: bool) -> ReportFolder:
-    from evaluation.results.folder import ReportFolder
+    from rella_hub.reports.folder import ReportFolder
 
     return ReportFolder(output, overwrite, {s.record["dataset_folder"] for s in scores})
 
 
 def write_overall(scores: list, output: ReportFolder) -> None:
     """Print the paper's main table with the rows of `scores` in it and write it to `output` as overall.md, .json and .png."""
-    from evaluation.results.overall import overall
-    from evaluation.results.overall_figure import draw
-    from evaluation.results.overall_text import as_dictionary, markdown
+    from rella_hub.reports.overall import overall
+    from rella_hub.reports.overall_figure import draw
+    from rella_hub.reports.overall_text import as_dictionary, markdown
 
     if not scores:
         raise ValueError("--table overall needs --scores: files of evaluation/score.py on the whole test split.")
@@ -122,10 +122,10 @@ def write_overall(scores: list, output: ReportFolder) -> None:
 
 def write_report(scores: list, output: ReportFolder, resamples: int, seed: int) -> None:
     """Print the comparison and write it into the folder `output`."""
-    from evaluation.results.figure import draw  # after the scores were read: this takes seconds
-    from evaluation.results.machine_readable import as_dictionary
-    from evaluation.results.markdown import render
-    from evaluation.results.rows import compare
+    from rella_hub.reports.figure import draw  # after the scores were read: this takes seconds
+    from rella_hub.reports.machine_readable import as_dictionary
+    from rella_hub.reports.markdown import render
+    from rella_hub.reports.rows import compare
 
     with output.writing("report.md", "results.json", "report.png") as write:
         groups = compare(scores, resamples, seed)

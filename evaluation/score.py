@@ -13,18 +13,18 @@ examples:
 
 from __future__ import annotations
 
-from dataset_builders import cli
-from evaluation.scores.arguments import ScoreArguments
+from rella_hub import cli
+from rella_hub.systems.score_options import ScoreArguments
 
 
 def main() -> None:
     (options,) = cli.parse(ScoreArguments, description=__doc__)
     if options.model is not None:
-        from evaluation.scores.clicks import make_click_scores
+        from rella_hub.systems.ctr.score import make_click_scores
 
         make_click_scores(options)
     else:
-        from evaluation.scores.make import make_scores
+        from rella_hub.systems.adapter.score import make_scores
 
         make_scores(options)
 

@@ -16,18 +16,18 @@ examples:
 
 from pathlib import Path
 
-from dataset_builders import cli
-from model_cards.publishing.arguments import AdapterPublishingArguments, PushArguments
+from rella_hub import cli
+from rella_hub.cards.publishing.arguments import AdapterPublishingArguments, PushArguments
 
 
 def main() -> None:
     what, how = cli.parse(PushArguments, AdapterPublishingArguments, description=__doc__)
-    from model_cards.ctr_model.run import is_ctr_run
+    from rella_hub.systems.ctr.facts import is_ctr_run
 
     if is_ctr_run(Path(what.run)):
-        from model_cards.publishing.ctr_model import push_ctr_model as push
+        from rella_hub.systems.ctr.publish import push_ctr_model as push
     else:
-        from model_cards.publishing.adapter import push_adapter as push
+        from rella_hub.systems.adapter.publish import push_adapter as push
 
     push(what, how)
 

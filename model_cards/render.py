@@ -13,18 +13,18 @@ examples:
 
 from pathlib import Path
 
-from dataset_builders import cli
-from model_cards.cards.arguments import CardArguments
+from rella_hub import cli
+from rella_hub.cards.arguments import CardArguments
 
 
 def main() -> None:
     (options,) = cli.parse(CardArguments, description=__doc__)
-    from model_cards.ctr_model.run import is_ctr_run
+    from rella_hub.systems.ctr.facts import is_ctr_run
 
     if is_ctr_run(Path(options.run)):
-        from model_cards.ctr_model.card import write_card
+        from rella_hub.systems.ctr.card import write_card
     else:
-        from model_cards.adapter.card import write_card
+        from rella_hub.systems.adapter.card import write_card
 
     write_card(options)
 

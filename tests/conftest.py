@@ -46,9 +46,9 @@ from pathlib import Path  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
-from dataset_builders.corpora import load_corpus  # noqa: E402
-from dataset_builders.stages.arguments import FolderArguments, RawArguments  # noqa: E402
-from dataset_builders.stages.prepare import prepare  # noqa: E402
+from rella_hub.corpora import load_corpus  # noqa: E402
+from rella_hub.stages.arguments import FolderArguments, RawArguments  # noqa: E402
+from rella_hub.stages.prepare import prepare  # noqa: E402
 
 FIXTURES = Path(__file__).parent / "fixtures"
 REPOSITORY = Path(__file__).parents[1]

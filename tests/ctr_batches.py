@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import torch
 
-from training.layers.batch import Batch
+from rella_hub.networks.layers.batch import Batch
 
 FIELD_SIZES = {"age": 4, "gender": 3, "item_id": 21, "user_id": 9}
 ITEM_COLUMN = 2

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from test_views import write_vectors
 
-from dataset_builders.stages.arguments import FolderArguments, PromptArguments, RawArguments, ViewArguments
-from dataset_builders.stages.prepare import prepare
-from dataset_builders.stages.prompt import build_prompts
-from dataset_builders.stages.view import build_views
-from dataset_builders.tables import store
-from evaluation.scores.table import read_scores, write_scores
+from rella_hub.stages.arguments import FolderArguments, PromptArguments, RawArguments, ViewArguments
+from rella_hub.stages.prepare import prepare
+from rella_hub.stages.prompt import build_prompts
+from rella_hub.stages.view import build_views
+from rella_hub.tables import store
+from rella_hub.tables.scores import read_scores, write_scores
 
 MODELS = ("din", "sim")
 DATA, RUN, SCORES = "rella/ml1m", "runs/ml1m/din", "runs/ml1m/scores/din.parquet"

@@ -20,10 +20,10 @@ from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 from safetensors.torch import load_file, save_file
 from tiny_adapters import answer, base_at, by_peft_alone, config_of, llama, load, lora, make
 
-from dataset_builders.text.tokens import Answers
-from evaluation.scorers.yes_no import p_yes
-from training.language_models.adapter_config import NOT_SCORED, SCORED
-from training.language_models.load import adapter_identity, base_doubt, base_identity, training_samples
+from rella_hub.language_models.adapter_config import NOT_SCORED, SCORED
+from rella_hub.language_models.load import adapter_identity, base_doubt, base_identity, training_samples
+from rella_hub.language_models.p_yes import p_yes
+from rella_hub.language_models.tokens import Answers
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 CASES = 12

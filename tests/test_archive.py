@@ -9,8 +9,8 @@ import zipfile
 
 import pytest
 
-from dataset_builders.raw import archive
-from dataset_builders.raw.archive import Archive, open_raw
+from rella_hub.corpora.raw import archive
+from rella_hub.corpora.raw.archive import Archive, open_raw
 
 FILES = {"users.dat": b"users\n", "movies.dat": b"movies\n"}
 NAMES = list(FILES)

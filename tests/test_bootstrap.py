@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
-from evaluation.bootstrap import paired
-from evaluation.bootstrap.paired import Interval, interval, resample
+from rella_hub.metrics.uncertainty import bootstrap as paired
+from rella_hub.metrics.uncertainty.bootstrap import Interval, interval, resample
 
 
 def make(n: int, seed: int = 0, decimals: int = 6) -> tuple[np.ndarray, np.ndarray]:

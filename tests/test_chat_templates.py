@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from dataset_builders.prompts import pointwise
-from dataset_builders.text.template import chat_template_of, template_arguments
-from dataset_builders.text.tokens import answer_tokens, encode_completions, encode_prompts
-from evaluation.scorers.yes_no import p_yes
-from evaluation.scores.table import read_scores
+from rella_hub.language_models.chat_template import chat_template_of, template_arguments
+from rella_hub.language_models.p_yes import p_yes
+from rella_hub.language_models.tokens import answer_tokens, encode_completions, encode_prompts
+from rella_hub.prompts import pointwise
+from rella_hub.tables.scores import read_scores
 
 REPOSITORY = Path(__file__).parents[1]
 PROMPTS = [

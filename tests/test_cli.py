@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dataset_builders import cli
+from rella_hub import cli
 
 REPOSITORY = Path(__file__).parents[1]
 COMMANDS = sorted(path for path in (REPOSITORY / "dataset_builders").glob("*.py") if path.stem != "__init__")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_delimited import InMemory
 
-from dataset_builders.raw.comma import read_comma_separated
+from rella_hub.corpora.raw.comma import read_comma_separated
 
 COLUMNS = {"item_id": pl.Int32, "title": pl.String, "genres": pl.String}
 HEADER = ["movieId", "title", "genres"]

@@ -14,14 +14,10 @@ from peft import LoHaConfig, LoraConfig, PromptTuningConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from evaluation.comparison import run as comparison
-from evaluation.comparison.report import p_text
-from evaluation.scorers import yes_no
-from evaluation.scores.table import read_scores
-from evaluation.significance.delong import compare_aucs
-from model_cards.cards.results import read_results
-from training.language_models import several
-from training.language_models.load import (
+from rella_hub.cards.results import read_results
+from rella_hub.language_models import p_yes as yes_no
+from rella_hub.language_models import several
+from rella_hub.language_models.load import (
     adapter_identity,
     base_identity,
     load_adapter,
@@ -29,6 +25,10 @@ from training.language_models.load import (
     load_tokenizer,
     write_base_record,
 )
+from rella_hub.metrics.uncertainty.delong import compare_aucs
+from rella_hub.reports.comparison import p_text
+from rella_hub.systems.adapter import compare as comparison
+from rella_hub.tables.scores import read_scores
 
 BASE, DATA, ADAPTER = "runs/smoke/base", "runs/smoke/data", "runs/smoke/rella/adapter"
 COMMON = ["--base", BASE, "--dataset", DATA, "--config_name", "subr_k5", "--limit", 60, "--tokens_per_batch", 2000]

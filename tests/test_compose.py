@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset_builders.text.compose import concatenate
+from rella_hub.texts.compose import concatenate
 
 fragments = st.lists(st.text(max_size=6), min_size=1, max_size=8)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from dataset_builders.corpora import load_corpus
-from dataset_builders.corpora.bookcrossing import COUNTRIES, SPELLINGS, read
-from dataset_builders.protocols import one_per_user
-from dataset_builders.raw.archive import open_raw
+from rella_hub.corpora import load_corpus
+from rella_hub.corpora.bookcrossing import COUNTRIES, SPELLINGS, read
+from rella_hub.corpora.raw.archive import open_raw
+from rella_hub.tasks import one_per_user
 
 CORPUS = load_corpus("bookcrossing")
 WORDS = CORPUS.words

@@ -6,12 +6,12 @@ import zipfile
 import polars as pl
 import pytest
 
-from dataset_builders.corpora import corpus_ids, load_corpus
-from dataset_builders.corpora.ml1m import AGES, OCCUPATIONS, read
-from dataset_builders.raw.archive import open_raw
-from dataset_builders.stages.arguments import FolderArguments, RawArguments
-from dataset_builders.stages.prepare import prepare
-from dataset_builders.tables import store
+from rella_hub.corpora import corpus_ids, load_corpus
+from rella_hub.corpora.ml1m import AGES, OCCUPATIONS, read
+from rella_hub.corpora.raw.archive import open_raw
+from rella_hub.stages.arguments import FolderArguments, RawArguments
+from rella_hub.stages.prepare import prepare
+from rella_hub.tables import store
 
 CORPUS = load_corpus("ml1m")
 

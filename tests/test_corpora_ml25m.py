@@ -10,20 +10,14 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from dataset_builders.corpora import load_corpus
-from dataset_builders.corpora.ml25m import read
-from dataset_builders.raw.archive import open_raw
-from dataset_builders.stages.arguments import (
-    FolderArguments,
-    PromptArguments,
-    RawArguments,
-    RowArguments,
-    ViewArguments,
-)
-from dataset_builders.stages.prepare import prepare
-from dataset_builders.stages.prompt import build_prompts
-from dataset_builders.stages.view import build_views
-from dataset_builders.tables import schema, store
+from rella_hub.corpora import load_corpus
+from rella_hub.corpora.ml25m import read
+from rella_hub.corpora.raw.archive import open_raw
+from rella_hub.stages.arguments import FolderArguments, PromptArguments, RawArguments, RowArguments, ViewArguments
+from rella_hub.stages.prepare import prepare
+from rella_hub.stages.prompt import build_prompts
+from rella_hub.stages.view import build_views
+from rella_hub.tables import schema, store
 
 CORPUS = load_corpus("ml25m")
 RAW = Path(__file__).parent / "fixtures" / "raw" / "ml25m"

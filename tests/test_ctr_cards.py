@@ -18,18 +18,19 @@ from huggingface_hub import ModelCard
 from safetensors.numpy import load_file, save_file
 from test_shown import active, rows_of, unseen
 
-from dataset_builders.corpora import load_corpus
-from dataset_builders.raw.archive import hash_file
-from evaluation.paper_tables.read import read_table
-from evaluation.scores.table import read_scores, write_scores
-from model_cards.cards import records
-from model_cards.cards.model_index import METRICS
-from model_cards.cards.results import read_results
-from model_cards.ctr_model import architecture, paper, run
-from model_cards.publishing.checks import check_card as check_filled
-from training.fitting import run as fitting
-from training.fitting import trained
-from training.models import load_model_class, model_names
+from rella_hub.cards import records
+from rella_hub.cards.model_index import METRICS
+from rella_hub.cards.publishing.checks import check_card as check_filled
+from rella_hub.cards.results import read_results
+from rella_hub.corpora import load_corpus
+from rella_hub.corpora.raw.archive import hash_file
+from rella_hub.networks.ctr import load_model_class, model_names
+from rella_hub.paper.tables import read_table
+from rella_hub.systems.ctr import architecture, paper
+from rella_hub.systems.ctr import facts as run
+from rella_hub.systems.ctr import load as trained
+from rella_hub.systems.ctr import train as fitting
+from rella_hub.tables.scores import read_scores, write_scores
 
 REPOSITORY = Path(__file__).parents[1]
 GOLDEN = REPOSITORY / "tests/golden/ml1m/ctr_card.md"
@@ -185,7 +186,7 @@ def test_the_code_of_the_card_scores_like_the_scorer(render, capsys):
 
 
 def test_a_card_needs_no_torch(inside):
-    code = "import sys, model_cards.ctr_model.card, model_cards.adapter.card; sys.exit('torch' in sys.modules)"
+    code = "import sys, rella_hub.systems.ctr.card, rella_hub.systems.adapter.card; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY).returncode == 0
 
 

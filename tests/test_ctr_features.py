@@ -7,15 +7,15 @@ import pytest
 import torch
 from test_views import write_vectors
 
-from dataset_builders.corpora import UNKNOWN, load_corpus
-from dataset_builders.stages.arguments import FolderArguments, RawArguments, ViewArguments
-from dataset_builders.stages.prepare import prepare
-from dataset_builders.stages.view import build_views
-from dataset_builders.tables import store
-from training.features.batches import Samples, sample_ids
-from training.features.columns import load_columns
-from training.features.retrieval import HardSearch
-from training.features.vocabulary import load_values
+from rella_hub.corpora import UNKNOWN, load_corpus
+from rella_hub.stages.arguments import FolderArguments, RawArguments, ViewArguments
+from rella_hub.stages.prepare import prepare
+from rella_hub.stages.view import build_views
+from rella_hub.systems.ctr.inputs.batches import Samples, sample_ids
+from rella_hub.systems.ctr.inputs.columns import load_columns
+from rella_hub.systems.ctr.inputs.retrieval import HardSearch
+from rella_hub.systems.ctr.inputs.vocabulary import load_values
+from rella_hub.tables import store
 
 K, R = 4, 3
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from dataset_builders import cli
-from training.fitting.arguments import FittingArguments
-from training.fitting.grid import apply, setting_name, settings_of
+from rella_hub import cli
+from rella_hub.systems.ctr.grid import apply, setting_name, settings_of
+from rella_hub.systems.ctr.options import FittingArguments
 
 GRID = '{"embedding_size": [4, 8], "batch_size": [16]}'
 

@@ -8,16 +8,16 @@ import torch
 import torch.nn.functional as F
 from ctr_batches import FIELD_SIZES, ITEM_COLUMN, RATING_VALUES, random_batch, replaced
 
-from training.layers.activation import Dice
-from training.layers.attention import ActivationUnit, MultiHeadTargetAttention
-from training.layers.batch import Batch, Vocabulary
-from training.layers.convolution import HorizontalConvolution, VerticalConvolution
-from training.layers.cross import CrossNetwork
-from training.layers.embedding import SampleEmbedding
-from training.layers.factorization import pairwise_interactions
-from training.layers.mlp import MLP, Predictor
-from training.layers.pooling import last_state, masked_mean, most_recent
-from training.layers.self_attention import CausalBlock, InteractingLayer, causal_mask
+from rella_hub.networks.layers.activation import Dice
+from rella_hub.networks.layers.attention import ActivationUnit, MultiHeadTargetAttention
+from rella_hub.networks.layers.batch import Batch, Vocabulary
+from rella_hub.networks.layers.convolution import HorizontalConvolution, VerticalConvolution
+from rella_hub.networks.layers.cross import CrossNetwork
+from rella_hub.networks.layers.embedding import SampleEmbedding
+from rella_hub.networks.layers.factorization import pairwise_interactions
+from rella_hub.networks.layers.mlp import MLP, Predictor
+from rella_hub.networks.layers.pooling import last_state, masked_mean, most_recent
+from rella_hub.networks.layers.self_attention import CausalBlock, InteractingLayer, causal_mask
 
 MASK = torch.tensor([[True, True, False, False], [False] * 4, [True] * 4])
 LENGTHS = [2, 0, 4]

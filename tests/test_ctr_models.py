@@ -19,7 +19,7 @@ from ctr_batches import (
     with_garbage,
 )
 
-from training.models import load_model_class, model_names
+from rella_hub.networks.ctr import load_model_class, model_names
 
 NAMES = ["autoint", "caser", "dcnv2", "deepfm", "din", "gru4rec", "sasrec", "sim"]
 READ_THE_ORDER = ["caser", "gru4rec", "sasrec"]

@@ -16,12 +16,12 @@ from ctr_release import DATA, RESULTS, RUN, SCORES, WITH_LANGUAGE_MODEL, scoring
 from hub_server import HubServer
 from huggingface_hub import ModelCard
 
-from dataset_builders.corpora import load_corpus
-from dataset_builders.tables import store
-from evaluation.scores.table import read_scores
-from model_cards.ctr_model.run import FEATURES, VOCABULARY
-from model_cards.publishing import ctr_model
-from model_cards.publishing.copies import OF_THE_FILE
+from rella_hub.cards.publishing.copies import OF_THE_FILE
+from rella_hub.corpora import load_corpus
+from rella_hub.systems.ctr import publish as ctr_model
+from rella_hub.systems.ctr.facts import FEATURES, VOCABULARY
+from rella_hub.tables import store
+from rella_hub.tables.scores import read_scores
 
 REPOSITORY = Path(__file__).parents[1]
 MODEL_ID = "rella/ml1m-din"
@@ -161,7 +161,7 @@ def test_published_records_name_the_hub_and_keep_their_numbers(world, tmp_path):
     assert (record["base"], record["adapter"], record["dataset_folder"]) == (None, None, None)
     for one in (ours.record, record):
         pinned = {key: value for key, value in one.items() if key not in OF_THE_FILE}
-        assert store.fingerprint(pinned) == one["fingerprint"], "the rule is that of evaluation/scores/clicks.py"
+        assert store.fingerprint(pinned) == one["fingerprint"], "the rule is that of rella_hub/systems/ctr/score.py"
     rows = {row["name"]: row for row in json.loads(world.files["results.json"])["rows"]}
     before = {row["name"]: row for row in json.loads(Path(WITH_LANGUAGE_MODEL).read_text())["rows"]}
     assert rows.keys() == before.keys() == {"din", "sim", "zero_shot", "history_mean", "item_mean"}
@@ -215,7 +215,7 @@ def test_with_the_publishers_permission_they_are_public(world):
 
 def test_a_free_corpus_is_public(world, monkeypatch):
     free = replace(load_corpus("ml1m"), may_be_redistributed=True, licence="apache-2.0")
-    monkeypatch.setattr("dataset_builders.corpora.ml1m.CORPUS", free)
+    monkeypatch.setattr("rella_hub.corpora.ml1m.CORPUS", free)
     assert world.push(*SCORED) == 0
     assert not world.repository.private
     assert ModelCard(world.card).data.license == "apache-2.0"

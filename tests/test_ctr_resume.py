@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from test_views import write_vectors
 
-from dataset_builders.stages.arguments import ViewArguments
-from dataset_builders.stages.view import build_views
-from evaluation.results.measure import measure
-from training.fitting.arguments import FittingArguments
-from training.fitting.run import train
+from rella_hub.reports.measure import measure
+from rella_hub.stages.arguments import ViewArguments
+from rella_hub.stages.view import build_views
+from rella_hub.systems.ctr.options import FittingArguments
+from rella_hub.systems.ctr.train import train
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from test_views import write_vectors
 
-from dataset_builders.stages.arguments import PromptArguments, ViewArguments
-from dataset_builders.stages.prompt import build_prompts
-from dataset_builders.stages.view import build_views
-from dataset_builders.tables import store
-from evaluation.scores.table import read_scores
-from training.fitting.trained import p_click, read_trained
-from training.models import model_names
+from rella_hub.networks.ctr import model_names
+from rella_hub.stages.arguments import PromptArguments, ViewArguments
+from rella_hub.stages.prompt import build_prompts
+from rella_hub.stages.view import build_views
+from rella_hub.systems.ctr.load import p_click, read_trained
+from rella_hub.tables import store
+from rella_hub.tables.scores import read_scores
 
 SMALL = {"caser": '{"embedding_size": 8, "heights": [1, 2]}'}  # convolutions no higher than the history
 

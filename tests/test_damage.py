@@ -23,12 +23,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dataset_builders.corpora import load_corpus
-from dataset_builders.corpora.ml1m import AGES, GENDERS, OCCUPATIONS
-from dataset_builders.raw.archive import open_raw
-from dataset_builders.stages.arguments import FolderArguments, RawArguments
-from dataset_builders.stages.prepare import prepare
-from dataset_builders.tables import store
+from rella_hub.corpora import load_corpus
+from rella_hub.corpora.ml1m import AGES, GENDERS, OCCUPATIONS
+from rella_hub.corpora.raw.archive import open_raw
+from rella_hub.stages.arguments import FolderArguments, RawArguments
+from rella_hub.stages.prepare import prepare
+from rella_hub.tables import store
 
 FIXTURES = Path(__file__).parent / "fixtures" / "raw"
 CORPORA = ["ml1m", "ml25m", "bookcrossing"]

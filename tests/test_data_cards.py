@@ -8,14 +8,14 @@ import pytest
 from hub_cards import check_card
 from test_shown import NASTY, active, rows_of, unseen
 
-from dataset_builders.corpora import load_corpus
-from dataset_builders.stages import push
-from dataset_builders.stages.arguments import FolderArguments, PromptArguments, RawArguments, ViewArguments
-from dataset_builders.stages.card import write_card
-from dataset_builders.stages.prepare import prepare
-from dataset_builders.stages.prompt import build_prompts
-from dataset_builders.stages.view import build_views
-from dataset_builders.tables import store
+from rella_hub.cards.dataset import push
+from rella_hub.cards.dataset.card import write_card
+from rella_hub.corpora import load_corpus
+from rella_hub.stages.arguments import FolderArguments, PromptArguments, RawArguments, ViewArguments
+from rella_hub.stages.prepare import prepare
+from rella_hub.stages.prompt import build_prompts
+from rella_hub.stages.view import build_views
+from rella_hub.tables import store
 
 TESTS = Path(__file__).parent
 OF_THE_LIBRARIES = re.compile(

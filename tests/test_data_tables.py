@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from dataset_builders.stages.arguments import FolderArguments, RawArguments, ViewArguments
-from dataset_builders.stages.prepare import prepare
-from dataset_builders.stages.view import build_views
-from dataset_builders.tables import store
-from evaluation.paper_tables.read import read_table
-from evaluation.results.data_tables import write_table
+from rella_hub.paper.tables import read_table
+from rella_hub.reports.data_tables import write_table
+from rella_hub.stages.arguments import FolderArguments, RawArguments, ViewArguments
+from rella_hub.stages.prepare import prepare
+from rella_hub.stages.view import build_views
+from rella_hub.tables import store
 
 RAW = Path(__file__).parent / "fixtures" / "raw"
 CORPORA = ("bookcrossing", "ml1m", "ml25m")

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset_builders.raw import archive, delimited
-from dataset_builders.raw.archive import RawFiles
-from dataset_builders.raw.delimited import decode, read_delimited, require
+from rella_hub.corpora.raw import archive, delimited
+from rella_hub.corpora.raw.archive import RawFiles
+from rella_hub.corpora.raw.delimited import decode, read_delimited, require
 
 COLUMNS = {"id": pl.Int32, "name": pl.String, "score": pl.Float32}
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from evaluation.bootstrap.paired import resample
-from evaluation.significance.delong import auc_covariance, compare_aucs, structural_components
+from rella_hub.metrics.uncertainty.bootstrap import resample
+from rella_hub.metrics.uncertainty.delong import auc_covariance, compare_aucs, structural_components
 
 
 def make(n: int, seed: int = 0, decimals: int = 6) -> tuple[np.ndarray, np.ndarray]:

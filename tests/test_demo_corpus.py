@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from dataset_builders.corpora import demo, load_corpus
-from dataset_builders.raw.archive import open_raw
-from dataset_builders.stages.arguments import FolderArguments, RawArguments
-from dataset_builders.stages.prepare import prepare
-from dataset_builders.tables import store
+from rella_hub.corpora import demo, load_corpus
+from rella_hub.corpora.raw.archive import open_raw
+from rella_hub.stages.arguments import FolderArguments, RawArguments
+from rella_hub.stages.prepare import prepare
+from rella_hub.tables import store
 
 FILES = ("users.dat", "movies.dat", "ratings.dat")
 SHOWN = 5

@@ -6,9 +6,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from dataset_builders.outputs import records
-from dataset_builders.raw.archive import Archive
-from dataset_builders.raw.download import ATTEMPTS, DOWNLOAD, download
+from rella_hub.corpora.raw.archive import Archive
+from rella_hub.corpora.raw.download import ATTEMPTS, DOWNLOAD, download
+from rella_hub.files import ownership as records
 
 CONTENT = bytes(range(256)) * 40
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 from transformers import AutoModel, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from dataset_builders.embeddings.encode import encode, encoder_revision, load_encoder
-from dataset_builders.embeddings.reduce import normalize, reduce
-from dataset_builders.stages.arguments import EncoderArguments
-from dataset_builders.stages.embed import embed
-from dataset_builders.tables import store
+from rella_hub.stages.arguments import EncoderArguments
+from rella_hub.stages.embed import embed
+from rella_hub.tables import store
+from rella_hub.vectors.encode import encode, encoder_revision, load_encoder
+from rella_hub.vectors.reduce import normalize, reduce
 
 TEXTS = [
     "The title of the movie is Orbit 9 (1968). The genre of the movie is Sci-Fi.",

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from test_views import write_vectors
 
-from dataset_builders.cli.extras import how_to_install
-from dataset_builders.corpora import load_corpus
-from dataset_builders.engines import engine_names, load_engine, local
-from dataset_builders.raw.archive import hash_file
-from dataset_builders.stages.arguments import EngineArguments, PromptArguments, RowArguments, ViewArguments
-from dataset_builders.stages.prompt import build_prompts
-from dataset_builders.stages.view import build_views
-from dataset_builders.tables import store
+from rella_hub.cli.extras import how_to_install
+from rella_hub.corpora import load_corpus
+from rella_hub.corpora.raw.archive import hash_file
+from rella_hub.stages.arguments import EngineArguments, PromptArguments, RowArguments, ViewArguments
+from rella_hub.stages.engines import engine_names, load_engine, local
+from rella_hub.stages.prompt import build_prompts
+from rella_hub.stages.view import build_views
+from rella_hub.tables import store
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_a_cluster_that_is_started_here_listens_on_this_machine_alone(tmp_path):
     code = (
         "import sys, psutil\n"
         "from pathlib import Path\n"
-        "from dataset_builders.engines import ray_data\n"
+        "from rella_hub.stages.engines import ray_data\n"
         "from test_engines import leave_a_mark\n"
         "ray_data.run(leave_a_mark, [(Path(sys.argv[1]), 0)], 1, 'mark')\n"
         "this = psutil.Process()\n"

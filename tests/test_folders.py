@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from ctr_release import DATA, OPTIONS, RESULTS, RUN, SCORES
 
-from dataset_builders.outputs import records
-from dataset_builders.stages.clean import clean
-from dataset_builders.tables import store
+from rella_hub.files import ownership as records
+from rella_hub.stages.clean import clean
+from rella_hub.tables import store
 
 CANARIES = {"notes.txt": b"mine", "photos/cat.jpg": b"\xff\xd8 a cat", ".hidden": b"also mine"}
 GRID = ("--grid", '{"dropout": [0.0]}', "--seeds", 1)
@@ -288,7 +288,7 @@ def another_process_writes(output: Path, beside: bool):
     ready, said = os.pipe()
     child = os.fork()
     if child == 0:
-        from dataset_builders.outputs.writer import sole_writer
+        from rella_hub.files.writer import sole_writer
 
         with sole_writer(output, beside):
             os.write(said, b"x")
@@ -303,7 +303,7 @@ def another_process_writes(output: Path, beside: bool):
 
 
 def test_what_a_person_adds_while_a_model_is_trained_stays(here, monkeypatch, command):
-    from training.fitting import run
+    from rella_hub.systems.ctr import train as run
 
     fit = run.fit
 

@@ -15,9 +15,9 @@ from safetensors.torch import load_file, save_file
 from tiny_adapters import IDS, answer, base_at, by_peft_alone, config_of, edit, llama, load, lora, make, zero_shot
 from transformers import AutoModelForCausalLM
 
-from training.language_models import several
-from training.language_models.adapter_config import NOT_SCORED, SCORED, read_adapter_config, resolve_patterns
-from training.language_models.load import (
+from rella_hub.language_models import several
+from rella_hub.language_models.adapter_config import NOT_SCORED, SCORED, read_adapter_config, resolve_patterns
+from rella_hub.language_models.load import (
     adapter_identity,
     base_doubt,
     base_identity,

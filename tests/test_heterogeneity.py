@@ -6,12 +6,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset_builders.cards.heterogeneity import distinct_groups, heterogeneity
-from dataset_builders.corpora import UNKNOWN
-from dataset_builders.stages.arguments import FolderArguments, RawArguments, ViewArguments
-from dataset_builders.stages.prepare import prepare
-from dataset_builders.stages.view import build_views
-from dataset_builders.tables import store
+from rella_hub.cards.dataset.heterogeneity import distinct_groups, heterogeneity
+from rella_hub.corpora import UNKNOWN
+from rella_hub.stages.arguments import FolderArguments, RawArguments, ViewArguments
+from rella_hub.stages.prepare import prepare
+from rella_hub.stages.view import build_views
+from rella_hub.tables import store
 
 
 @given(st.lists(st.lists(st.integers(0, 9), max_size=7), max_size=12))

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset_builders.tables.histories import positions_within_user
+from rella_hub.tables.histories import positions_within_user
 
 
 @given(st.lists(st.integers(1, 3), max_size=30))

@@ -14,10 +14,10 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from dataset_builders.cli.extras import DISTRIBUTION, how_to_install
-from dataset_builders.embeddings import encode
-from dataset_builders.engines import load_engine
-from training.language_models.load import load_base
+from rella_hub.cli.extras import DISTRIBUTION, how_to_install
+from rella_hub.language_models.load import load_base
+from rella_hub.stages.engines import load_engine
+from rella_hub.vectors import encode
 
 REPOSITORY = Path(__file__).parents[1]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]

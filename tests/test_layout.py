@@ -31,13 +31,13 @@ def level(name: str) -> int:
         return 4
     if name.startswith("model_cards"):
         return 3
-    if name.startswith("evaluation") and not name.startswith("evaluation.metrics"):
+    if name.startswith("evaluation") and not name.startswith("rella_hub.metrics"):
         return 2
     return 0 if name.startswith("dataset_builders") else 1
 
 
 def package(name: str) -> str:
-    return ".".join(name.split(".")[: 2 if name.startswith("evaluation.metrics") else 1])
+    return ".".join(name.split(".")[: 2 if name.startswith("rella_hub.metrics") else 1])
 
 
 def imports_of(path: Path) -> set[str]:

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from test_delimited import InMemory
 
-from dataset_builders.cards.likeness import likeness
-from dataset_builders.corpora import load_corpus
-from dataset_builders.raw.archive import open_raw
-from dataset_builders.stages.arguments import FolderArguments, RawArguments
-from dataset_builders.stages.card import write_card
-from dataset_builders.stages.prepare import prepare
+from rella_hub.cards.dataset.card import write_card
+from rella_hub.cards.dataset.likeness import likeness
+from rella_hub.corpora import load_corpus
+from rella_hub.corpora.raw.archive import open_raw
+from rella_hub.stages.arguments import FolderArguments, RawArguments
+from rella_hub.stages.prepare import prepare
 
 RAW = Path(__file__).parent / "fixtures" / "raw"
 COUNTS = {"users": 10, "interactions": 117, "train": 55}

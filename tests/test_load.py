@@ -14,9 +14,7 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM
 
-from dataset_builders.text.tokens import Answers
-from evaluation.scorers.yes_no import p_yes
-from training.language_models.load import (
+from rella_hub.language_models.load import (
     adapter_identity,
     base_identity,
     load_adapter,
@@ -24,6 +22,8 @@ from training.language_models.load import (
     load_tokenizer,
     write_base_record,
 )
+from rella_hub.language_models.p_yes import p_yes
+from rella_hub.language_models.tokens import Answers
 
 ANSWERS, PROMPTS = Answers(no=3, yes=4), [[5, 6, 7], [8], [9, 10, 11, 12]]
 KEY = "base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight"

@@ -17,12 +17,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-import evaluation.metrics
-from evaluation.metrics.accuracy import Accuracy, accuracy
-from evaluation.metrics.auc import AUC, auc
-from evaluation.metrics.log_loss import LogLoss, log_loss
+import rella_hub.metrics
+from rella_hub.metrics.accuracy import Accuracy, accuracy
+from rella_hub.metrics.auc import AUC, auc
+from rella_hub.metrics.log_loss import LogLoss, log_loss
 
-FOLDER = Path(evaluation.metrics.__file__).parent
+FOLDER = Path(rella_hub.metrics.__file__).parent
 SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if path.stem != "__init__")
 METRICS = {"auc": (AUC, auc), "log_loss": (LogLoss, log_loss), "accuracy": (Accuracy, accuracy)}
 WORKED_EXAMPLES = {  # scores, labels, value: those of the docstrings

@@ -19,19 +19,14 @@ import yaml
 from huggingface_hub import ModelCard
 from test_shown import active, rows_of, unseen
 
-from dataset_builders.stages.arguments import (
-    EncoderArguments,
-    FolderArguments,
-    PromptArguments,
-    RawArguments,
-    ViewArguments,
-)
-from dataset_builders.tables import shots, store
-from evaluation.paper_tables.read import read_table
-from evaluation.scores.table import read_scores
-from model_cards.adapter import paper, run
-from model_cards.cards import records, results, verdict, write
-from model_cards.cards.model_index import METRICS
+from rella_hub.cards import records, results, verdict, write
+from rella_hub.cards.model_index import METRICS
+from rella_hub.paper.tables import read_table
+from rella_hub.stages.arguments import EncoderArguments, FolderArguments, PromptArguments, RawArguments, ViewArguments
+from rella_hub.systems.adapter import facts as run
+from rella_hub.systems.adapter import paper
+from rella_hub.tables import shots, store
+from rella_hub.tables.scores import read_scores
 
 REPOSITORY = Path(__file__).parents[1]
 HIDDEN, LAYERS, RANK = 16, 2, 4
@@ -98,11 +93,11 @@ def made(raw_ml1m, tiny_encoder, tmp_path_factory) -> Made:
 
 
 def make_dataset(raw: Path, encoder: Path) -> None:
-    from dataset_builders.stages.card import write_card
-    from dataset_builders.stages.embed import embed
-    from dataset_builders.stages.prepare import prepare
-    from dataset_builders.stages.prompt import build_prompts
-    from dataset_builders.stages.view import build_views
+    from rella_hub.cards.dataset.card import write_card
+    from rella_hub.stages.embed import embed
+    from rella_hub.stages.prepare import prepare
+    from rella_hub.stages.prompt import build_prompts
+    from rella_hub.stages.view import build_views
 
     where, views = FolderArguments(corpus="ml1m"), ViewArguments(history_length=[3])
     prepare(where, RawArguments(raw=str(raw)))
@@ -116,7 +111,7 @@ def make_base() -> None:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from training.pretraining.tokenizer import train_tokenizer
+    from rella_hub.language_models.pretraining.tokenizer import train_tokenizer
 
     rows = store.read(Path(DATASET), "reit_k3", "mixed", shots.COLUMNS)
     tokenizer = train_tokenizer(
@@ -544,8 +539,8 @@ def test_what_is_no_hub_id_is_an_error(inside, capsys, name):
 
 
 def test_names_are_those_that_training_writes():
-    from training.language_models import load
-    from training.tuning import run as tuning
+    from rella_hub.language_models import load
+    from rella_hub.systems.adapter import train as tuning
 
     assert (records.RECIPE, records.RECORD, run.ADAPTER) == (tuning.RECIPE, tuning.RECORD, tuning.RESULT)
     assert load.BASE_RECORD == run.BASE_RECORD

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 from scipy.optimize import minimize
 
-from dataset_builders.tables import schema, store
-from evaluation.scorers.model_free import both_means, history_mean, item_mean, missing_table
+from rella_hub.systems.model_free import both_means, history_mean, item_mean, missing_table
+from rella_hub.tables import schema, store
 
 USERS, BEHAVIORS, ITEMS, HISTORY_LENGTH = 30, 14, 12, 4
 CONFIG = "subr_k4"

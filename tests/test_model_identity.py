@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dataset_builders.embeddings.encode import encoder_revision
-from dataset_builders.hub.identity import config_hash, tokenizer_hash
-from evaluation.scores.table import read_scores, write_scores
-from training.language_models.load import load_tokenizer
+from rella_hub.hub.identity import config_hash, tokenizer_hash
+from rella_hub.language_models.load import load_tokenizer
+from rella_hub.tables.scores import read_scores, write_scores
+from rella_hub.vectors.encode import encoder_revision
 
 REPOSITORY = Path(__file__).parents[1]
 COMMON = ["--dataset", "runs/smoke/data", "--config_name", "subr_k5", "--limit", 20]
@@ -220,7 +220,9 @@ def test_an_encoder_is_pinned_by_its_tokenizer_and_configuration(tiny_encoder, t
 
 def test_constant_scores_are_said_and_end_a_tuning(command, smoke, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(smoke.folder)
-    monkeypatch.setattr("evaluation.scores.make.p_yes", lambda model, prompts, *_, **__: np.full(len(prompts), 0.25))
+    monkeypatch.setattr(
+        "rella_hub.systems.adapter.score.p_yes", lambda model, prompts, *_, **__: np.full(len(prompts), 0.25)
+    )
     scoring = ["--base", "runs/smoke/base", *COMMON, "--output", tmp_path / "scores.parquet"]
     assert command("evaluation/score.py", *scoring) == 0
     assert "WARNING: zero_shot gives every prompt the same score (0.250000)" in capsys.readouterr().err
@@ -231,7 +233,9 @@ def test_constant_scores_are_said_and_end_a_tuning(command, smoke, monkeypatch, 
         "WARNING: zero_shot has the same score (0.250000) for all 20 samples"
         in (tmp_path / "report/report.md").read_text()
     )
-    monkeypatch.setattr("evaluation.scorers.yes_no.p_yes", lambda model, prompts, *_, **__: np.full(len(prompts), 0.5))
+    monkeypatch.setattr(
+        "rella_hub.language_models.p_yes.p_yes", lambda model, prompts, *_, **__: np.full(len(prompts), 0.5)
+    )
     tuning = [
         "--config",
         REPOSITORY / "training/recipes/smoke/rella.yaml",

@@ -16,8 +16,8 @@ from hub_server import HubServer
 from huggingface_hub import constants
 from test_push import ID, whole  # noqa: F401  the built data set
 
-from dataset_builders.stages.push import PushArguments, push
-from dataset_builders.tables import store
+from rella_hub.cards.dataset.push import PushArguments, push
+from rella_hub.tables import store
 
 pytestmark = pytest.mark.slow
 CONFIG = """

@@ -14,11 +14,11 @@ from transformers.trainer_utils import SchedulerType
 from transformers.training_args import OptimizerNames
 from trl import SFTConfig
 
-from training.tuning import values
-from training.tuning.arguments import TuningArguments
-from training.tuning.config import BESIDE_THE_RECIPE, NOT_OF_TRL, OF_THE_RECIPE, TuningConfig
-from training.tuning.not_taken import NOT_TAKEN
-from training.tuning.trainer_arguments import sft_config
+from rella_hub.systems.adapter import values
+from rella_hub.systems.adapter.config import BESIDE_THE_RECIPE, NOT_OF_TRL, OF_THE_RECIPE, TuningConfig
+from rella_hub.systems.adapter.not_taken import NOT_TAKEN
+from rella_hub.systems.adapter.options import TuningArguments
+from rella_hub.systems.adapter.trainer_arguments import sft_config
 
 REPOSITORY = Path(__file__).parents[1]
 SMOKE = REPOSITORY / "training/recipes/smoke/rella.yaml"
@@ -123,7 +123,9 @@ ASKED_OF_EACH_PROCESS = {"ddp_backend"}  # two processes in test_sft.py
     sorted({*BESIDE_THE_RECIPE} & {one.name for one in fields(TuningConfig)} - {*NOT_OF_TRL} - ASKED_OF_EACH_PROCESS),
 )
 def test_an_option_beside_the_recipe_reaches_the_trainer(name, monkeypatch):
-    monkeypatch.setattr("training.tuning.trainer_arguments.check_here", lambda config: None)  # trackers, a GPU
+    monkeypatch.setattr(
+        "rella_hub.systems.adapter.trainer_arguments.check_here", lambda config: None
+    )  # trackers, a GPU
     (one,) = (one for one in fields(TuningConfig) if one.name == name)
     if name == "output_dir":
         other = "elsewhere"
@@ -193,7 +195,9 @@ def refusal(command, smoke, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(smoke.folder)
 
     def said(*options: str, recipe: Path = SMOKE) -> str:
-        monkeypatch.setattr("training.tuning.run.load_base", lambda *_, **__: pytest.fail("the base was loaded"))
+        monkeypatch.setattr(
+            "rella_hub.systems.adapter.train.load_base", lambda *_, **__: pytest.fail("the base was loaded")
+        )
         assert command("training/sft.py", "--config", recipe, "--output_dir", tmp_path / "run", *options) == 2
         error = capsys.readouterr().err
         assert error.startswith("error: "), error
@@ -283,7 +287,7 @@ def test_a_package_that_is_not_installed_is_named_before_work_starts(
     monkeypatch, smoke, capsys, command, options, package
 ):
     for module in ("trainer_arguments", "requirements"):
-        monkeypatch.setattr(f"training.tuning.{module}.find_spec", lambda name: None)
+        monkeypatch.setattr(f"rella_hub.systems.adapter.{module}.find_spec", lambda name: None)
     monkeypatch.chdir(smoke.folder)
     assert command("training/sft.py", "--config", SMOKE, "--output_dir", "new", *options.split()) == 2
     error = capsys.readouterr().err
@@ -315,7 +319,7 @@ def test_help_shows_what_holds_and_imports_nothing_heavy(tmp_path):
 
 def test_the_recipe_that_fills_in_is_said_first(command, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("training.tuning.run.tune", lambda options, config, **_: None)
+    monkeypatch.setattr("rella_hub.systems.adapter.train.tune", lambda options, config, **_: None)
     assert command("training/sft.py", "--base", "b", "--dataset", "d", "--config_name", "c", "--lora_r", "4") == 0
     first = capsys.readouterr().out.splitlines()[0]
     assert first.startswith("No --config, so ")

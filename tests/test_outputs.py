@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from dataset_builders.outputs import records, replace
-from dataset_builders.outputs.places import real
-from dataset_builders.outputs.writer import sole_writer
-from training.tuning import checkpoints
+from rella_hub.files import ownership as records
+from rella_hub.files import replace
+from rella_hub.files.places import real
+from rella_hub.files.writer import sole_writer
+from rella_hub.systems.adapter import checkpoints
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -167,7 +168,7 @@ def test_where_nothing_can_be_written_is_said_before_any_work(tmp_path, monkeypa
     def refuse(*_, **__):
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("dataset_builders.outputs.writer.FileLock.acquire", refuse)
+    monkeypatch.setattr("rella_hub.files.writer.FileLock.acquire", refuse)
     with pytest.raises(ValueError, match=r"cannot be written to \(Read-only file system\)"), sole_writer(tmp_path):
         pass
     monkeypatch.setattr(Path, "mkdir", refuse)

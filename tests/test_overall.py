@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from dataset_builders.stages.arguments import FolderArguments, RawArguments, ViewArguments
-from dataset_builders.stages.prepare import prepare
-from dataset_builders.stages.view import build_views
-from dataset_builders.tables import store
-from evaluation.paper_tables.read import read_table
-from evaluation.results.overall import overall
-from evaluation.results.overall_text import markdown
-from evaluation.scorers.model_free import history_mean
-from evaluation.scores.table import Scores, read_scores, write_scores
+from rella_hub.paper.tables import read_table
+from rella_hub.reports.overall import overall
+from rella_hub.reports.overall_text import markdown
+from rella_hub.stages.arguments import FolderArguments, RawArguments, ViewArguments
+from rella_hub.stages.prepare import prepare
+from rella_hub.stages.view import build_views
+from rella_hub.systems.model_free import history_mean
+from rella_hub.tables import store
+from rella_hub.tables.scores import Scores, read_scores, write_scores
 
 
 @pytest.fixture(scope="module")

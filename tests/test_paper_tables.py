@@ -3,10 +3,10 @@
 import pytest
 import yaml
 
-from dataset_builders.corpora import corpus_ids, load_corpus
-from dataset_builders.views import subr
-from evaluation.paper_tables import read
-from evaluation.paper_tables.read import read_table, table_names
+from rella_hub.corpora import corpus_ids, load_corpus
+from rella_hub.paper import tables as read
+from rella_hub.paper.tables import read_table, table_names
+from rella_hub.views import subr
 
 CORPORA = {"bookcrossing", "ml1m", "ml25m"}
 METRICS = ("auc", "log_loss", "accuracy")

@@ -15,15 +15,15 @@ from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 
-from dataset_builders.corpora import UNKNOWN, load_corpus
-from dataset_builders.stages.arguments import FolderArguments, RawArguments, ViewArguments
-from dataset_builders.stages.prepare import prepare
-from dataset_builders.stages.view import build_views
-from dataset_builders.tables import schema, store
+from rella_hub.corpora import UNKNOWN, load_corpus
+from rella_hub.language_models.pretraining import run as pretraining
+from rella_hub.language_models.pretraining.text import diaries, item_documents
+from rella_hub.language_models.pretraining.tokenizer import train_tokenizer
+from rella_hub.stages.arguments import FolderArguments, RawArguments, ViewArguments
+from rella_hub.stages.prepare import prepare
+from rella_hub.stages.view import build_views
+from rella_hub.tables import schema, store
 from training.pretrain import PretrainArguments
-from training.pretraining import run as pretraining
-from training.pretraining.text import diaries, item_documents
-from training.pretraining.tokenizer import train_tokenizer
 
 REPOSITORY = Path(__file__).parents[1]
 HISTORY_LENGTH, USERS, MOVIES = 4, 25, 30
@@ -279,7 +279,7 @@ def test_a_base_model_is_replaced_whole_or_not_at_all(command, base_copy, monkey
 
     anew = options_of(output=base_copy, seed=1, overwrite="true")
     with monkeypatch.context() as patched:
-        patched.setattr("training.pretraining.run._train", train)
+        patched.setattr("rella_hub.language_models.pretraining.run._train", train)
         if stop is KeyboardInterrupt:
             assert command("training/pretrain.py", *anew) == 130
         else:

@@ -10,14 +10,14 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from dataset_builders import prompts as styles
-from dataset_builders.corpora import load_corpus
-from dataset_builders.prompts import pointwise
-from dataset_builders.stages.arguments import FolderArguments, PromptArguments, RawArguments, ViewArguments
-from dataset_builders.stages.prepare import prepare
-from dataset_builders.stages.prompt import build_prompts
-from dataset_builders.stages.view import VIEWS, build_views
-from dataset_builders.tables import schema, store
+from rella_hub import prompts as styles
+from rella_hub.corpora import load_corpus
+from rella_hub.prompts import pointwise
+from rella_hub.stages.arguments import FolderArguments, PromptArguments, RawArguments, ViewArguments
+from rella_hub.stages.prepare import prepare
+from rella_hub.stages.prompt import build_prompts
+from rella_hub.stages.view import VIEWS, build_views
+from rella_hub.tables import schema, store
 
 TESTS = Path(__file__).parent
 CORPORA = sorted(folder.name for folder in (TESTS / "fixtures" / "raw").iterdir())
@@ -198,7 +198,7 @@ def test_ctrl_c_leaves_what_was_there(prepared, monkeypatch):
     options = ViewArguments(view=["recency"], history_length=[1, 2, 3, 4])
     build_views(prepared, options)
     before = sorted(path.name for path in prepared.folder.iterdir())
-    monkeypatch.setattr("dataset_builders.engines.local.wait", interrupted)
+    monkeypatch.setattr("rella_hub.stages.engines.local.wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
         build_prompts(prepared, options, PromptArguments())
     assert sorted(path.name for path in prepared.folder.iterdir()) == before

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset_builders.corpora import corpus_ids, load_corpus
-from dataset_builders.protocols import by_time, load_protocol, one_per_user
-from dataset_builders.stages.arguments import FolderArguments, RawArguments
-from dataset_builders.stages.prepare import prepare
-from dataset_builders.tables import store
+from rella_hub.corpora import corpus_ids, load_corpus
+from rella_hub.stages.arguments import FolderArguments, RawArguments
+from rella_hub.stages.prepare import prepare
+from rella_hub.tables import store
+from rella_hub.tasks import by_time, load_protocol, one_per_user
 
 rows = st.lists(
     st.tuples(st.integers(1, 4), st.integers(1, 9), st.integers(0, 5)),  # user, item, time: many ties

@@ -4,12 +4,13 @@ import dataclasses
 
 import pytest
 
-from dataset_builders.stages.arguments import EncoderArguments, PromptArguments, RawArguments, ViewArguments
-from dataset_builders.stages.embed import embed
-from dataset_builders.stages.prepare import prepare
-from dataset_builders.stages.prompt import build_prompts
-from dataset_builders.stages.view import build_views
-from dataset_builders.tables import provenance, store
+from rella_hub.stages.arguments import EncoderArguments, PromptArguments, RawArguments, ViewArguments
+from rella_hub.stages.embed import embed
+from rella_hub.stages.prepare import prepare
+from rella_hub.stages.prompt import build_prompts
+from rella_hub.stages.view import build_views
+from rella_hub.tables import records as provenance
+from rella_hub.tables import store
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset_builders.tables import published, schema, store
+from rella_hub.tables import published, schema, store
 
 ROWS = {"train": 57, "validation": 13, "test": 31}
 

@@ -9,9 +9,9 @@ import pytest
 from hub_server import HubServer
 from huggingface_hub import constants
 
-from dataset_builders.embeddings import encode
-from dataset_builders.hub import client, download
-from dataset_builders.tables import hub as data_sets
+from rella_hub.hub import client, download
+from rella_hub.hub import resolve as data_sets
+from rella_hub.vectors import encode
 
 FILES = {
     "README.md": b"---\nlicense: mit\n---\n# books\n",

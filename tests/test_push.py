@@ -15,15 +15,15 @@ import yaml
 from hub_server import HubServer
 from huggingface_hub import constants
 
-from dataset_builders.hub import publish, retry
-from dataset_builders.outputs import records
-from dataset_builders.stages.arguments import FolderArguments, PromptArguments, RawArguments, ViewArguments
-from dataset_builders.stages.card import write_card
-from dataset_builders.stages.prepare import prepare
-from dataset_builders.stages.prompt import build_prompts
-from dataset_builders.stages.push import PushArguments, push
-from dataset_builders.stages.view import build_views
-from dataset_builders.tables import seal, store
+from rella_hub.cards.dataset.card import write_card
+from rella_hub.cards.dataset.push import PushArguments, push
+from rella_hub.files import ownership as records
+from rella_hub.hub import publish, retry
+from rella_hub.stages.arguments import FolderArguments, PromptArguments, RawArguments, ViewArguments
+from rella_hub.stages.prepare import prepare
+from rella_hub.stages.prompt import build_prompts
+from rella_hub.stages.view import build_views
+from rella_hub.tables import seal, store
 
 REPOSITORY = Path(__file__).parents[1]
 RAW = Path(__file__).parent / "fixtures" / "raw"
@@ -457,14 +457,14 @@ def test_ctrl_c_leaves_the_hub_as_it_was(hub, built, monkeypatch):
     def interrupt():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dataset_builders.hub.publish._upload", lambda *_: interrupt())
+    monkeypatch.setattr("rella_hub.hub.publish._upload", lambda *_: interrupt())
     with pytest.raises(KeyboardInterrupt):
         push(built, PushArguments())
     assert (on_hub(hub), titles(hub)) == (before, commits)
 
 
 def test_a_card_that_the_hub_refuses_is_said(hub, built, monkeypatch):
-    monkeypatch.setattr("dataset_builders.stages.push._card", lambda *_: "---\nlicense: mine-alone\n---\n# x\n")
+    monkeypatch.setattr("rella_hub.cards.dataset.push._card", lambda *_: "---\nlicense: mine-alone\n---\n# x\n")
     with pytest.raises(ValueError, match=r"Invalid metadata in README.md.\n- \"license\" must be one of"):
         push(built, PushArguments())
     assert not [title for title in titles(hub) if title.startswith("BookCrossing")]
@@ -503,7 +503,7 @@ def test_the_metrics_are_spaces_that_evaluate_loads(hub, tmp_path):
     assert sorted(id for type, id in hub.repositories if type == "space") == [f"rella/{name}" for name in names]
     for name in names:
         files = hub.repositories["space", f"rella/{name}"].files("main")
-        assert files[f"{name}.py"] == (REPOSITORY / f"evaluation/metrics/{name}.py").read_bytes()
+        assert files[f"{name}.py"] == (REPOSITORY / f"rella_hub/metrics/{name}.py").read_bytes()
         assert {"README.md", "app.py", "requirements.txt"} < set(files)
         assert yaml.safe_load(files["README.md"].decode().split("---\n")[1])["sdk"] == "gradio"
     (collection,) = hub.collections.values()

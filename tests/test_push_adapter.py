@@ -16,14 +16,15 @@ import yaml
 from hub_server import HubServer
 from huggingface_hub import ModelCard
 
-from dataset_builders.corpora import load_corpus
-from dataset_builders.tables import store
-from evaluation.scores.table import read_scores
-from model_cards.adapter import run as runs
-from model_cards.adapter.metadata import NEEDED
-from model_cards.cards import records
-from model_cards.publishing import adapter, checks, identity
-from model_cards.publishing.arguments import AdapterPublishingArguments
+from rella_hub.cards import records
+from rella_hub.cards.publishing import checks, identity
+from rella_hub.cards.publishing.arguments import AdapterPublishingArguments
+from rella_hub.corpora import load_corpus
+from rella_hub.systems.adapter import facts as runs
+from rella_hub.systems.adapter import publish as adapter
+from rella_hub.systems.adapter.metadata import NEEDED
+from rella_hub.tables import store
+from rella_hub.tables.scores import read_scores
 
 REPOSITORY = Path(__file__).parents[1]
 RUN, BASE, DATA, SCORES, RESULTS = (
@@ -193,10 +194,10 @@ def test_published_scores_give_the_same_report(world, command, tmp_path):
 
 def test_a_fingerprint_is_that_of_what_the_record_says(world):
     record = read_scores(Path(f"{SCORES}/rella.parquet")).record
-    from model_cards.publishing.copies import OF_THE_FILE
+    from rella_hub.cards.publishing.copies import OF_THE_FILE
 
     pinned = {key: value for key, value in record.items() if key not in OF_THE_FILE}
-    assert store.fingerprint(pinned) == record["fingerprint"], "the rule is that of evaluation/scores/make.py"
+    assert store.fingerprint(pinned) == record["fingerprint"], "the rule is that of rella_hub/systems/adapter/score.py"
 
 
 def test_a_second_push_sends_nothing_and_a_new_card_only_itself(world, capsys):
@@ -391,7 +392,7 @@ def change(path: str, **values) -> None:
 
 def test_scores_of_a_corpus_that_must_not_be_passed_on_are_private(world, capsys, monkeypatch):
     restricted = replace(load_corpus("demo"), may_be_redistributed=False)
-    monkeypatch.setattr("dataset_builders.corpora.demo.CORPUS", restricted)
+    monkeypatch.setattr("rella_hub.corpora.demo.CORPUS", restricted)
     assert world.push(*SCORED, *LICENSED) == 2
     assert "whose terms forbid to pass its data on. Push --private true, or without --scores" in capsys.readouterr().err
     assert world.push(*SCORED, *LICENSED, "--private", "true") == 0

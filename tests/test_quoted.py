@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dataset_builders.raw import quoted
-from dataset_builders.raw.archive import RawFiles
-from dataset_builders.raw.quoted import read_quoted
+from rella_hub.corpora.raw import quoted
+from rella_hub.corpora.raw.archive import RawFiles
+from rella_hub.corpora.raw.quoted import read_quoted
 
 COLUMNS = {"Id": "id", "Name": "name", "Age": "age"}
 HEADER = '"Id";"Name";"Age"\n'

@@ -9,22 +9,16 @@ from pathlib import Path
 import pytest
 from test_damage import damaged, refusal, write
 
-from dataset_builders.corpora import load_corpus
-from dataset_builders.raw.archive import open_raw
-from dataset_builders.raw.delimited import LONGEST_TEXT
-from dataset_builders.stages.arguments import (
-    EncoderArguments,
-    FolderArguments,
-    PromptArguments,
-    RawArguments,
-    ViewArguments,
-)
-from dataset_builders.stages.card import write_card
-from dataset_builders.stages.embed import embed
-from dataset_builders.stages.prepare import prepare
-from dataset_builders.stages.prompt import build_prompts
-from dataset_builders.stages.view import build_views
-from dataset_builders.tables import store
+from rella_hub.cards.dataset.card import write_card
+from rella_hub.corpora import load_corpus
+from rella_hub.corpora.raw.archive import open_raw
+from rella_hub.corpora.raw.delimited import LONGEST_TEXT
+from rella_hub.stages.arguments import EncoderArguments, FolderArguments, PromptArguments, RawArguments, ViewArguments
+from rella_hub.stages.embed import embed
+from rella_hub.stages.prepare import prepare
+from rella_hub.stages.prompt import build_prompts
+from rella_hub.stages.view import build_views
+from rella_hub.tables import store
 
 RAW = Path(__file__).parent / "fixtures" / "raw"
 SEPARATOR = {"ml1m": "::", "ml25m": ",", "bookcrossing": ";"}

@@ -6,11 +6,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from dataset_builders.corpora import load_corpus
-from dataset_builders.raw.archive import open_raw
-from dataset_builders.stages.arguments import FolderArguments, RawArguments
-from dataset_builders.stages.prepare import prepare
-from dataset_builders.tables import store
+from rella_hub.corpora import load_corpus
+from rella_hub.corpora.raw.archive import open_raw
+from rella_hub.stages.arguments import FolderArguments, RawArguments
+from rella_hub.stages.prepare import prepare
+from rella_hub.tables import store
 
 SHARED = Path(__file__).parents[1] / ".." / "shared" / "data"
 PARTS = [SHARED / "BX-CSV-Dump-subset.zip", SHARED / "BX-CSV-Dump-extension.zip"]

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from dataset_builders.cards.heterogeneity import heterogeneity
-from dataset_builders.cards.statistics import corpus_statistics
-from dataset_builders.cli.extras import how_to_install
-from dataset_builders.embeddings.encode import PACKAGED
-from dataset_builders.stages.arguments import EncoderArguments, FolderArguments, RawArguments, ViewArguments
-from dataset_builders.stages.embed import embed
-from dataset_builders.stages.prepare import prepare
-from dataset_builders.stages.view import build_views
-from dataset_builders.tables import store
+from rella_hub.cards.dataset.heterogeneity import heterogeneity
+from rella_hub.cards.dataset.statistics import corpus_statistics
+from rella_hub.cli.extras import how_to_install
+from rella_hub.stages.arguments import EncoderArguments, FolderArguments, RawArguments, ViewArguments
+from rella_hub.stages.embed import embed
+from rella_hub.stages.prepare import prepare
+from rella_hub.stages.view import build_views
+from rella_hub.tables import store
+from rella_hub.vectors.encode import PACKAGED
 
 ARCHIVE = Path(__file__).parents[1] / ".." / "shared" / "data" / "ml-1m.zip"
 LENGTHS = [5, 10, 15, 20, 25, 30]

@@ -8,11 +8,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from dataset_builders.corpora import load_corpus
-from dataset_builders.stages.arguments import FolderArguments, RawArguments, ViewArguments
-from dataset_builders.stages.prepare import prepare
-from dataset_builders.stages.view import build_views
-from dataset_builders.tables import store
+from rella_hub.corpora import load_corpus
+from rella_hub.stages.arguments import FolderArguments, RawArguments, ViewArguments
+from rella_hub.stages.prepare import prepare
+from rella_hub.stages.view import build_views
+from rella_hub.tables import store
 
 SHARED = Path(__file__).parents[1] / ".." / "shared" / "data"
 SMALL, OFFICIAL = SHARED / "ml-latest-small.zip", SHARED / "ml-25m.zip"

@@ -13,14 +13,15 @@ from ctr_release import RUN
 from hub_server import HubServer
 from huggingface_hub import constants
 
-from dataset_builders.stages.arguments import FolderArguments, PromptArguments, RawArguments, ViewArguments
-from dataset_builders.stages.prepare import prepare
-from dataset_builders.stages.prompt import build_prompts
-from dataset_builders.stages.view import build_views
-from dataset_builders.tables import records, store
-from evaluation.scores.table import write_scores
-from training.fitting.trained import read_trained
-from training.language_models.load import adapter_identity, training_samples
+from rella_hub.language_models.load import adapter_identity, training_samples
+from rella_hub.stages.arguments import FolderArguments, PromptArguments, RawArguments, ViewArguments
+from rella_hub.stages.prepare import prepare
+from rella_hub.stages.prompt import build_prompts
+from rella_hub.stages.view import build_views
+from rella_hub.systems.ctr.load import read_trained
+from rella_hub.tables import checked as records
+from rella_hub.tables import store
+from rella_hub.tables.scores import write_scores
 
 FIXTURES = Path(__file__).parent / "fixtures"
 DEEP = "[" * 200_000 + "]" * 200_000

@@ -12,10 +12,10 @@ from urllib.parse import quote
 import pytest
 from hub_server import HubServer
 
-from dataset_builders import cli
-from dataset_builders.hub import client
-from dataset_builders.hub.redaction import HIDDEN, redacted
-from dataset_builders.hub.sending import private_copy
+from rella_hub import cli
+from rella_hub.cli.redaction import HIDDEN, redacted
+from rella_hub.hub import client
+from rella_hub.hub.sending import private_copy
 
 REPOSITORY = Path(__file__).parents[1]
 TOKEN = "hf_SecretOfNobodyAtAll0123456789abcd"
@@ -127,7 +127,7 @@ def test_a_server_that_repeats_the_header_does_not_get_it_printed(status, tmp_pa
     from huggingface_hub import constants
 
     monkeypatch.setenv("HF_TOKEN", TOKEN)
-    monkeypatch.setattr("dataset_builders.hub.retry.time.sleep", lambda _: None)
+    monkeypatch.setattr("rella_hub.hub.retry.time.sleep", lambda _: None)
     monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)
     monkeypatch.chdir(tmp_path)
     message = f"Bearer {TOKEN} {FORMS['all percent']} {FORMS['Base64, 1 before']}"
@@ -144,7 +144,7 @@ def test_a_server_that_repeats_the_header_does_not_get_it_printed(status, tmp_pa
 
 
 def test_a_file_that_holds_the_token_is_not_sent(token, tmp_path, monkeypatch):
-    monkeypatch.setattr("dataset_builders.hub.sending.BLOCK", 16)
+    monkeypatch.setattr("rella_hub.hub.sending.BLOCK", 16)
     for before in range(20):  # wherever two blocks meet
         (tmp_path / "card.md").write_text("-" * before + TOKEN + "-")
         with pytest.raises(ValueError, match=r"card.md holds a token of this machine, so nothing is sent"):

@@ -11,13 +11,13 @@ import pytest
 import yaml
 from datasets import ClassLabel, get_dataset_config_names, load_dataset
 
-from dataset_builders.outputs.replace import replacing
-from dataset_builders.stages.arguments import FolderArguments, PromptArguments, RawArguments, ViewArguments
-from dataset_builders.stages.card import write_card
-from dataset_builders.stages.prepare import prepare
-from dataset_builders.stages.prompt import build_prompts
-from dataset_builders.stages.view import build_views
-from dataset_builders.tables import schema, store
+from rella_hub.cards.dataset.card import write_card
+from rella_hub.files.replace import replacing
+from rella_hub.stages.arguments import FolderArguments, PromptArguments, RawArguments, ViewArguments
+from rella_hub.stages.prepare import prepare
+from rella_hub.stages.prompt import build_prompts
+from rella_hub.stages.view import build_views
+from rella_hub.tables import schema, store
 
 REPOSITORY = Path(__file__).parents[1]
 PROMPTS = ["recency_k3", "recency_k5", "reit_k3", "reit_k5", "subr_k3", "subr_k5"]

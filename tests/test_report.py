@@ -13,12 +13,12 @@ from sklearn.metrics import roc_auc_score
 from test_model_free import CONFIG, sample_ids_of, write_dataset
 from test_scores import RECORD
 
-from dataset_builders.tables import store
-from evaluation.results.figure import draw, reliability
-from evaluation.results.machine_readable import as_dictionary
-from evaluation.results.markdown import render
-from evaluation.results.rows import compare
-from evaluation.scores.table import Scores, read_scores, write_scores
+from rella_hub.reports.figure import draw, reliability
+from rella_hub.reports.machine_readable import as_dictionary
+from rella_hub.reports.markdown import render
+from rella_hub.reports.rows import compare
+from rella_hub.tables import store
+from rella_hub.tables.scores import Scores, read_scores, write_scores
 
 REPOSITORY = Path(__file__).parents[1]
 

@@ -34,10 +34,10 @@ from transformers import (
     XGLMForCausalLM,
 )
 
-from dataset_builders.embeddings.encode import Encoder, encode
-from dataset_builders.text.room import longest_input, require_room
-from dataset_builders.text.tokens import Answers
-from evaluation.scorers.yes_no import p_yes
+from rella_hub.language_models.p_yes import p_yes
+from rella_hub.language_models.room import longest_input, require_room
+from rella_hub.language_models.tokens import Answers
+from rella_hub.vectors.encode import Encoder, encode
 
 N, V = 16, 40
 GPT = {"vocab_size": V, "n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": N, "bos_token_id": 0, "eos_token_id": 0}

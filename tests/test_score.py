@@ -13,11 +13,11 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from dataset_builders.tables import store
-from dataset_builders.text.tokens import answer_tokens, encode_prompts
-from evaluation.scorers.yes_no import p_yes
-from evaluation.scores.table import RECORD_KEYS, read_scores
-from training.language_models.load import adapter_identity, base_identity
+from rella_hub.language_models.load import adapter_identity, base_identity
+from rella_hub.language_models.p_yes import p_yes
+from rella_hub.language_models.tokens import answer_tokens, encode_prompts
+from rella_hub.tables import store
+from rella_hub.tables.scores import RECORD_KEYS, read_scores
 
 REPOSITORY = Path(__file__).parents[1]
 BASE, DATA, ADAPTER = "runs/smoke/base", "runs/smoke/data", "runs/smoke/rella/adapter"

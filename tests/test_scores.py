@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from evaluation.scores.table import RECORD_KEYS, read_scores, write_scores
+from rella_hub.tables.scores import RECORD_KEYS, read_scores, write_scores
 
 RECORD = {
     "system": "zero_shot",

@@ -18,23 +18,17 @@ from matplotlib import image
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from dataset_builders import cli
-from dataset_builders.stages.arguments import (
-    EncoderArguments,
-    FolderArguments,
-    PromptArguments,
-    RawArguments,
-    ViewArguments,
-)
-from dataset_builders.tables import store
-from evaluation.metrics.auc import auc
-from evaluation.scores.table import read_scores
-from training.fitting.arguments import FittingArguments
-from training.models import load_model_class
+from rella_hub import cli
+from rella_hub.metrics.auc import auc
+from rella_hub.networks.ctr import load_model_class
+from rella_hub.stages.arguments import EncoderArguments, FolderArguments, PromptArguments, RawArguments, ViewArguments
+from rella_hub.systems.adapter import requirements
+from rella_hub.systems.adapter.config import TuningConfig
+from rella_hub.systems.adapter.options import TuningArguments
+from rella_hub.systems.ctr.options import FittingArguments
+from rella_hub.tables import store
+from rella_hub.tables.scores import read_scores
 from training.pretrain import PretrainArguments
-from training.tuning import requirements
-from training.tuning.arguments import TuningArguments
-from training.tuning.config import TuningConfig
 
 REPOSITORY = Path(__file__).parents[1]
 RECIPES = REPOSITORY / "training/recipes"
@@ -277,7 +271,7 @@ def test_an_interrupted_overwrite_leaves_the_old_run_and_what_others_put_there(t
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("training.loops.answers.AnswerTrainer.save_model", stop)
+        patched.setattr("rella_hub.language_models.answers.AnswerTrainer.save_model", stop)
         assert tune("--lora_r", "4", "--overwrite", "true", output=run_copy) == 130
     assert {path: path.read_bytes() for path in kept} == before
     assert tune(output=run_copy) == 0
@@ -320,7 +314,7 @@ def test_a_killed_run_goes_on_to_the_same_adapter(tune, smoke, tmp_path, capsys)
 
 def interrupt(monkeypatch, at_step: int) -> None:
     """Ctrl-C before the micro-batches of that optimizer step, once."""
-    from training.loops.answers import AnswerTrainer
+    from rella_hub.language_models.answers import AnswerTrainer
 
     take_step = AnswerTrainer.training_step
 
@@ -348,7 +342,7 @@ def test_a_run_interrupted_inside_an_epoch_goes_on_to_the_same_adapter(tune, tmp
 def test_an_interrupted_run_goes_on_counting_the_epochs_without_progress(tune, tmp_path, monkeypatch):
     """The best epoch is the first, two without progress end the run; the fourth would be better and must not be reached."""
     by_epoch = iter([0.7, 0.6, 0.65, 0.9])
-    monkeypatch.setattr("evaluation.results.measure.measure", lambda labels, scores: {"auc": next(by_epoch)})
+    monkeypatch.setattr("rella_hub.reports.measure.measure", lambda labels, scores: {"auc": next(by_epoch)})
     four_epochs = ["--num_train_epochs", "4", "--num_shots", "16"]
     interrupt(monkeypatch, at_step=5)
     assert tune(*four_epochs) == 130
@@ -367,7 +361,7 @@ def test_a_run_interrupted_while_it_saves_is_finished_by_the_next(tune, run_copy
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("training.tuning.run.draw", stop)
+        patched.setattr("rella_hub.systems.adapter.train.draw", stop)
         assert tune(output=run_copy) == 130
     assert not (run_copy / "training.json").exists()
     assert tune(output=run_copy) == 0
@@ -420,7 +414,7 @@ def test_the_default_recipe_is_the_papers(command, monkeypatch, tmp_path):
     seen = {}
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        "training.tuning.run.tune", lambda options, config, **_: seen.update(vars(options) | vars(config))
+        "rella_hub.systems.adapter.train.tune", lambda options, config, **_: seen.update(vars(options) | vars(config))
     )
     assert command("training/sft.py", "--num_shots", "1024") == 0
     paper = yaml.safe_load((RECIPES / "ml1m/rella.yaml").read_text())
@@ -541,7 +535,7 @@ def test_full_finetuning_gives_a_base_model(tune, command, smoke, tmp_path):
 
 
 def test_fewer_shots_are_the_first_rows_of_the_mixed_split(tune, smoke, tmp_path, monkeypatch):
-    from training.loops.answers import AnswerTrainer
+    from rella_hub.language_models.answers import AnswerTrainer
 
     seen = []
     monkeypatch.setattr(AnswerTrainer, "train", lambda self, **_: seen.extend(self.train_dataset["input_ids"]) or 1 / 0)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset_builders.tables import hub, schema, shots, store
+from rella_hub.hub import resolve as hub
+from rella_hub.tables import schema, shots, store
 
 TRAIN, TEST = 23, 40
 
@@ -155,7 +156,7 @@ def test_a_hub_data_set_is_downloaded_by_table(folder, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)  # where no folder has that name
     asked = {}
     monkeypatch.setattr(
-        "dataset_builders.hub.download.snapshot_download",
+        "rella_hub.hub.download.snapshot_download",
         lambda name, **options: asked.update(options, name=name) or folder,
     )
     assert hub.resolve("rella/demo", ["subr_k5"], revision="v1") == folder

@@ -13,17 +13,16 @@ from markdown_it import MarkdownIt
 from matplotlib import image
 from test_report import run_report, some_scores
 
-from dataset_builders import cli
-from dataset_builders.text import shown
-from evaluation.comparison import figure as comparison_figure
-from evaluation.comparison import report as comparison_report
-from evaluation.comparison.run import tests_of as delong_tests_of
-from evaluation.results import figure
-from evaluation.results.machine_readable import as_dictionary
-from evaluation.results.markdown import render
-from evaluation.results.rows import compare
-from evaluation.scores.table import write_scores
-from training.fitting.grid import _write as write_grid
+from rella_hub import cli
+from rella_hub.reports import comparison as comparison_report
+from rella_hub.reports import comparison_figure, figure
+from rella_hub.reports.machine_readable import as_dictionary
+from rella_hub.reports.markdown import render
+from rella_hub.reports.rows import compare
+from rella_hub.systems.adapter.compare import tests_of as delong_tests_of
+from rella_hub.systems.ctr.grid import _write as write_grid
+from rella_hub.tables.scores import write_scores
+from rella_hub.texts import shown
 
 NASTY = {
     "a heading": "# Results of ours",

@@ -12,8 +12,8 @@ from datasets import Features, Value
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset_builders.outputs import replace
-from dataset_builders.tables import schema, store
+from rella_hub.files import replace
+from rella_hub.tables import schema, store
 
 FEATURES = Features({"sample_id": Value("int64"), "text": Value("string")})
 MADE_FROM = {"corpus": "ml1m", "seed": 0}

@@ -13,7 +13,7 @@ import pytest
 from hub_server import HubServer
 from huggingface_hub import HfApi
 
-from evaluation.scores.table import read_scores
+from rella_hub.tables.scores import read_scores
 
 REPOSITORY = Path(__file__).parents[1]
 RECIPES = REPOSITORY / "training/recipes/smoke"

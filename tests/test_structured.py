@@ -3,8 +3,8 @@
 import pytest
 from test_cli import Model, Training
 
-from dataset_builders import cli
-from dataset_builders.text.structured import parse_json, read_mapping
+from rella_hub import cli
+from rella_hub.texts.structured import parse_json, read_mapping
 
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dataset_builders.cli import terminal
+from rella_hub.cli import terminal
 
 REPOSITORY = Path(__file__).parents[1]
 LAYOUT = ("dataset_builders", "training", "evaluation", "model_cards")
@@ -98,7 +98,7 @@ def lines_of_a_bar(seconds: float, *, watched: bool, settings: dict[str, str]) -
     program = f"""
 import sys, time
 sys.stderr.isatty = lambda: {watched}
-from dataset_builders.cli import terminal
+from rella_hub.cli import terminal
 terminal.prepare()
 from tqdm.auto import tqdm
 for _ in tqdm(range(50), desc="stage"):

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from evaluation.scores.table import write_scores
-from model_cards.publishing import push, terms
-from model_cards.publishing.arguments import PublishingArguments, PushArguments
-from model_cards.publishing.terms import UNKNOWN, Part
-from training.pretraining import run as pretraining
+from rella_hub.cards.publishing import push, terms
+from rella_hub.cards.publishing.arguments import PublishingArguments, PushArguments
+from rella_hub.cards.publishing.terms import UNKNOWN, Part
+from rella_hub.language_models.pretraining import run as pretraining
+from rella_hub.tables.scores import write_scores
 
 OPEN = PublishingArguments()
 IN_FOLDER = {"name": "runs/base", "revision": "sha256:0"}

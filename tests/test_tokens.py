@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
-from dataset_builders.prompts import pointwise
-from dataset_builders.text.tokens import Answers, answer_tokens, encode_completions, encode_prompts, in_template
+from rella_hub.language_models.tokens import Answers, answer_tokens, encode_completions, encode_prompts, in_template
+from rella_hub.prompts import pointwise
 
 PROMPT = 'The user is male.\n0. Toy Story (1995) (4 stars)\nWill he like the movie "Heat"?\nAnswer with Yes or No and nothing else.\n'
 YES, NO = [("Y", "e"), ("Ye", "s")], [("N", "o")]

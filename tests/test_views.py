@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataset_builders.embeddings.reduce import normalize
-from dataset_builders.stages.arguments import ViewArguments
-from dataset_builders.stages.view import build_views
-from dataset_builders.tables import schema, store
-from dataset_builders.views import recency, reit, subr
+from rella_hub.stages.arguments import ViewArguments
+from rella_hub.stages.view import build_views
+from rella_hub.tables import schema, store
+from rella_hub.vectors.reduce import normalize
+from rella_hub.views import recency, reit, subr
 
 DISTANCE = {
     "cosine": lambda x, y: -(x @ y) / np.sqrt((x @ x) * (y @ y)),
@@ -193,7 +193,7 @@ def test_blocks_and_shards_do_not_change_a_view(prepared, tmp_path, monkeypatch,
     write_vectors(prepared)
     in_parts = dataclasses.replace(prepared, output=str(shutil.copytree(prepared.folder, tmp_path / "in-parts")))
     build_views(prepared, ViewArguments(history_length=[3]))
-    monkeypatch.setattr("dataset_builders.stages.view.SAMPLES_PER_BLOCK", samples_per_block)
+    monkeypatch.setattr("rella_hub.stages.view.SAMPLES_PER_BLOCK", samples_per_block)
     monkeypatch.setattr(store, "ROWS_PER_SHARD", rows_per_shard)
     build_views(in_parts, ViewArguments(history_length=[3]))
     assert len(store.shard_paths(in_parts.folder, "view_reit_k3", "mixed")) == -(-110 // rows_per_shard)

@@ -18,8 +18,8 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
-from dataset_builders.text.tokens import Answers
-from evaluation.scorers.yes_no import batches_of_like_length, last_logits, p_yes, pad_right
+from rella_hub.language_models.p_yes import batches_of_like_length, last_logits, p_yes, pad_right
+from rella_hub.language_models.tokens import Answers
 
 VOCABULARY, LONGEST, WINDOW = 97, 60, 8
 ANSWERS = Answers(no=11, yes=42)

@@ -11,7 +11,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from training.language_models.load import base_identity, load_adapter, load_base
+from rella_hub.language_models.load import base_identity, load_adapter, load_base
 
 IDS = torch.tensor([[5, 6, 7, 8, 9]])
 ATTENTION = {"target_modules": ["q_proj", "v_proj"]}

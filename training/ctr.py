@@ -11,22 +11,22 @@ examples:
   python training/ctr.py --config training/recipes/ml1m/din.yaml --push_to_hub --hub_model_id me/ml1m-din --collection ReLLa
 """
 
-from dataset_builders import cli
+from rella_hub import cli
 
 
 def main() -> None:
-    from model_cards.publishing.arguments import PublishingArguments, PushArguments
-    from training.fitting.arguments import FittingArguments, HubArguments
+    from rella_hub.cards.publishing.arguments import PublishingArguments, PushArguments
+    from rella_hub.systems.ctr.options import FittingArguments, HubArguments
 
     options, hub, publishing = cli.parse(FittingArguments, HubArguments, PublishingArguments, description=__doc__)
     if not hub.push_to_hub:
         for one in (hub, publishing):
             cli.refuse_without("--push_to_hub", one)
-    from evaluation.results.measure import measure
-    from training.fitting.run import train
+    from rella_hub.reports.measure import measure
+    from rella_hub.systems.ctr.train import train
 
     if hub.push_to_hub:
-        from model_cards.publishing.ctr_model import check_before_training, push_ctr_model
+        from rella_hub.systems.ctr.publish import check_before_training, push_ctr_model
 
         push = PushArguments(options.output_dir, hub.hub_model_id, private=hub.hub_private_repo)
         check_before_training(options.dataset, options.dataset_revision, push, publishing)

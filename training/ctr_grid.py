@@ -9,15 +9,15 @@ examples:
       --grid '{"embedding_size": [32, 64], "batch_size": [256, 512]}' --seeds 5
 """
 
-from dataset_builders import cli
+from rella_hub import cli
 
 
 def main() -> None:
-    from training.fitting.arguments import FittingArguments, GridArguments
+    from rella_hub.systems.ctr.options import FittingArguments, GridArguments
 
     options, grid = cli.parse(FittingArguments, GridArguments, description=__doc__)
-    from evaluation.results.measure import measure
-    from training.fitting.grid import search
+    from rella_hub.reports.measure import measure
+    from rella_hub.systems.ctr.grid import search
 
     search(options, grid, measure)
 

@@ -18,16 +18,16 @@ Options of ours stand first; below them are those of TRL's SFTConfig that have a
 
 from pathlib import Path
 
-from dataset_builders import cli
+from rella_hub import cli
 
 RECIPES = Path(__file__).parent / "recipes"
 
 
 def main() -> None:
-    from model_cards.publishing.arguments import AdapterPublishingArguments, PushArguments
-    from training.tuning.arguments import TuningArguments
-    from training.tuning.config import TuningConfig
-    from training.tuning.not_taken import NOT_TAKEN
+    from rella_hub.cards.publishing.arguments import AdapterPublishingArguments, PushArguments
+    from rella_hub.systems.adapter.config import TuningConfig
+    from rella_hub.systems.adapter.not_taken import NOT_TAKEN
+    from rella_hub.systems.adapter.options import TuningArguments
 
     options, publishing, config = cli.parse(
         *(TuningArguments, AdapterPublishingArguments, TuningConfig),
@@ -37,14 +37,14 @@ def main() -> None:
     )
     if not config.push_to_hub:
         cli.refuse_without("--push_to_hub", publishing)
-    from evaluation.results.measure import measure
-    from evaluation.scorers.yes_no import p_yes
-    from training.tuning.run import tune
-    from training.tuning.trainer_arguments import sft_config
+    from rella_hub.language_models.p_yes import p_yes
+    from rella_hub.reports.measure import measure
+    from rella_hub.systems.adapter.train import tune
+    from rella_hub.systems.adapter.trainer_arguments import sft_config
 
     pushes = config.push_to_hub and sft_config(config).process_index == 0  # one of several processes
     if pushes:
-        from model_cards.publishing.adapter import PlannedRun, check_before_training, push_adapter
+        from rella_hub.systems.adapter.publish import PlannedRun, check_before_training, push_adapter
 
         push = PushArguments(config.output_dir, config.hub_model_id, private=bool(config.hub_private_repo))
         check_before_training(PlannedRun(options.base, options.dataset, options.full_finetuning), push, publishing)

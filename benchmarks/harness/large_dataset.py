@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from dataset_builders.embeddings.reduce import normalize
-from dataset_builders.outputs import records
-from dataset_builders.tables import provenance, schema, store
 from harness import movielens_25m
+from rella_hub.files import ownership as records
+from rella_hub.tables import records as provenance
+from rella_hub.tables import schema, store
+from rella_hub.vectors.reduce import normalize
 
 WIDTH = 384
 ALL = ("--train_rows", "all", "--validation_rows", "all", "--test_rows", "all")

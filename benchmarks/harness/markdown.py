@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from dataset_builders.outputs.replace import replacing_file
+from rella_hub.files.replace import replacing_file
 
 RESULTS = Path(__file__).parent.parent / "results"
 LIBRARIES = ("torch", "transformers", "trl", "peft", "numpy", "polars", "pyarrow")

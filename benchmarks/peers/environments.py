@@ -7,7 +7,7 @@ import venv
 from importlib.metadata import version
 from pathlib import Path
 
-from dataset_builders.outputs import records
+from rella_hub.files import ownership as records
 
 PEER_ENVIRONMENT = "peer environment"  # what the folder is recorded as
 MARK = "requirements.txt"  # written last: an environment without it was not finished

@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from training.features.batches import Samples
-from training.features.columns import Columns
-from training.features.vocabulary import RATING
-from training.layers.batch import ITEM_FIELD
+from rella_hub.networks.layers.batch import ITEM_FIELD
+from rella_hub.systems.ctr.inputs.batches import Samples
+from rella_hub.systems.ctr.inputs.columns import Columns
+from rella_hub.systems.ctr.inputs.vocabulary import RATING
 
 NAME = "samples"  # what FuxiCTR calls the data set
 META = ("user_index", "item_index", "seq_len")

@@ -13,14 +13,14 @@ from pathlib import Path
 import torch
 from turn import processor_seconds, read_settings, write_result
 
-from evaluation.results.measure import measure
-from training.features.batches import Samples, sample_ids
-from training.features.columns import load_columns
-from training.fitting.arguments import FittingArguments
-from training.fitting.run import build_model
-from training.layers.batch import Batch
-from training.loops.clicks import fit
-from training.models import load_model_class
+from rella_hub.networks.ctr import load_model_class
+from rella_hub.networks.layers.batch import Batch
+from rella_hub.reports.measure import measure
+from rella_hub.systems.ctr.inputs.batches import Samples, sample_ids
+from rella_hub.systems.ctr.inputs.columns import load_columns
+from rella_hub.systems.ctr.loop import fit
+from rella_hub.systems.ctr.options import FittingArguments
+from rella_hub.systems.ctr.train import build_model
 
 
 class TimedSamples(Samples):

@@ -1,1 +1,0 @@
-"""Evaluation: the commands `score`, `report`, `compare` and `push_metrics`."""

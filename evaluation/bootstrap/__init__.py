@@ -1,1 +1,0 @@
-"""Intervals: paired percentile bootstrap over the samples."""

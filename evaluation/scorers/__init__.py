@@ -1,1 +1,0 @@
-"""How a system turns samples into scores."""

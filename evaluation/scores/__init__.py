@@ -1,1 +1,0 @@
-"""The score files: how they are made, written and read."""

@@ -1,0 +1,1 @@
+"""ReLLa on the Hugging Face Hub: everything that the commands of the layout folders call."""

@@ -1,0 +1,1 @@
+"""The cards of data sets and models, and their publication."""

@@ -1,0 +1,181 @@
+"""The YAML at the head of a data card: what the Hub, its viewer and `load_dataset` read.
+
+`load_dataset` caches the rows of a local folder under a key that knows nothing of the files' contents, only of `configs` and
+`dataset_info` as they stand here. So each config's description carries the hash of its files: a rebuilt table is read anew.
+"""
+
+from __future__ import annotations
+
+import ast
+import pkgutil
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import yaml
+from datasets import DatasetInfo, Features
+from datasets.splits import SplitDict, SplitInfo
+
+from rella_hub import views
+from rella_hub.corpora import Corpus
+from rella_hub.tables import store
+
+TABLES = {  # in the order of the card; any other table is a view or holds the prompts of one
+    "interactions": "One row a rating, sorted by user and then by what comes first; `label` is what a language model is asked for.",
+    "samples": "One row a prediction: `sample_id` is the row of its target in `interactions`, `position` the number of earlier "
+    "behaviors of that user, which are the `position` rows right before it.",
+    "users": "The users and what is known of them.",
+    "items": "The items and what is known of them.",
+    "item_vectors": "The vectors SUBR compares, of unit length and keyed by item; `norm` is the length each had before.",
+}
+SIZES = {
+    1_000: "n<1K",
+    10_000: "1K<n<10K",
+    100_000: "10K<n<100K",
+    1_000_000: "100K<n<1M",
+    10_000_000: "1M<n<10M",
+    100_000_000: "10M<n<100M",
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """One table of the folder, as `load_dataset(..., name)` gives it."""
+
+    name: str
+    view: str | None  # of the prompts, or of the view itself
+    history_length: int | None
+    rows: dict[str, int]  # of each split
+    description: str
+    content_sha256: str
+
+    @property
+    def holds_prompts(self) -> bool:
+        return self.view is not None and not self.name.startswith("view_")
+
+
+def configs(folder: Path, names: list[str]) -> list[Config]:
+    """The named tables: prompts first, then the tables they are made from, then the views."""
+    with ThreadPoolExecutor() as pool:  # hashing runs outside the interpreter's lock
+        hashes = dict(zip(names, pool.map(lambda name: store.content_hash(folder, name), names), strict=True))
+    found = []
+    for name in names:
+        view, history_length = view_of(name)
+        rows = {split: store.count_rows(folder, name, split) for split in store.table_splits(folder, name)}
+        found.append(Config(name, view, history_length, rows, _describe(name, view, history_length), hashes[name]))
+    order = list(TABLES)
+    return sorted(
+        found,
+        key=lambda c: (
+            not c.holds_prompts,
+            order.index(c.name) if c.name in TABLES else len(order),
+            c.view or "",
+            c.history_length or 0,
+        ),
+    )
+
+
+def default_config(found: list[Config]) -> Config:
+    """What `load_dataset` without a name gives: SUBR with the longest history, else the longest prompts, else the first table."""
+    prompts = [config for config in found if config.holds_prompts]
+    return max(prompts, key=lambda c: (c.view == "subr", c.history_length), default=found[0])
+
+
+def card_metadata(folder: Path, corpus: Corpus, found: list[Config], samples: int) -> str:
+    """The YAML between the two `---`, without them."""
+    default = default_config(found)
+    values = {
+        "license": corpus.licence,
+        **(
+            {
+                "license_name": f"{corpus.id}-terms",
+                "license_link": corpus.terms_url,
+                "license_details": corpus.terms,
+            }
+            if corpus.licence == "other"
+            else {}
+        ),
+        "pretty_name": pretty_name(corpus),
+        "language": ["en"],
+        "size_categories": [next((name for bound, name in SIZES.items() if samples < bound), "100M<n<1B")],
+        "task_categories": ["text-classification", "text-generation"],
+        "tags": ["recommendation", "click-through-rate", "retrieval", "rella", "arxiv:2308.11131"],
+        "configs": [
+            {
+                "config_name": config.name,
+                "data_files": [{"split": s, "path": f"{config.name}/{s}-*.parquet"} for s in config.rows],
+                **({"default": True} if config is default else {}),
+                "description": f"{config.description} (content sha256: {config.content_sha256})",
+            }
+            for config in found
+        ],
+        "dataset_info": [{"config_name": config.name, **_info(folder, config)} for config in found],
+    }
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def pretty_name(corpus: Corpus) -> str:
+    return corpus.name if "ReLLa" in corpus.name else f"{corpus.name} for ReLLa"
+
+
+def columns(folder: Path, name: str) -> dict[str, str]:
+    """The columns of a table and their types, in words."""
+    return {column: _type_in_words(feature) for column, feature in _features(folder, name).items()}
+
+
+def vector_dimension(folder: Path) -> int:
+    return _features(folder, "item_vectors")["vector"].length
+
+
+def _info(folder: Path, config: Config) -> dict:
+    in_memory, on_disk = {}, 0
+    for split in config.rows:
+        for path in store.shard_paths(folder, config.name, split):
+            footer = pq.read_metadata(path)
+            groups = (footer.row_group(group) for group in range(footer.num_row_groups))
+            in_memory[split] = in_memory.get(split, 0) + sum(group.total_byte_size for group in groups)
+            on_disk += path.stat().st_size
+    info = DatasetInfo(
+        features=_features(folder, config.name),
+        splits=SplitDict(
+            {
+                split: SplitInfo(split, num_bytes=in_memory[split], num_examples=rows)
+                for split, rows in config.rows.items()
+            }
+        ),
+        download_size=on_disk,
+        dataset_size=sum(in_memory.values()),
+    )
+    return {key: value for key, value in info._to_yaml_dict().items() if value is not None}
+
+
+def _features(folder: Path, name: str) -> Features:
+    path = store.shard_paths(folder, name, store.table_splits(folder, name)[0])[0]
+    return Features.from_arrow_schema(pq.read_schema(path))
+
+
+def _type_in_words(feature) -> str:
+    if hasattr(feature, "names"):
+        return f"class label ({', '.join(f'{i} = {name}' for i, name in enumerate(feature.names))})"
+    if hasattr(feature, "feature"):
+        length = f" of {feature.length}" if feature.length >= 0 else ""
+        return f"list{length} {_type_in_words(feature.feature)}"
+    return feature.dtype
+
+
+def view_of(name: str) -> tuple[str, int] | tuple[None, None]:
+    """The view and K of a table of prompts or of positions, by its name."""
+    known = "|".join(module.name for module in pkgutil.iter_modules(views.__path__))
+    match = re.fullmatch(rf"(?:view_)?(?P<view>{known})_k(?P<history_length>\d+)", name)
+    return (match["view"], int(match["history_length"])) if match else (None, None)
+
+
+def _describe(name: str, view: str | None, history_length: int | None) -> str:
+    if view is None:
+        return TABLES.get(name, "")
+    source = (Path(views.__path__[0]) / f"{view}.py").read_text(encoding="utf-8")
+    first_line = ast.get_docstring(ast.parse(source)).partition("\n")[0]
+    what = "The positions of the behaviors shown" if name.startswith("view_") else "Prompts"
+    return f"{what} with K = {history_length}. {first_line}"

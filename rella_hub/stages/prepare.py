@@ -1,0 +1,128 @@
+"""Raw files → users, items, interactions, samples."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import polars as pl
+
+from rella_hub.cards.dataset.likeness import differing_counts, likeness
+from rella_hub.cards.dataset.statistics import field_counts
+from rella_hub.cli import refuse_without
+from rella_hub.corpora import Corpus, RawTables, load_corpus
+from rella_hub.corpora.raw.archive import RawFiles, open_raw
+from rella_hub.corpora.raw.download import download
+from rella_hub.stages.arguments import FolderArguments, RawArguments
+from rella_hub.tables import records as provenance
+from rella_hub.tables import schema, store
+from rella_hub.tasks import load_protocol
+
+TABLES = ("users", "items", "interactions", "samples")
+
+
+def prepare(where: FolderArguments, source: RawArguments) -> None:
+    corpus = load_corpus(where.corpus)
+    if source.seed < 0:
+        raise ValueError(f"--seed is {source.seed}; a whole number from 0 is needed.")
+    threshold = _threshold(corpus, source.label_threshold)
+    reexport = corpus.reexport
+    with open_raw(_raw_path(corpus, source), corpus.files, corpus.archive, reexport and reexport.files) as raw:
+        made_from = _made_from(corpus, raw, source.seed, threshold)
+        standing = [name for name in TABLES if provenance.stands(where.folder, name, made_from, where.overwrite)]
+        if len(standing) == len(TABLES):
+            return
+        _say_status(corpus, raw)
+        tables = (reexport.read if raw.status == "re-export" else corpus.read)(raw)
+        _write(corpus, tables, raw, where.folder, made_from, threshold)
+
+
+def _threshold(corpus: Corpus, asked: float | None) -> float:
+    low, high = corpus.rating_range
+    if asked is not None and not low <= asked < high:
+        raise ValueError(
+            f"--label_threshold is {asked:g}, but ratings of {corpus.name} go from {low:g} to {high:g}: one label would be empty."
+        )
+    return corpus.label_threshold if asked is None else asked
+
+
+def _raw_path(corpus: Corpus, source: RawArguments) -> Path:
+    if source.raw is not None:
+        refuse_without("a download (no --raw)", source, ["raw_folder"])
+        return Path(source.raw)
+    folder = Path(source.raw_folder)
+    return corpus.generate(folder) if corpus.generate else download(corpus.archive, folder)
+
+
+def _made_from(corpus: Corpus, raw: RawFiles, seed: int, threshold: float) -> dict:
+    protocol = load_protocol(corpus.protocol)
+    return {
+        "corpus": corpus.id,
+        "raw_sha256": raw.sha256,
+        "raw_status": raw.status,
+        "rules": {
+            "version": corpus.rules_version,
+            "label": f"rating > {threshold:g}",
+            "order": protocol.ORDER,
+            "minimum_history": corpus.minimum_history,
+            "protocol": corpus.protocol,
+            "split": protocol.SPLIT,
+        },
+        "seed": seed,
+    }
+
+
+def _say_status(corpus: Corpus, raw: RawFiles) -> None:
+    if corpus.archive is None or raw.status == "official":
+        return
+    official = corpus.archive.sha256 or f"MD5 {corpus.archive.md5}"
+    source = corpus.reexport.source if corpus.reexport else ""
+    what = {
+        "not official": f"is NOT the official {corpus.name} archive (SHA-256 {raw.sha256}, official {official})",
+        "unverified": f"is an unpacked folder, which cannot be checked against the official {corpus.name} archive",
+        "re-export": f"is not checked: no official checksum can vouch for {source}",
+    }[raw.status]
+    print(f"WARNING: {raw.path} {what}. It is used, and every table and card will say so.", file=sys.stderr, flush=True)
+
+
+def _write(corpus: Corpus, tables: RawTables, raw: RawFiles, folder: Path, made_from: dict, threshold: float) -> None:
+    protocol, seed = load_protocol(corpus.protocol), made_from["seed"]
+    interactions = protocol.order(tables.interactions, seed).with_columns(
+        label=(pl.col("rating") > threshold).cast(pl.Int8)
+    )
+    samples = protocol.samples(interactions, corpus.minimum_history)
+    if samples.is_empty():
+        raise ValueError(
+            f"No user has more than {corpus.minimum_history} ratings, so there is no sample to predict: {len(interactions)} ratings "
+            f"by {interactions['user_id'].n_unique()} users were read."
+        )
+    by_split = protocol.split(samples, seed)
+    counts = {"users": len(tables.users), "items": len(tables.items), "interactions": len(interactions)}
+    counts |= {"samples": len(samples)} | {split: len(rows) for split, rows in by_split.items()}
+    _print_counts(corpus, tables, interactions, counts, made_from["raw_status"])
+    noted = {"dropped": tables.dropped, "odd": tables.odd, "likeness": likeness(corpus, counts, raw)}
+    if raw.status != "official" and noted["likeness"] and not differing_counts(corpus, counts):
+        print(noted["likeness"], file=sys.stderr, flush=True)
+    for name, key, table in (("users", "user_id", tables.users), ("items", "item_id", tables.items)):
+        table = table.sort(key).to_arrow()
+        schema.check_keys_unique(table, key, name)
+        features = schema.text_table(key, [column for column in table.column_names if column != key])
+        store.write(folder, name, features, {store.SINGLE_SPLIT: table}, made_from)
+    whole = {store.SINGLE_SPLIT: interactions.to_arrow()}
+    store.write(folder, "interactions", schema.INTERACTIONS, whole, made_from, noted)
+    store.write(folder, "samples", schema.SAMPLES, {k: rows.to_arrow() for k, rows in by_split.items()}, made_from)
+
+
+def _print_counts(corpus: Corpus, tables: RawTables, interactions: pl.DataFrame, counts: dict, status: str) -> None:
+    print(f"{corpus.name}: " + ", ".join(f"{count:,} {name}" for name, count in counts.items()))
+    for reason, count in tables.dropped.items():
+        print(f"left out: {count:,} {reason}")
+    fields = field_counts(tables.users, tables.items, interactions["item_id"].unique())
+    print("distinct values: " + ", ".join(f"{count:,} {column}" for column, count in fields.items()), flush=True)
+    for what, count in tables.odd.items():
+        print(f"WARNING: {count:,} {what}. They are used as they stand.", file=sys.stderr, flush=True)
+    for name, (got, expected) in differing_counts(corpus, counts).items():
+        message = f"{got:,} {name}, the official {corpus.name} has {expected:,}"
+        if status == "official":
+            raise ValueError(message)
+        print(f"WARNING: {message}.", file=sys.stderr, flush=True)

@@ -1,0 +1,40 @@
+"""The YAML at the head of an adapter's card: what the Hub reads, its `model-index` of results among it."""
+
+from __future__ import annotations
+
+from huggingface_hub import ModelCardData
+
+from rella_hub.cards.model_index import TAGS, corpus_terms, eval_results, hub_metrics
+from rella_hub.cards.results import Comparison
+from rella_hub.corpora import Corpus
+
+NEEDED = ("license", "base_model", "base_model_relation", "datasets", "library_name", "pipeline_tag", "tags")
+
+
+def card_metadata(
+    name: str,
+    base: str | None,
+    dataset: str | None,
+    corpus: Corpus,
+    licence: dict[str, str],
+    scored: list[tuple[Comparison, str | None]],
+) -> str:
+    """The YAML between the two `---`.
+
+    base, dataset: Hub ids, None where there is none. licence: the keys of a card that say it, none of which takes the corpus's.
+    scored: each comparison with the Hub id of the data set it was scored on; none where there are no scores yet.
+    """
+    return ModelCardData(
+        model_name=name if scored else None,  # of its `model-index`
+        language=["en"],
+        **(licence or corpus_terms(corpus, dataset)),
+        library_name="peft",
+        pipeline_tag="text-generation",  # what the weights do; the task they are scored on stands in model-index
+        base_model=base,
+        base_model_relation="adapter" if base else None,
+        datasets=[dataset] if dataset else None,
+        metrics=hub_metrics() if scored else None,
+        tags=[*TAGS, "lora", "rella", "arxiv:2308.11131"],
+        eval_results=[one for comparison, on in scored for one in eval_results(comparison, on, "text-classification")]
+        or None,
+    ).to_yaml()

@@ -1,0 +1,1 @@
+"""The traditional CTR models: train, load, score, describe, publish."""

@@ -1,0 +1,89 @@
+"""Which behaviors of the whole history SIM looks at: those closest in meaning to the target (SUBR), or the latest of its category.
+
+Source: Q. Pi et al., "Search-based User Interest Modeling with Lifelong Sequential Behavior Data", CIKM 2020, section 3.2: soft search
+by embedding, hard search by category. ReLLa lets SIM retrieve with SUBR (section 4.1.3), which is the soft search here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+
+from rella_hub.corpora import UNKNOWN, load_corpus
+from rella_hub.stages.prompt import shown_positions
+from rella_hub.stages.view import config_name, table_name
+from rella_hub.tables import store
+from rella_hub.tables.keys import codes_of, rows_of
+
+SEARCHES = ("subr", "category")
+ROWS_AT_ONCE = 100_000
+
+
+def searched_tables(search: str | None, count: int) -> list[str]:
+    """The tables that a search needs beside those of every CTR model."""
+    return [table_name(config_name("subr", count))] if search == "subr" else []
+
+
+class SoftSearch:
+    """SUBR's view: positions are stored for each sample, and looked up."""
+
+    def __init__(self, folder: Path, split: str, sample_id: np.ndarray, count: int):
+        (name,) = searched_tables("subr", count)
+        stored = store.read(folder, name, split, ["sample_id"])["sample_id"].to_numpy()
+        rows = rows_of(sample_id, stored, f"samples are not in the {split} split of {folder / name}")
+        number = np.full(len(stored), -1, dtype=np.int32)  # of the sample that a stored row belongs to
+        number[rows] = np.arange(len(rows), dtype=np.int32)
+        positions = np.zeros((len(rows), count), dtype=np.int32)
+        counts = np.zeros(len(rows), dtype=np.int32)
+        begin = 0
+        for part in store.iterate(
+            folder, name, split, ROWS_AT_ONCE, ["positions"]
+        ):  # a list takes more than its numbers
+            found, shown = shown_positions(part["positions"])
+            wanted = number[begin : begin + len(part)]
+            mine = wanted >= 0
+            positions[wanted[mine], : found.shape[1]] = found[mine]
+            counts[wanted[mine]] = shown.sum(axis=1)[mine]
+            begin += len(part)
+        self._positions, self._counts = torch.from_numpy(positions), torch.from_numpy(counts)
+
+    def find(self, samples: torch.Tensor, first: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, R) rows of interactions, and which are used. samples: (B,) numbers; first: (B,) row of the user's first behavior."""
+        positions = self._positions[samples]
+        mask = torch.arange(positions.shape[1]) < self._counts[samples][:, None]
+        return first[:, None] + positions, mask
+
+
+class HardSearch:
+    """The latest behaviors in the target's category: a recency view of each user's behaviors sorted by category.
+
+    A target of an unknown category has none in common with any behavior.
+    """
+
+    def __init__(self, folder: Path, sample_id: np.ndarray, count: int):
+        corpus = load_corpus(store.provenance(folder, "samples")["corpus"])
+        interactions = store.read(folder, "interactions", columns=["user_id", "item_id"])
+        items = pl.from_arrow(store.read(folder, "items", columns=["item_id", corpus.group_field]))
+        known = items["item_id"].to_numpy()
+        row = codes_of(interactions["item_id"].to_numpy(), known, "items have interactions but no row in items")
+        group = items[corpus.group_field].rank("dense").to_numpy().astype(np.int64)[row]
+        user = interactions["user_id"].to_numpy().astype(np.int64)
+        by_group = np.lexsort((np.arange(len(user)), group, user))  # within a user and group by what comes first
+        key = user[by_group] * (group.max() + 1) + group[by_group]
+        starts = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
+        rank = np.arange(len(key)) - np.repeat(starts, np.diff(np.r_[starts, len(key)]))
+        rank[(items[corpus.group_field] == UNKNOWN).to_numpy()[row[by_group]]] = 0
+        place, earlier = np.empty_like(by_group), np.empty_like(by_group)
+        place[by_group], earlier[by_group] = np.arange(len(key)), rank
+        self._order, self._count = torch.from_numpy(by_group), count
+        self._place, self._earlier = (torch.from_numpy(a[sample_id]) for a in (place, earlier))
+
+    def find(self, samples: torch.Tensor, first: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `SoftSearch.find`."""
+        shown = self._earlier[samples].clamp(max=self._count)
+        places = (self._place[samples] - shown)[:, None] + torch.arange(self._count)
+        mask = torch.arange(self._count) < shown[:, None]
+        return self._order[places.clamp(0, len(self._order) - 1)], mask

@@ -1,0 +1,164 @@
+"""Train a CTR model on the tables of a data set and leave a run folder that says all of it."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+
+from rella_hub.cli import refuse_without
+from rella_hub.corpora.raw.archive import hash_file
+from rella_hub.files import ownership as records
+from rella_hub.files import places
+from rella_hub.files.writer import sole_writer
+from rella_hub.hub import resolve as hub
+from rella_hub.networks.ctr import load_model_class
+from rella_hub.systems.ctr import checkpoint
+from rella_hub.systems.ctr.curve import draw
+from rella_hub.systems.ctr.inputs.batches import Samples, sample_ids
+from rella_hub.systems.ctr.inputs.columns import load_columns
+from rella_hub.systems.ctr.inputs.retrieval import SEARCHES, searched_tables
+from rella_hub.systems.ctr.inputs.vocabulary import Values
+from rella_hub.systems.ctr.loop import fit
+from rella_hub.systems.ctr.options import FittingArguments
+from rella_hub.tables import records as provenance
+from rella_hub.tables import store
+
+TABLES = ["users", "items", "interactions", "samples"]
+MODEL, RECIPE, RECORD, CURVE = "model", "recipe.yaml", "training.json", "training.png"
+FEATURES, CHECKPOINT = "features.json", "checkpoint"
+NOT_OF_THE_RECIPE = ("output_dir", "overwrite")
+METRICS = ("auc", "log_loss")
+CTR_RUN = "ctr run"  # what the run folder is recorded as
+
+
+Measure = Callable[[np.ndarray, np.ndarray], dict[str, float]]  # labels, scores → metrics by name
+
+
+def train(options: FittingArguments, measure: Measure) -> None:
+    """Leave the run of `options` in its folder, unless it is there already."""
+    _check(options)
+    output = Path(options.output_dir)
+    places.check_replaced_folder(output, "--output_dir", reads=[options.dataset])
+    model_class = load_model_class(options.model)
+    if not model_class.RETRIEVES:
+        refuse_without("a model that retrieves, such as sim", options, ("search", "retrieved"))
+    search = options.search if model_class.RETRIEVES else None
+    views = searched_tables(search, options.retrieved)
+    folder = hub.resolve(options.dataset, [*TABLES, *views], options.dataset_revision)
+    for view in views:
+        provenance.require_current(folder, view)
+    recipe = {key: value for key, value in asdict(options).items() if key not in NOT_OF_THE_RECIPE}
+    record = {
+        "corpus": store.provenance(folder, "samples")["corpus"],
+        "inputs": provenance.input_fingerprints(folder, [*TABLES, *views]),
+        "recipe": recipe,
+    }
+    if _is_finished(output, record, options.overwrite):
+        return
+    with sole_writer(output, beside=True):
+        _train(options, model_class, folder, output, record, measure)
+
+
+def _train(
+    options: FittingArguments, model_class: type, folder: Path, output: Path, record: dict, measure: Measure
+) -> None:
+    search = options.search if model_class.RETRIEVES else None
+    ids = sample_ids(folder, "train", options.num_shots)
+    columns = load_columns(folder, train=ids)
+    torch.manual_seed(options.seed)
+    model = build_model(model_class, columns.values, options)
+    parts = {
+        split: Samples(columns, folder, split, found, options.history_length, search, options.retrieved)
+        for split, found in (("train", ids), ("validation", sample_ids(folder, "validation")))
+    }
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    weights = sum(p.numel() for p in model.parameters())
+    print(
+        f"{options.model}: {weights:,} weights, {len(parts['train']):,} training and {len(parts['validation']):,} validation samples.",
+        flush=True,
+    )
+    records.open_folder(output, CTR_RUN)
+    best, progress = fit(
+        *(model.to(device), parts["train"], parts["validation"], options, measure, device),
+        kept=output / CHECKPOINT,
+        made_from=record,
+    )
+    model.load_state_dict(best)
+    record |= {
+        "weights": weights,
+        "training_samples": len(ids),
+        "seconds": round(progress.seconds, 1),
+        "best_epoch": progress.best_epoch,
+        "best_validation": progress.log[progress.best_epoch - 1],
+        "log": progress.log,
+    }
+    with records.writing_folder(output, CTR_RUN) as temporary:
+        _save(temporary, model.cpu(), columns.values, options, record)
+    checkpoint.remove(output / CHECKPOINT)
+    print(f"{output}: epoch {progress.best_epoch} of {progress.epoch} kept, {record['seconds']:.0f} s.", flush=True)
+
+
+def build_model(model_class: type, values: Values, options: FittingArguments) -> torch.nn.Module:
+    """ValueError naming the options that the architecture does not have."""
+    try:
+        given = json.loads(options.model_options)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"--model_options is {options.model_options!r}, expected JSON ({error}).") from error
+    known = set(inspect.signature(model_class.__init__).parameters) - {"self", "field_sizes", "rating_values"}
+    if not isinstance(given, dict) or not set(given) <= known:
+        raise ValueError(f"--model_options is {given!r}; {model_class.__name__} takes {', '.join(sorted(known))}.")
+    sizes = {"history_length": options.history_length} if "history_length" in known else {}
+    return model_class(field_sizes=values.field_sizes, rating_values=values.rating_values, **sizes, **given)
+
+
+def _check(options: FittingArguments) -> None:
+    for name in ("history_length", "retrieved", "batch_size", "num_train_epochs", "early_stopping_patience"):
+        if getattr(options, name) < 1:
+            raise ValueError(f"--{name} is {getattr(options, name)}; at least 1 is needed.")
+    if not 0 < options.learning_rate < math.inf:
+        raise ValueError(f"--learning_rate is {options.learning_rate}; it must be above 0, and finite.")
+    if not 0 <= options.weight_decay < math.inf:
+        raise ValueError(f"--weight_decay is {options.weight_decay}; it must be at least 0, and finite.")
+    if not 0 <= options.seed < 2**32:
+        raise ValueError(f"--seed is {options.seed}; expected at least 0 and below 2**32.")
+    if options.metric_for_best_model not in METRICS:
+        raise ValueError(
+            f"--metric_for_best_model is {options.metric_for_best_model!r}; expected one of {', '.join(METRICS)}."
+        )
+    if options.search not in SEARCHES:
+        raise ValueError(f"There is no search {options.search!r}. Expected one of {', '.join(SEARCHES)}.")
+
+
+def _is_finished(output: Path, record: dict, overwrite: bool) -> bool:
+    """ValueError when the folder holds another run, or the beginning of one, or something else than a run."""
+    records.require_own_folder(output, CTR_RUN)
+    finished = provenance.read_record(output / RECORD)
+    existing = finished or checkpoint.read_made_from(output / CHECKPOINT)
+    return provenance.is_current(output, existing, record, overwrite, "--output_dir", whole=finished is not None)
+
+
+def _save(folder: Path, model: torch.nn.Module, values: Values, options: FittingArguments, record: dict) -> None:
+    model.save_pretrained(folder / MODEL)
+    (folder / MODEL / "README.md").unlink(missing_ok=True)  # the mixin's card says nothing
+    values.save(folder / MODEL)
+    features = {
+        "model": options.model,
+        "corpus": record["corpus"],
+        "history_length": options.history_length,
+        "search": options.search if model.RETRIEVES else None,
+        "retrieved": options.retrieved,
+        "num_shots": options.num_shots,
+    }
+    (folder / MODEL / FEATURES).write_text(json.dumps(features, indent=2) + "\n", encoding="utf-8")
+    (folder / RECIPE).write_text(yaml.safe_dump(record["recipe"], sort_keys=False), encoding="utf-8")
+    draw(record["log"], record["best_epoch"], folder / CURVE)
+    record |= {"sha256": {path.name: hash_file(path) for path in sorted((folder / MODEL).iterdir())}}
+    (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

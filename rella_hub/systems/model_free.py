@@ -1,0 +1,117 @@
+"""Systems that need no model, the floor under every table: the mean of what is shown, the mean of the item, and both weighed.
+
+`history_mean` answers "what does this user usually think?" from the behaviors the prompt shows, `item_mean` answers "what do
+users usually think of this item?" from the train split. `both_means` is a logistic regression on the two: three weights. A trained
+model should beat them all.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from rella_hub.corpora import load_corpus
+from rella_hub.stages.view import table_name
+from rella_hub.tables import store
+from rella_hub.tables.keys import rows_of
+
+FITTED_SAMPLES = 1_000_000  # more than enough for three weights
+
+
+def history_mean(folder: Path, config_name: str, split: str, sample_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) labels, and (n,) mean rating of the behaviors shown, mapped from the corpus' rating range to [0, 1].
+
+    A sample that shows no behavior gets the middle of the range, 0.5: nothing is known of that user.
+    """
+    samples = _samples(folder, split, sample_ids, ["position", "label"])
+    shown, counts = _shown(folder, config_name, split, sample_ids)
+    first = np.repeat(sample_ids - samples["position"].to_numpy(), counts)  # where the user's interactions begin
+    rating = store.read(folder, "interactions", columns=["rating"])["rating"].to_numpy()[first + shown]
+    total = np.bincount(np.repeat(np.arange(len(counts)), counts), weights=rating, minlength=len(counts))
+    low, high = load_corpus(store.provenance(folder, "samples")["corpus"]).rating_range
+    mean = np.divide(total, counts, out=np.full(len(counts), (low + high) / 2), where=counts > 0)
+    return samples["label"].to_numpy(), (mean - low) / (high - low)
+
+
+def item_mean(folder: Path, config_name: str, split: str, sample_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) labels, and (n,) mean label of each target item in the train split, the same for every `config_name`.
+
+    An item that the train split does not hold gets the mean label of the whole train split. On the train split itself
+    this system has seen the labels that it predicts.
+    """
+    samples = _samples(folder, split, sample_ids, ["item_id", "label"])
+    train = store.read(folder, "samples", "train", ["item_id", "label"])
+    label = train["label"].to_numpy()
+    if not len(label):
+        raise ValueError(
+            f"The train split of {folder / 'samples'} is empty, so no item has a mean. Use a larger corpus."
+        )
+    target = samples["item_id"].to_numpy()
+    items, code = np.unique(np.r_[train["item_id"].to_numpy(), target], return_inverse=True)
+    trained, asked = code[: len(label)], code[len(label) :]
+    count = np.bincount(trained, minlength=len(items))
+    liked = np.bincount(trained, weights=label, minlength=len(items))
+    mean = np.divide(liked, count, out=np.full(len(items), label.mean()), where=count > 0)
+    return samples["label"].to_numpy(), mean[asked]
+
+
+def both_means(folder: Path, config_name: str, split: str, sample_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) labels, and (n,) P(Yes) of a logistic regression on `history_mean` and `item_mean`, fitted on the train split.
+
+    In fitting, the mean of a sample's item leaves that sample's own label out: with it, an item's only rating would give itself away.
+    The fit reads at most `FITTED_SAMPLES` samples, the first of the train split's random order.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    rows = min(store.count_rows(folder, "samples", "train"), FITTED_SAMPLES)
+    known = store.read_rows(folder, "samples", 0, rows, "train", ["sample_id"])["sample_id"].to_numpy()
+    fitted, shown = history_mean(folder, config_name, "train", known)
+    if fitted.min() == fitted.max():
+        raise ValueError(
+            f"All labels of the train split of {folder} are {fitted[0]}, and a regression needs both. Use a larger corpus."
+        )
+    regression = LogisticRegression(C=np.inf).fit(np.column_stack([shown, _others_mean(folder, known)]), fitted)
+    labels, shown = history_mean(folder, config_name, split, sample_ids)
+    _, liked = item_mean(folder, config_name, split, sample_ids)
+    return labels, regression.predict_proba(np.column_stack([shown, liked]))[:, 1]
+
+
+def _others_mean(folder: Path, sample_ids: np.ndarray) -> np.ndarray:
+    """(n,) the mean label of each training sample's item over all other training samples."""
+    train = store.read(folder, "samples", "train", ["sample_id", "item_id", "label"])
+    label = train["label"].to_numpy()
+    _, code = np.unique(train["item_id"].to_numpy(), return_inverse=True)
+    others = np.bincount(code)[code] - 1
+    liked = np.bincount(code, weights=label)[code] - label
+    mean = np.divide(liked, others, out=np.full(len(label), label.mean()), where=others > 0)
+    return mean[_rows(train, sample_ids, f"samples are not in the train split of {folder / 'samples'}")]
+
+
+def missing_table(folder: Path, config_name: str) -> str | None:
+    """The first table the two systems need that the data set folder lacks, None when it has all."""
+    for name in ("samples", "interactions", table_name(config_name)):
+        if not store.table_splits(folder, name):
+            return name
+    return None
+
+
+def _samples(folder: Path, split: str, sample_ids: np.ndarray, columns: list[str]) -> pa.Table:
+    """The rows of `samples` for `sample_ids` (n,), in that order."""
+    table = store.read(folder, "samples", split, ["sample_id", *columns])
+    return table.take(_rows(table, sample_ids, f"scored samples are not in the {split} split of {folder / 'samples'}"))
+
+
+def _shown(folder: Path, config_name: str, split: str, sample_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions shown for all of `sample_ids` (n,), one sample after the other, and how many each shows (n,)."""
+    name = table_name(config_name)
+    table = store.read(folder, name, split)
+    rows = _rows(table, sample_ids, f"scored samples are not in the {split} split of {folder / name}")
+    positions = table["positions"].take(rows).combine_chunks()
+    return positions.flatten().to_numpy(), positions.value_lengths().to_numpy()
+
+
+def _rows(table: pa.Table, sample_ids: np.ndarray, what: str) -> np.ndarray:
+    """The row of each sample in a table whose samples stand in any order."""
+    return rows_of(sample_ids, table["sample_id"].to_numpy(), what)

@@ -1,0 +1,56 @@
+"""Prompts as few-shot training sets and seeded test samples: which rows of a config are used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from rella_hub.tables import store
+
+COLUMNS = ["sample_id", "prompt", "completion", "label"]
+
+
+def training_split(folder: Path, config_name: str) -> tuple[str, int]:
+    """The split to train on and its rows per sample: `mixed` holds every sample twice."""
+    return ("mixed", 2) if "mixed" in store.table_splits(folder, config_name) else ("train", 1)
+
+
+def first_shots(folder: Path, config_name: str, num_shots: int | None) -> pa.Table:
+    """The N-shot training set: the first N samples in the stored order (2N rows of `mixed`); None takes all."""
+    split, rows_per_sample = training_split(folder, config_name)
+    available = store.count_rows(folder, config_name, split) // rows_per_sample
+    if num_shots is None:
+        num_shots = available
+    if not 1 <= num_shots <= available:
+        raise ValueError(f"num_shots is {num_shots:,}, but {folder}/{config_name} has {available:,} training samples.")
+    return first_rows(folder, config_name, split, num_shots * rows_per_sample)
+
+
+def first_rows(folder: Path, config_name: str, split: str, rows: int) -> pa.Table:
+    """The first rows of a split, without reading the rest."""
+    parts, have = [], 0
+    for batch in store.iterate(folder, config_name, split, min(rows, 50_000), COLUMNS):
+        parts.append(batch.slice(0, rows - have))
+        have += len(parts[-1])
+        if have == rows:
+            break
+    return pa.Table.from_batches(parts)
+
+
+def seeded_rows(folder: Path, config_name: str, split: str, limit: int | None, seed: int) -> pa.Table:
+    """`limit` random rows of a split in stored order (None: all). The same for every config of a data set, whose splits
+    hold the same samples in the same order."""
+    rows = store.count_rows(folder, config_name, split)
+    if limit is None or limit >= rows:
+        return store.read(folder, config_name, split, COLUMNS)
+    if limit < 1:
+        raise ValueError(f"limit is {limit}; at least 1 row is needed.")
+    chosen = np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))
+    parts, begin = [], 0
+    for batch in store.iterate(folder, config_name, split, 50_000, COLUMNS):
+        inside = chosen[(chosen >= begin) & (chosen < begin + len(batch))] - begin
+        parts.append(batch.take(pa.array(inside)))
+        begin += len(batch)
+    return pa.Table.from_batches(parts)

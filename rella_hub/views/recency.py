@@ -1,0 +1,15 @@
+"""Recency: the K behaviors right before the target, what every sequential recommender shows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rella_hub.views import NOTHING
+
+
+def select(position: np.ndarray, history_length: int) -> np.ndarray:
+    """(S, K) positions ``max(0, p - K) ... p - 1`` of samples at positions `position` (S,)."""
+    position = position.astype(np.int32)[:, None]
+    shown = np.maximum(position - history_length, 0) + np.arange(history_length, dtype=np.int32)  # (S, K)
+    np.putmask(shown, shown >= position, NOTHING)
+    return shown

@@ -1,0 +1,115 @@
+"""SUBR, semantic user behavior retrieval: the K earlier behaviors with the item vectors closest to the target's, in history order.
+
+For a user with behaviors i_0 ... i_{n-1} and a target at position p, these are the K largest of
+``similarity(v[i_p], v[i_j]), j < p``. Equal similarities go to the more recent behavior. Source: ReLLa, section 3.2.
+
+A user is answered whole: the similarities of all of that user's targets are a few matrix products, and the K largest of a
+block of targets are found by one partial sort of integers that hold similarity and position together, so that the tie rule
+costs nothing and cannot be forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from rella_hub.views import recency
+
+SIMILARITIES = ("cosine", "l2", "l1", "inner_product")
+TARGETS_PER_BLOCK = 256  # (256, n) similarities and keys stay in the cache for all but the longest histories
+_NEVER = np.iinfo(np.int64).min
+
+
+def select(
+    position: np.ndarray,
+    start: np.ndarray,
+    item_code: np.ndarray,
+    vectors: np.ndarray,
+    history_length: int,
+    similarity: str = "cosine",
+) -> np.ndarray:
+    """(S, K) positions for samples that stand sorted by user and position.
+
+    position, start: (S,) of each sample, and the row where its user's interactions begin; item_code: (N,) row in `vectors`
+    of each interaction; vectors: (I, D), of unit length for `cosine`.
+    """
+    code, distinct = distinct_vectors(vectors)
+    return select_distinct(position, start, code[item_code], distinct, history_length, similarity)
+
+
+def select_distinct(
+    position: np.ndarray,
+    start: np.ndarray,
+    vector_code: np.ndarray,
+    distinct: np.ndarray,
+    history_length: int,
+    similarity: str,
+) -> np.ndarray:
+    """The same for interactions that are coded by `distinct_vectors` already, which many blocks of users can share."""
+    positions = recency.select(position, history_length)  # right already wherever the whole history is shown
+    closeness = _closeness(similarity)
+    for samples in _users(start):
+        rows = samples.start + np.flatnonzero(position[samples] > history_length)
+        if len(rows):
+            first = start[samples.start]
+            behaviors = vector_code[first : first + position[rows[-1]] + 1]
+            positions[rows] = _select_for_user(behaviors, position[rows], distinct, history_length, closeness)
+    return positions
+
+
+def distinct_vectors(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(I,) codes and (V, D) vectors: items with the very same vector get one code, so that they tie however a product rounds."""
+    as_bytes = (
+        np.ascontiguousarray(vectors).view(np.dtype((np.void, vectors.dtype.itemsize * vectors.shape[1]))).ravel()
+    )
+    _, first, code = np.unique(as_bytes, return_index=True, return_inverse=True)
+    return code.astype(np.int32), vectors[first]
+
+
+def _select_for_user(
+    behaviors: np.ndarray, targets: np.ndarray, vectors: np.ndarray, history_length: int, closeness: Callable
+) -> np.ndarray:
+    """(T, K) positions for the targets of one user, each with more than K earlier behaviors. behaviors: (n,) vector codes."""
+    codes, column = np.unique(behaviors, return_inverse=True)
+    history = vectors[
+        codes
+    ]  # (u, D): a vector seen twice is compared once, so its similarities are equal to the last bit
+    chosen = np.empty((len(targets), history_length), dtype=np.int32)
+    for first in range(0, len(targets), TARGETS_PER_BLOCK):
+        block = targets[first : first + TARGETS_PER_BLOCK]  # (B,)
+        earlier = block[-1]
+        similarity = closeness(vectors[behaviors[block]], history)[:, column[:earlier]]  # (B, u) -> (B, earlier)
+        chosen[first : first + len(block)] = _closest(similarity, block, history_length)
+    return chosen
+
+
+def _closest(similarity: np.ndarray, targets: np.ndarray, history_length: int) -> np.ndarray:
+    """(B, K) ascending positions of the K largest of each row among the columns before `targets` (B,)."""
+    columns = np.arange(similarity.shape[1], dtype=np.int64)
+    bits = np.ascontiguousarray(similarity + np.float32(0)).view(np.int32)  # + 0 makes -0 and 0 one value
+    ordered = bits ^ ((bits >> 31) & 0x7FFFFFFF)  # orders floats of both signs as integers
+    keys = (ordered.astype(np.int64) << 32) | columns  # similarity first, then recency
+    keys[columns >= targets[:, None]] = _NEVER
+    keys.partition(keys.shape[1] - history_length, axis=1)
+    closest = (keys[:, -history_length:] & 0xFFFFFFFF).astype(np.int32)
+    closest.sort(axis=1)
+    return closest
+
+
+def _closeness(similarity: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """(B, D), (u, D) -> (B, u) float32, larger is closer; equal in order to the named similarity along a row."""
+    if similarity in ("cosine", "inner_product"):  # they differ in the vectors they are given: of unit length or not
+        return lambda targets, history: targets @ history.T
+    if similarity == "l2":  # -|x - y|^2 = 2 x.y - |y|^2 - |x|^2, and |x|^2 is the same for the whole row
+        return lambda targets, history: 2 * (targets @ history.T) - np.einsum("ud,ud->u", history, history)
+    if similarity == "l1":
+        return lambda targets, history: -torch.cdist(torch.from_numpy(targets), torch.from_numpy(history), p=1).numpy()
+    raise ValueError(f"There is no similarity {similarity!r}. Expected one of {', '.join(SIMILARITIES)}.")
+
+
+def _users(start: np.ndarray) -> list[slice]:
+    """The slices of samples that belong to one user each."""
+    bounds = np.flatnonzero(np.r_[True, start[1:] != start[:-1], True]) if len(start) else np.array([0])
+    return [slice(begin, end) for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)]

@@ -1,1 +1,0 @@
-"""One run of a traditional CTR model: data set → the weights of its best validation epoch, with recipe, log and curve."""

@@ -1,1 +1,0 @@
-"""Base models and adapters: loading them whole, and saying what pins them."""

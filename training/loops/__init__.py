@@ -1,1 +1,0 @@
-"""Training loops: what is ours about them, on top of TRL's and transformers' trainers."""

@@ -1,1 +1,0 @@
-"""Instruction tuning as one job: what it is told (`arguments`), what it needs (`requirements`), how it runs (`run`)."""
