@@ -87,7 +87,7 @@ class CompareArguments:
 
 def main() -> None:
     (options,) = cli.parse(CompareArguments, description=__doc__)
-    from rella_hub.systems.adapter.compare import make_comparison
+    from rella_hub.reports.comparison_run import make_comparison
 
     make_comparison(options)
 

@@ -23,7 +23,7 @@ from rella_hub.cards.model_index import METRICS
 from rella_hub.cards.publishing.checks import check_card as check_filled
 from rella_hub.cards.results import read_results
 from rella_hub.corpora import load_corpus
-from rella_hub.corpora.raw.archive import hash_file
+from rella_hub.files.hashes import hash_file
 from rella_hub.networks.ctr import load_model_class, model_names
 from rella_hub.paper.tables import read_table
 from rella_hub.systems.ctr import architecture, paper

@@ -13,7 +13,7 @@ from test_views import write_vectors
 
 from rella_hub.cli.extras import how_to_install
 from rella_hub.corpora import load_corpus
-from rella_hub.corpora.raw.archive import hash_file
+from rella_hub.files.hashes import hash_file
 from rella_hub.stages.arguments import EngineArguments, PromptArguments, RowArguments, ViewArguments
 from rella_hub.stages.engines import engine_names, load_engine, local
 from rella_hub.stages.prompt import build_prompts

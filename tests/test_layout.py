@@ -1,4 +1,4 @@
-"""The layout: commands are files, libraries are folders, no name hides a library, and imports point one way."""
+"""The layout: commands are files of four folders, one package holds everything else, and its rooms import one way."""
 
 import ast
 import importlib.metadata
@@ -9,8 +9,34 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
+PACKAGE = "rella_hub"
 FOLDERS = ("dataset_builders", "training", "evaluation", "model_cards")
-MODULES = sorted(path for folder in FOLDERS for path in (REPOSITORY / folder).rglob("*.py"))
+# A room imports itself and the rooms before it.
+ROOMS = (
+    "texts",
+    "cli",
+    "files",
+    "open_folder",
+    "resources",
+    "metrics",
+    "tables",
+    "hub",
+    "corpora",
+    "tasks",
+    "views",
+    "prompts",
+    "language_models",
+    "vectors",
+    "stages",
+    "pretraining",
+    "networks",
+    "paper",
+    "cards",
+    "systems",
+    "reports",
+)
+MODULES = sorted((REPOSITORY / PACKAGE).rglob("*.py"))
+COMMANDS = sorted(path for folder in FOLDERS for path in (REPOSITORY / folder).glob("*.py"))
 LIBRARIES = set(sys.stdlib_module_names) | set(importlib.metadata.packages_distributions())
 
 
@@ -19,48 +45,57 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def is_command(name: str) -> bool:
-    """A .py file directly inside a layout folder."""
-    folder, _, stem = name.partition(".")
-    return folder in FOLDERS and bool(stem) and (REPOSITORY / folder / f"{stem}.py").is_file()
+def room(module: str) -> str | None:
+    """The room of a module of the package; None for the package itself."""
+    return module.split(".")[1] if "." in module else None
 
 
-def level(name: str) -> int:
-    """Who may import whom: a module imports modules of a lower level, or of its own package."""
-    if is_command(name):
-        return 4
-    if name.startswith("model_cards"):
-        return 3
-    if name.startswith("evaluation") and not name.startswith("rella_hub.metrics"):
-        return 2
-    return 0 if name.startswith("dataset_builders") else 1
-
-
-def package(name: str) -> str:
-    return ".".join(name.split(".")[: 2 if name.startswith("rella_hub.metrics") else 1])
-
-
-def imports_of(path: Path) -> set[str]:
-    """The modules of this project that a file imports, inside functions too."""
+def imported(source: str) -> set[str]:
+    """The modules of this project that a source text imports, inside functions too."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path}: imports are absolute"
-            found.add(node.module)
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name for name in found if name.split(".")[0] in FOLDERS and _is_module(name)}
+            assert not node.level, "imports are absolute"
+            found |= {node.module} if node.module != PACKAGE else {f"{PACKAGE}.{alias.name}" for alias in node.names}
+    return {name for name in found if name.split(".")[0] in (PACKAGE, *FOLDERS)}
 
 
-def _is_module(name: str) -> bool:
-    path = REPOSITORY.joinpath(*name.split("."))
-    return path.is_dir() or path.with_suffix(".py").is_file()
+def wrong_way(module: str, source: str) -> list[str]:
+    """The imports of a module that do not point up the list of rooms."""
+    own = room(module)
+    return sorted(
+        name
+        for name in imported(source)
+        if not name.startswith(PACKAGE)
+        or (own and room(name) and room(name) != own and ROOMS.index(room(name)) > ROOMS.index(own))
+    )
 
 
-def test_the_layout_folders_are_there():
-    assert len(MODULES) > 20
-    assert all((REPOSITORY / folder / "__init__.py").is_file() for folder in FOLDERS)
+def test_every_room_has_its_place_in_the_order():
+    assert sorted({room(module_name(path)) for path in MODULES} - {None}) == sorted(ROOMS)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_imports_point_one_way(path):
+    wrong = wrong_way(module_name(path), path.read_text(encoding="utf-8"))
+    assert not wrong, f"{module_name(path)} imports {', '.join(wrong)}; a room imports those before it: {ROOMS}"
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "from rella_hub.reports.rows import Row",
+        "import rella_hub.cards.write",
+        "from rella_hub import systems",
+        "def late():\n    from rella_hub.stages import prepare",
+        "from dataset_builders import release",
+    ],
+)
+def test_an_import_of_a_later_room_is_found(planted):
+    assert wrong_way("rella_hub.tables.schema", planted)
+    assert not wrong_way("rella_hub.tables.schema", "from rella_hub.files.hashes import hash_file")
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -68,38 +103,31 @@ def test_no_name_hides_a_library(folder):
     """The folder of a script comes first on sys.path, so what lies in it hides a library of the same name."""
     entries = (REPOSITORY / folder).iterdir()
     names = {path.stem for path in entries if path.suffix == ".py" or (path.is_dir() and path.name != "__pycache__")}
-    for name in names - {"__init__"}:
+    for name in names:
         assert name not in LIBRARIES, f"{folder}/{name} hides the library {name}"
         found = importlib.util.find_spec(name)
         # A spec without an origin is a plain folder of the working directory, such as `raw/` after `make demo`.
         assert found is None or found.origin is None, f"{folder}/{name} hides the importable {name}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=module_name)
-def test_imports_point_one_way(path):
-    importer = module_name(path)
-    for name in imports_of(path):
-        assert not is_command(name), f"{importer} imports the command {name}"
-        allowed = level(name) < level(importer) or (
-            package(name) == package(importer) and level(name) == level(importer)
-        )
-        assert allowed, (
-            f"{importer} imports {name}: dataset_builders <- training, evaluation <- model_cards <- commands"
-        )
-
-
-@pytest.mark.parametrize("path", MODULES, ids=module_name)
+@pytest.mark.parametrize("path", MODULES + COMMANDS, ids=module_name)
 def test_every_module_says_what_it_is_for(path):
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), f"{path} has no docstring"
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if is_command(module_name(p))], ids=module_name)
+@pytest.mark.parametrize("path", COMMANDS, ids=module_name)
 def test_every_command_shows_how_it_is_used(path):
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     assert f"python {path.relative_to(REPOSITORY)}" in docstring
 
 
-def test_tests_and_homes_of_concepts():
+def test_layout_folders_hold_commands_alone():
+    for folder in FOLDERS:
+        beneath = [path for path in (REPOSITORY / folder).rglob("*.py") if path.parent.name != folder]
+        assert not beneath, f"{beneath} belong in {PACKAGE}/"
+
+
+def test_homes_of_concepts():
     for name in ("utils", "common", "helpers", "base"):
         assert not [path for path in MODULES if path.stem == name], f"{name}.py is a home without a concept"
     assert not [path for path in (REPOSITORY / "tests").rglob("*.py") if path.parent != REPOSITORY / "tests"]

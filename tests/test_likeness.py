@@ -7,10 +7,10 @@ import pytest
 from test_delimited import InMemory
 
 from rella_hub.cards.dataset.card import write_card
-from rella_hub.cards.dataset.likeness import likeness
 from rella_hub.corpora import load_corpus
 from rella_hub.corpora.raw.archive import open_raw
 from rella_hub.stages.arguments import FolderArguments, RawArguments
+from rella_hub.stages.likeness import likeness
 from rella_hub.stages.prepare import prepare
 
 RAW = Path(__file__).parent / "fixtures" / "raw"

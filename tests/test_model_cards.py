@@ -111,7 +111,7 @@ def make_base() -> None:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from rella_hub.language_models.pretraining.tokenizer import train_tokenizer
+    from rella_hub.pretraining.tokenizer import train_tokenizer
 
     rows = store.read(Path(DATASET), "reit_k3", "mixed", shots.COLUMNS)
     tokenizer = train_tokenizer(

@@ -16,9 +16,9 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 
 from rella_hub.corpora import UNKNOWN, load_corpus
-from rella_hub.language_models.pretraining import run as pretraining
-from rella_hub.language_models.pretraining.text import diaries, item_documents
-from rella_hub.language_models.pretraining.tokenizer import train_tokenizer
+from rella_hub.pretraining import run as pretraining
+from rella_hub.pretraining.text import diaries, item_documents
+from rella_hub.pretraining.tokenizer import train_tokenizer
 from rella_hub.stages.arguments import FolderArguments, RawArguments, ViewArguments
 from rella_hub.stages.prepare import prepare
 from rella_hub.stages.view import build_views
@@ -279,7 +279,7 @@ def test_a_base_model_is_replaced_whole_or_not_at_all(command, base_copy, monkey
 
     anew = options_of(output=base_copy, seed=1, overwrite="true")
     with monkeypatch.context() as patched:
-        patched.setattr("rella_hub.language_models.pretraining.run._train", train)
+        patched.setattr("rella_hub.pretraining.run._train", train)
         if stop is KeyboardInterrupt:
             assert command("training/pretrain.py", *anew) == 130
         else:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from matplotlib import image
+from rella_hub.systems.adapter.compare import tests_of as delong_tests_of
 from test_report import run_report, some_scores
 
 from rella_hub import cli
@@ -19,7 +20,6 @@ from rella_hub.reports import comparison_figure, figure
 from rella_hub.reports.machine_readable import as_dictionary
 from rella_hub.reports.markdown import render
 from rella_hub.reports.rows import compare
-from rella_hub.systems.adapter.compare import tests_of as delong_tests_of
 from rella_hub.systems.ctr.grid import _write as write_grid
 from rella_hub.tables.scores import write_scores
 from rella_hub.texts import shown

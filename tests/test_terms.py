@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 from rella_hub.cards.publishing import push, terms
 from rella_hub.cards.publishing.arguments import PublishingArguments, PushArguments
 from rella_hub.cards.publishing.terms import UNKNOWN, Part
-from rella_hub.language_models.pretraining import run as pretraining
+from rella_hub.pretraining import run as pretraining
 from rella_hub.tables.scores import write_scores
 
 OPEN = PublishingArguments()

@@ -1,7 +1,7 @@
 """Pretrain a small Llama-shaped base model on a corpus's own text, where no Hub model can be had.
 
 The text holds item descriptions, item facts and rating diaries of training samples; no validation or test label and not the
-prompts' question (rella_hub/language_models/pretraining/text.py). The result is an ordinary model folder that every other command takes as
+prompts' question (rella_hub/pretraining/text.py). The result is an ordinary model folder that every other command takes as
 --base or --encoder.
 
 examples:
@@ -46,7 +46,7 @@ class PretrainArguments:
 
 def main() -> None:
     (options,) = cli.parse(PretrainArguments, description=__doc__)
-    from rella_hub.language_models.pretraining.run import pretrain
+    from rella_hub.pretraining.run import pretrain
 
     pretrain(options, Path(options.output))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rella_hub.tables import store
 
+IN_FOLDER = "sha256:"  # how the revision of a base begins that was read from a folder: it is a hash of its weights
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -24,3 +25,8 @@ def dataset_on_hub(name: str, corpus: str | None, given: str | None, trained_on:
         return None
     is_default = corpus is not None and name == store.default_folder(corpus).as_posix()
     return name if is_default or not Path(name).is_dir() else None
+
+
+def is_in_folder(base: dict) -> bool:
+    """Whether the base model of a record was a folder of this machine, one in the cache of the Hub among them."""
+    return base["revision"].startswith(IN_FOLDER) or Path(base["name"]).is_absolute()

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from rella_hub.tables import checked as records
 from rella_hub.tables.checked import COUNT, LINE, LINES, NAME, NUMBER, optional
 
-# The names that rella_hub/systems/adapter/train.py and rella_hub/systems/ctr/train.py write, whose import would load torch. A test holds them equal.
+# The names that the train.py of each family writes, whose import would load torch. A test holds them equal.
 RECIPE, RECORD, CURVE = "recipe.yaml", "training.json", "training.png"
 
 KINDS = {  # what the files of a run may say, as far as a card or a push reads it

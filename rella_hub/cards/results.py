@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from rella_hub.cards.dataset.metadata import view_of
 from rella_hub.tables.checked import COUNT, LINE, NAME, NUMBER, RECORD, optional, read_json, require
 from rella_hub.tables.scores import RECORD_KINDS
+from rella_hub.views import view_of
 
 ROW_KINDS = {
     **dict.fromkeys(("name", "system"), LINE),

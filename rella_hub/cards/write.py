@@ -11,10 +11,11 @@ from rella_hub.cards import verdict
 from rella_hub.cards.model_index import DIGITS
 from rella_hub.cards.records import CURVE
 from rella_hub.files import ownership as records
+from rella_hub.resources import resources
 from rella_hub.texts.shown import FILTERS
 
 MODEL_CARD = "model card"  # what the files are recorded as
-TEMPLATES = Path(__file__).parent.parent / "templates"
+TEMPLATES = resources("model_cards/templates")
 
 
 def fill(template: str, **values) -> str:

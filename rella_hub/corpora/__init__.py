@@ -6,8 +6,7 @@ user, an item and a rating are put in English. The frame of the sentences around
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from rella_hub.corpora.raw.archive import Archive, RawFiles
+from rella_hub.open_folder import load_member, members
 
 UNKNOWN = "unknown"  # what a text field holds where the raw files hold nothing, or a filler
 
@@ -101,12 +101,8 @@ class Corpus:
 
 
 def corpus_ids() -> list[str]:
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return members(sys.modules[__name__])
 
 
 def load_corpus(corpus_id: str) -> Corpus:
-    if corpus_id not in corpus_ids():
-        raise ValueError(
-            f"There is no corpus {corpus_id!r}. There are: {', '.join(corpus_ids())} (rella_hub/corpora/)."
-        )
-    return importlib.import_module(f"{__name__}.{corpus_id}").CORPUS
+    return load_member(sys.modules[__name__], "corpus", corpus_id).CORPUS

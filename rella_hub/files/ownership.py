@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from rella_hub.corpora.raw.archive import hash_file
+from rella_hub.files.hashes import hash_file
 from rella_hub.files.places import real
 from rella_hub.files.replace import files_in, replacing, replacing_file
 from rella_hub.files.writer import LOCK, sole_writer

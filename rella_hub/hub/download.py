@@ -14,7 +14,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, LocalEntryNotFoundError
 
 from rella_hub.cli.redaction import redacted
-from rella_hub.corpora.raw.archive import git_hash, hash_file
+from rella_hub.files.hashes import git_hash, hash_file
 from rella_hub.hub.client import guard
 
 VERIFIED = ".verified"  # in the repository's folder of the cache: the names of the blobs that were hashed

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from rella_hub.corpora.raw.archive import hash_file
+from rella_hub.files.hashes import hash_file
 from rella_hub.files.pointers import refuse_hollow
 from rella_hub.hub.download import snapshot
 

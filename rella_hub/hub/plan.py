@@ -10,7 +10,7 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
 
-from rella_hub.corpora.raw.archive import git_hash, hash_file
+from rella_hub.files.hashes import git_hash, hash_file
 from rella_hub.hub.retry import retrying
 
 

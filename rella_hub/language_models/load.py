@@ -12,7 +12,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedTokenizerBase
 
 from rella_hub.cli.extras import how_to_install
-from rella_hub.corpora.raw.archive import hash_file
+from rella_hub.files.hashes import hash_file
 from rella_hub.hub.identity import config_hash, tokenizer_hash
 from rella_hub.hub.json_files import first_line, read_json, read_object, shown
 from rella_hub.hub.model_configs import require_size

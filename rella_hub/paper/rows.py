@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from rella_hub.cards.dataset.metadata import view_of
 from rella_hub.networks.ctr import load_model_class
 from rella_hub.paper.tables import read_table
 from rella_hub.tables import store
 from rella_hub.tables.scores import Scores
+from rella_hub.views import view_of
 
 RELLA, RELLA_BASE = "ReLLa", "Vicuna-13B"
 FEW_SHOT = {"few-shot <1%": 0.01, "few-shot <10%": 0.1}  # below which share of the training split

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import yaml
 
-FOLDER = Path(__file__).parent
+from rella_hub.resources import resources
+
+FOLDER = resources("evaluation/paper_tables")
 PARTS = ("source", "keys", "values", "rows")
 MOST = {"auc": 1.0, "accuracy": 1.0}  # no value is below 0; these have an upper bound too
 

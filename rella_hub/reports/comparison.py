@@ -9,7 +9,8 @@ from dataclasses import asdict
 from rella_hub.metrics.uncertainty.delong import Difference
 from rella_hub.reports import machine_readable
 from rella_hub.reports.markdown import difference_text, interval_text, table
-from rella_hub.reports.rows import REFERENCE, Group, Row
+from rella_hub.reports.rows import Group, Row
+from rella_hub.systems import REFERENCE
 from rella_hub.texts.shown import in_markdown, in_sentence
 
 COLUMNS = ("system", "AUC", "LogLoss", "ACC", f"AUC - {REFERENCE}", "z", "p")

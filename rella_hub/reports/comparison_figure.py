@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
 from rella_hub.reports.figure import COLORS, DPI, GREY, draw_reliability, styles_of
-from rella_hub.reports.rows import MODEL_FREE, Group
+from rella_hub.reports.rows import Group
+from rella_hub.systems.model_free import MODEL_FREE
 from rella_hub.texts.shown import in_figure
 
 LINES = ("-", "--", ":", "-.")  # the next one for each time that all colors have been used

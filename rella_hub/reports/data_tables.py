@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 
 from rella_hub.cards.dataset.heterogeneity import heterogeneity
-from rella_hub.cards.dataset.statistics import field_counts
 from rella_hub.corpora import Corpus, load_corpus
 from rella_hub.paper.tables import read_table
 from rella_hub.reports.folder import ReportFolder
-from rella_hub.stages.view import config_name, table_name
+from rella_hub.stages.prepare import field_counts
 from rella_hub.tables import store
 from rella_hub.texts.shown import as_code
+from rella_hub.views import config_name, table_name
 
 VIEWS = ("recency", "subr")
 HISTORY_FIELDS = (

@@ -13,7 +13,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure  # and not pyplot: no window system, no global state
 
-from rella_hub.reports.rows import MODEL_FREE, Group, Row
+from rella_hub.reports.rows import Group, Row
+from rella_hub.systems.model_free import MODEL_FREE
 from rella_hub.texts.shown import in_figure
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")

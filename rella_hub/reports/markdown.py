@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from rella_hub.metrics.uncertainty.bootstrap import Interval
-from rella_hub.reports.rows import REFERENCE, Group, Row
+from rella_hub.reports.rows import Group, Row
+from rella_hub.systems import REFERENCE
 from rella_hub.texts.shown import in_markdown, in_sentence
 
 COLUMNS = ("system", "base", "config", "n", "AUC", "LogLoss", "ACC", f"AUC - {REFERENCE}")

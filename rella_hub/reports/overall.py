@@ -16,11 +16,11 @@ from rella_hub.paper.rows import Place, place_of
 from rella_hub.paper.tables import read_table
 from rella_hub.reports.measure import measure
 from rella_hub.reports.rows import natural_order
-from rella_hub.stages.view import config_name
 from rella_hub.systems import model_free
 from rella_hub.tables import store
 from rella_hub.tables.scores import Scores
 from rella_hub.texts.shown import in_markdown
+from rella_hub.views import config_name
 
 METRICS = ("auc", "log_loss", "accuracy")
 OFFICIAL = "official"

@@ -16,12 +16,10 @@ from rella_hub.metrics.accuracy import accuracy
 from rella_hub.metrics.auc import auc
 from rella_hub.metrics.log_loss import log_loss
 from rella_hub.metrics.uncertainty.bootstrap import Interval, Resampled, interval, resample
-from rella_hub.systems import model_free
+from rella_hub.systems import REFERENCE, model_free
+from rella_hub.systems.model_free import MODEL_FREE
 from rella_hub.tables.constant import is_constant
 from rella_hub.tables.scores import Scores
-
-REFERENCE = "zero_shot"
-MODEL_FREE = {"history_mean": model_free.history_mean, "item_mean": model_free.item_mean}
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import polars as pl
 
-from rella_hub.cards.dataset.likeness import differing_counts, likeness
-from rella_hub.cards.dataset.statistics import field_counts
 from rella_hub.cli import refuse_without
 from rella_hub.corpora import Corpus, RawTables, load_corpus
 from rella_hub.corpora.raw.archive import RawFiles, open_raw
 from rella_hub.corpora.raw.download import download
 from rella_hub.stages.arguments import FolderArguments, RawArguments
+from rella_hub.stages.likeness import differing_counts, likeness
 from rella_hub.tables import records as provenance
 from rella_hub.tables import schema, store
 from rella_hub.tasks import load_protocol
@@ -126,3 +125,9 @@ def _print_counts(corpus: Corpus, tables: RawTables, interactions: pl.DataFrame,
         if status == "official":
             raise ValueError(message)
         print(f"WARNING: {message}.", file=sys.stderr, flush=True)
+
+
+def field_counts(users: pl.DataFrame, items: pl.DataFrame, rated: pl.Series) -> dict[str, int]:
+    """The number of distinct values of each field of the users and of the items that were rated."""
+    rated_items = items.filter(pl.col("item_id").is_in(rated.implode()))
+    return {column: int(table[column].n_unique()) for table in (users, rated_items) for column in table.columns}

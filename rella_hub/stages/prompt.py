@@ -28,11 +28,12 @@ from rella_hub.stages.arguments import (
     RowArguments,
     ViewArguments,
 )
-from rella_hub.stages.view import VIEWS, config_name, table_name
+from rella_hub.stages.view import VIEWS
 from rella_hub.tables import published, schema, store
 from rella_hub.tables import records as provenance
 from rella_hub.tables.histories import positions_within_user
 from rella_hub.tables.keys import codes_of
+from rella_hub.views import config_name, table_name
 
 ROWS_PER_PART = (
     20_000  # about 30 MB of text: large enough to be vectorized, small enough to stay in memory many times over

@@ -28,21 +28,11 @@ from rella_hub.stages.arguments import (
 from rella_hub.tables import published, schema, store
 from rella_hub.tables import records as provenance
 from rella_hub.tables.keys import codes_of
-from rella_hub.views import recency, reit, subr
+from rella_hub.views import config_name, recency, reit, subr, table_name
 
 SAMPLES_PER_BLOCK = 250_000
 BLOCKS_PER_WORKER = 4  # at least, so that the last block of a small corpus does not keep one worker waiting for another
 VIEWS = ("recency", "subr", "reit")  # in the order in which they need each other
-
-
-def config_name(view: str, history_length: int) -> str:
-    """The name of the Hub config of a view's prompts."""
-    return f"{view}_k{history_length}"
-
-
-def table_name(config: str) -> str:
-    """The name of the table of the view itself, beside its prompts."""
-    return f"view_{config}"
 
 
 def build_views(

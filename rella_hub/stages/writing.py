@@ -10,9 +10,10 @@ from rella_hub.files import ownership as records
 from rella_hub.files import places
 from rella_hub.files.writer import sole_writer
 from rella_hub.stages.arguments import FolderArguments, RawArguments, ViewArguments
-from rella_hub.stages.view import VIEWS, config_name, table_name
+from rella_hub.stages.view import VIEWS
 from rella_hub.tables import records as provenance
 from rella_hub.tables import store
+from rella_hub.views import config_name, table_name
 
 CARD, DATA_CARD = "README.md", "data card"  # the file, and what it is
 ENCODER_NOTE = "encoder note"

@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from rella_hub.corpora import load_corpus
-from rella_hub.stages.view import table_name
 from rella_hub.tables import store
 from rella_hub.tables.keys import rows_of
+from rella_hub.views import table_name
 
 FITTED_SAMPLES = 1_000_000  # more than enough for three weights
 
@@ -115,3 +115,6 @@ def _shown(folder: Path, config_name: str, split: str, sample_ids: np.ndarray) -
 def _rows(table: pa.Table, sample_ids: np.ndarray, what: str) -> np.ndarray:
     """The row of each sample in a table whose samples stand in any order."""
     return rows_of(sample_ids, table["sample_id"].to_numpy(), what)
+
+
+MODEL_FREE = {"history_mean": history_mean, "item_mean": item_mean}

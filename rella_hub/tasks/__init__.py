@@ -13,13 +13,11 @@ and cuts the samples into train, validation and test. It defines
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+import sys
 from types import ModuleType
+
+from rella_hub.open_folder import load_member
 
 
 def load_protocol(name: str) -> ModuleType:
-    known = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    if name not in known:
-        raise ValueError(f"There is no protocol {name!r}. There are: {', '.join(known)} (rella_hub/tasks/).")
-    return importlib.import_module(f"{__name__}.{name}")
+    return load_member(sys.modules[__name__], "protocol", name)

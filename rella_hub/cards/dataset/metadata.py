@@ -7,8 +7,6 @@
 from __future__ import annotations
 
 import ast
-import pkgutil
-import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +19,7 @@ from datasets.splits import SplitDict, SplitInfo
 from rella_hub import views
 from rella_hub.corpora import Corpus
 from rella_hub.tables import store
+from rella_hub.views import view_of
 
 TABLES = {  # in the order of the card; any other table is a view or holds the prompts of one
     "interactions": "One row a rating, sorted by user and then by what comes first; `label` is what a language model is asked for.",
@@ -163,13 +162,6 @@ def _type_in_words(feature) -> str:
         length = f" of {feature.length}" if feature.length >= 0 else ""
         return f"list{length} {_type_in_words(feature.feature)}"
     return feature.dtype
-
-
-def view_of(name: str) -> tuple[str, int] | tuple[None, None]:
-    """The view and K of a table of prompts or of positions, by its name."""
-    known = "|".join(module.name for module in pkgutil.iter_modules(views.__path__))
-    match = re.fullmatch(rf"(?:view_)?(?P<view>{known})_k(?P<history_length>\d+)", name)
-    return (match["view"], int(match["history_length"])) if match else (None, None)
 
 
 def _describe(name: str, view: str | None, history_length: int | None) -> str:

@@ -9,13 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rella_hub.cards.dataset.card import current_tables
+from rella_hub.cards.dataset.intact import as_built
 from rella_hub.cards.dataset.render import render
 from rella_hub.corpora import Corpus, load_corpus
 from rella_hub.hub.collection import add_to_collection
 from rella_hub.hub.publish import Repository, publish
 from rella_hub.stages.arguments import FolderArguments
 from rella_hub.tables import store
-from rella_hub.tables.intact import as_built
 
 SHARD = re.compile(r"[^/]+/\w+-\d{5}-of-\d{5}\.parquet")  # what a push may delete: a file of a table
 

@@ -12,9 +12,11 @@ from rella_hub.cards.dataset import metadata, statistics
 from rella_hub.cards.dataset.heterogeneity import heterogeneity
 from rella_hub.cards.dataset.metadata import Config
 from rella_hub.corpora import Corpus
+from rella_hub.resources import resources
 from rella_hub.tables import store
 from rella_hub.tasks import load_protocol
 from rella_hub.texts.shown import FILTERS, as_code
+from rella_hub.views import view_of
 
 TEMPLATE = "dataset.md.jinja"
 
@@ -33,7 +35,7 @@ def render(
     vectors = store.provenance(folder, "item_vectors") if "item_vectors" in names else None
     count_tokens = _token_counter(folder, vectors) if prompts and vectors else None
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader(resources("model_cards/templates")),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -142,7 +144,7 @@ def _tokens(folder: Path, prompts: list[Config], count_tokens: Callable) -> dict
 
 def _heterogeneity(folder: Path, corpus: Corpus, names: list[str]) -> dict[str, dict[int, float]]:
     """view -> K -> mean number of distinct groups. ReiT is left out: its test split is SUBR's."""
-    views = {name: metadata.view_of(name) for name in names if name.startswith("view_")}
+    views = {name: view_of(name) for name in names if name.startswith("view_")}
     views = {name: view for name, view in views.items() if view[0] not in (None, "reit")}
     found: dict[str, dict[int, float]] = {}
     for name, value in heterogeneity(folder, list(views), corpus.group_field).items():

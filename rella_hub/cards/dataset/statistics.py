@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from rella_hub.stages.prepare import field_counts
 from rella_hub.tables import store
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -61,12 +62,6 @@ def corpus_statistics(folder: Path) -> CorpusStatistics:
         days=None if timestamp is None else _days(timestamp),
         splits=_split_statistics(folder, timestamp),
     )
-
-
-def field_counts(users: pl.DataFrame, items: pl.DataFrame, rated: pl.Series) -> dict[str, int]:
-    """The number of distinct values of each field of the users and of the items that were rated."""
-    rated_items = items.filter(pl.col("item_id").is_in(rated.implode()))
-    return {column: int(table[column].n_unique()) for table in (users, rated_items) for column in table.columns}
 
 
 def quantiles(values: np.ndarray) -> list[int]:

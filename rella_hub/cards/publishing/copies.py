@@ -13,10 +13,9 @@ from typing import Protocol
 
 import yaml
 
-from rella_hub.cards.names import HUB_ID, dataset_on_hub
+from rella_hub.cards.names import HUB_ID, dataset_on_hub, is_in_folder
 from rella_hub.cards.publishing.identity import Identity, weights_of
 from rella_hub.cards.results import sha256_of
-from rella_hub.systems.adapter.names import is_in_folder
 from rella_hub.tables import store
 from rella_hub.tables.checked import read_json
 from rella_hub.tables.scores import read_scores, write_scores

@@ -9,11 +9,10 @@ from pathlib import Path
 from huggingface_hub import HfApi, ModelInfo
 from huggingface_hub.errors import RepositoryNotFoundError
 
-from rella_hub.cards.names import dataset_on_hub, require_hub_id
+from rella_hub.cards.names import IN_FOLDER, dataset_on_hub, require_hub_id
 from rella_hub.cards.publishing.arguments import AdapterPublishingArguments, PublishingArguments
 from rella_hub.hub.access import explained
 from rella_hub.hub.retry import retrying
-from rella_hub.systems.adapter.names import IN_FOLDER
 
 LICENCES = "https://huggingface.co/docs/hub/repositories-licenses"
 

@@ -12,7 +12,7 @@ from rella_hub.cards.publishing import terms
 from rella_hub.cards.publishing.arguments import PublishingArguments, PushArguments
 from rella_hub.cards.publishing.copies import SCORES, Copies
 from rella_hub.cards.records import CURVE, RECIPE, RECORD
-from rella_hub.corpora.raw.archive import hash_file
+from rella_hub.files.hashes import hash_file
 from rella_hub.hub.access import connect, explained
 from rella_hub.hub.client import hub_api
 from rella_hub.hub.collection import add_to_collection

@@ -12,15 +12,15 @@ from pathlib import Path
 
 from safetensors import safe_open
 
+from rella_hub.cards.names import is_in_folder
 from rella_hub.cards.publishing.arguments import PublishingArguments, PushArguments
 from rella_hub.corpora import corpus_ids, load_corpus
 from rella_hub.hub.models import local_folder
-from rella_hub.systems.adapter.names import is_in_folder
 from rella_hub.tables import store
 from rella_hub.tables.checked import LINE, NAME, read_json, require
 from rella_hub.tables.scores import read_scores
 
-# The name that rella_hub/language_models/pretraining/run.py writes, whose import would load torch. A test holds them equal.
+# The name that rella_hub/pretraining/run.py writes, whose import would load torch. A test holds them equal.
 PRETRAINING = "pretraining.json"
 UNKNOWN = "a corpus that nothing names"
 OF_AN_ADAPTER = "lora_"  # what the names of weights hold that are an adapter's own, and no copy of its base's

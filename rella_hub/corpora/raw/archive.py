@@ -19,6 +19,7 @@ from typing import IO
 
 from rella_hub.corpora.raw.contents import Contents, of_folder
 from rella_hub.corpora.raw.recognize import HEAD, TAIL, is_last_of_split_zip, recognized
+from rella_hub.files.hashes import hash_file
 
 LARGEST_MEMBER = 4 * 1024**3  # bytes; the largest real one, ratings.csv of MovieLens-25M, has 0.7 GB
 LARGEST_WHOLE = 512 * 1024**2  # bytes of a file that is read at once; the largest real one, BX-Books.csv, has 0.08 GB
@@ -214,17 +215,6 @@ def _refuse_climbing_paths(path: Path, archive: zipfile.ZipFile) -> None:
             raise ValueError(
                 f"{path} holds the path {name!r}, which leads out of the archive; no publisher packs such a file. Not read."
             )
-
-
-def hash_file(path: Path, algorithm: str = "sha256") -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, algorithm).hexdigest()
-
-
-def git_hash(path: Path) -> str:
-    """The name that git, and so the Hub, gives a small file: SHA-1 over its length and its bytes."""
-    data = path.read_bytes()
-    return hashlib.sha1(f"blob {len(data)}\0".encode() + data).hexdigest()
 
 
 def _is_official(path: Path, sha256: str, official: Archive) -> bool:

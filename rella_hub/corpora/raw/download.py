@@ -10,8 +10,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from rella_hub.corpora.raw.archive import Archive, hash_file
+from rella_hub.corpora.raw.archive import Archive
 from rella_hub.files import ownership as records
+from rella_hub.files.hashes import hash_file
 from rella_hub.files.places import real
 from rella_hub.files.writer import sole_writer
 

@@ -11,20 +11,16 @@ ratings as two more fields; models of sequences give the state of the sequence a
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+import sys
 
 from rella_hub.networks.layers.saving import SavedModel
+from rella_hub.open_folder import load_member, members
 
 
 def model_names() -> list[str]:
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return members(sys.modules[__name__])
 
 
 def load_model_class(name: str) -> type[SavedModel]:
-    if name not in model_names():
-        raise ValueError(
-            f"There is no model {name!r}. There are: {', '.join(model_names())} (rella_hub/networks/ctr/)."
-        )
-    module = importlib.import_module(f"{__name__}.{name}")
+    module = load_member(sys.modules[__name__], "model", name)
     return next(value for key, value in vars(module).items() if key.lower() == name)

@@ -7,16 +7,15 @@ out. `function` is a function of a module and tasks are plain values: both trave
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+import sys
 from types import ModuleType
+
+from rella_hub.open_folder import load_member, members
 
 
 def engine_names() -> list[str]:
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return members(sys.modules[__name__])
 
 
 def load_engine(name: str) -> ModuleType:
-    if name not in engine_names():
-        raise ValueError(f"There is no engine {name!r}. Expected one of {', '.join(engine_names())}.")
-    return importlib.import_module(f"{__name__}.{name}")
+    return load_member(sys.modules[__name__], "engine", name)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from rella_hub.cards.arguments import CardArguments
 from rella_hub.cards.data import encoder_of
-from rella_hub.cards.dataset.metadata import view_of
 from rella_hub.cards.names import dataset_on_hub, require_hub_id
 from rella_hub.cards.results import Comparison, main_comparison, read_results
 from rella_hub.cards.write import fill, write
@@ -21,6 +20,7 @@ from rella_hub.systems.adapter.facts import Run, read_run
 from rella_hub.systems.adapter.names import names_of
 from rella_hub.tables import store
 from rella_hub.texts.shown import plain
+from rella_hub.views import view_of
 
 TEMPLATE = "adapter.md.jinja"
 

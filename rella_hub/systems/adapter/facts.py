@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rella_hub.cards.records import RECIPE, RECORD, count_weights, curve_of, mapping, text_of
-from rella_hub.corpora.raw.archive import hash_file
+from rella_hub.files.hashes import hash_file
 
-# The names that rella_hub/systems/adapter/train.py and rella_hub/language_models/load.py write, whose import would load torch. A test holds them equal.
+# The names that train.py and language_models/load.py write, whose import would load torch. A test holds them equal.
 ADAPTER = "adapter"
 WEIGHTS, BASE_RECORD = "adapter_model.safetensors", "base_model.json"
 COMMAND = "python training/sft.py"

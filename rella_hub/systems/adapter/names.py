@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from rella_hub.cards.names import dataset_on_hub
+from rella_hub.cards.names import dataset_on_hub, is_in_folder
 from rella_hub.systems.adapter.facts import Run
-
-IN_FOLDER = "sha256:"  # how the revision of a base begins that was read from a folder: it is a hash of its weights
 
 
 @dataclass(frozen=True)
@@ -28,11 +25,6 @@ class Names:
             "hub_model_id": adapter_on_hub,
         }
         return [f"--{option}" for option, name in given.items() if name is None]
-
-
-def is_in_folder(base: dict) -> bool:
-    """Whether the base model of a record was a folder of this machine, one in the cache of the Hub among them."""
-    return base["revision"].startswith(IN_FOLDER) or Path(base["name"]).is_absolute()
 
 
 def names_of(options, run: Run, record: dict, corpus: str) -> Names:

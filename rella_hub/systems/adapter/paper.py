@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from rella_hub.cards.dataset.metadata import view_of
 from rella_hub.corpora import Corpus
 from rella_hub.paper.tables import PaperTable, read_table
 from rella_hub.texts.shown import in_markdown
+from rella_hub.views import view_of
 
 BASE = "Vicuna-13B"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rella_hub.cards.arguments import CardArguments
+from rella_hub.cards.names import is_in_folder
 from rella_hub.cards.publishing import push, terms
 from rella_hub.cards.publishing.arguments import AdapterPublishingArguments, PushArguments
 from rella_hub.cards.publishing.checks import check_staged, refuse_pickles
@@ -19,7 +20,6 @@ from rella_hub.hub.access import connect
 from rella_hub.systems.adapter.card import read_training_data, render
 from rella_hub.systems.adapter.facts import BASE_RECORD, COMMAND, WEIGHTS, Run, read_run
 from rella_hub.systems.adapter.metadata import NEEDED
-from rella_hub.systems.adapter.names import is_in_folder
 from rella_hub.tables import store
 
 CONFIG = "adapter_config.json"

@@ -20,10 +20,11 @@ from rella_hub.hub.json_files import first_line
 from rella_hub.hub.model_configs import bounded_parameters
 from rella_hub.hub.models import configuration_folder
 from rella_hub.language_models.plain_base import plain_config
+from rella_hub.resources import resources
 from rella_hub.texts.shown import LONGEST_MESSAGE, plain
 
 ALL_LINEAR = "all-linear"  # PEFT's word for every linear layer but the output
-RECIPES = Path(__file__).parent.parent / "recipes"
+RECIPES = resources("training/recipes")
 BYTES_PER_WEIGHT = {"none": None, "8bit": 1.0, "4bit": 0.5}  # None: that of the dtype
 LARGEST = 10**13, 10**6  # weights, and parameters that hold them, of any model that there is
 HEADROOM = 1.3  # activations, adapter and optimizer beside the weights, measured on small models

@@ -31,7 +31,6 @@ from rella_hub.language_models.reading import adapter_tokenizer, trained_templat
 from rella_hub.language_models.room import require_room
 from rella_hub.language_models.tokens import Answers, answer_tokens, encode_prompts
 from rella_hub.prompts import pointwise
-from rella_hub.stages.view import table_name
 from rella_hub.systems.score_options import ScoreArguments
 from rella_hub.tables import records as provenance
 from rella_hub.tables import shots, store
@@ -39,6 +38,7 @@ from rella_hub.tables.checked import NAME, shown
 from rella_hub.tables.constant import is_constant
 from rella_hub.tables.scores import read_scores, require_score_file, write_scores
 from rella_hub.texts.shown import visible
+from rella_hub.views import table_name
 
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 NOT_PINNED = ("dataset_folder", "training_samples")  # in the record of a file, but not what it was made from

@@ -6,8 +6,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from rella_hub.language_models.load import adapter_identity
-from rella_hub.reports.rows import MODEL_FREE, REFERENCE
+from rella_hub.systems import REFERENCE
 from rella_hub.systems.adapter.score import record_of, system_name
+from rella_hub.systems.model_free import MODEL_FREE
 from rella_hub.systems.score_options import ScoreArguments
 
 KNOWN = {field.name for field in fields(ScoreArguments)}

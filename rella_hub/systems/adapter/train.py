@@ -15,9 +15,9 @@ from peft import LoraConfig
 from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, set_seed
 from trl import SFTConfig
 
-from rella_hub.corpora.raw.archive import hash_file
 from rella_hub.files import ownership as records
 from rella_hub.files import places
+from rella_hub.files.hashes import hash_file
 from rella_hub.files.writer import sole_writer
 from rella_hub.hub import resolve as hub
 from rella_hub.language_models.answers import tokenized_rows

@@ -6,9 +6,9 @@ import ast
 from dataclasses import dataclass
 from pathlib import Path
 
-import training
+import rella_hub
 
-MODELS = Path(training.__file__).parent / "models"
+MODELS = Path(rella_hub.__file__).parent / "networks" / "ctr"
 
 
 @dataclass(frozen=True)

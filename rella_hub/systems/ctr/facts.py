@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rella_hub.cards.records import RECIPE, RECORD, count_weights, curve_of, mapping, text_of
-from rella_hub.corpora.raw.archive import hash_file
+from rella_hub.files.hashes import hash_file
 from rella_hub.systems.ctr.inputs.vocabulary import FILE as VOCABULARY
 from rella_hub.systems.ctr.inputs.vocabulary import Values, load_values
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 
-from rella_hub.corpora.raw.archive import hash_file
+from rella_hub.files.hashes import hash_file
 from rella_hub.hub.models import local_folder
 from rella_hub.networks.ctr import load_model_class, model_names
 from rella_hub.systems.ctr.inputs.batches import Samples

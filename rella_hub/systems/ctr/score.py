@@ -10,7 +10,6 @@ from pathlib import Path
 from rella_hub.cli import refuse_without
 from rella_hub.files import places
 from rella_hub.hub import resolve as hub
-from rella_hub.stages.view import table_name
 from rella_hub.systems.adapter.score import default_output, stands
 from rella_hub.systems.ctr.inputs.retrieval import searched_tables
 from rella_hub.systems.ctr.load import p_click, read_trained
@@ -18,6 +17,7 @@ from rella_hub.systems.ctr.train import TABLES
 from rella_hub.systems.score_options import ScoreArguments
 from rella_hub.tables import shots, store
 from rella_hub.tables.scores import write_scores
+from rella_hub.views import table_name
 
 OF_LANGUAGE_MODELS = (
     *("base", "base_revision", "adapter", "adapter_revision", "dtype", "quantization", "max_length"),

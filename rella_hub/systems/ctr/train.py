@@ -14,9 +14,9 @@ import torch
 import yaml
 
 from rella_hub.cli import refuse_without
-from rella_hub.corpora.raw.archive import hash_file
 from rella_hub.files import ownership as records
 from rella_hub.files import places
+from rella_hub.files.hashes import hash_file
 from rella_hub.files.writer import sole_writer
 from rella_hub.hub import resolve as hub
 from rella_hub.networks.ctr import load_model_class

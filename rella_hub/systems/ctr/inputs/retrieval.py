@@ -14,9 +14,9 @@ import torch
 
 from rella_hub.corpora import UNKNOWN, load_corpus
 from rella_hub.stages.prompt import shown_positions
-from rella_hub.stages.view import config_name, table_name
 from rella_hub.tables import store
 from rella_hub.tables.keys import codes_of, rows_of
+from rella_hub.views import config_name, table_name
 
 SEARCHES = ("subr", "category")
 ROWS_AT_ONCE = 100_000

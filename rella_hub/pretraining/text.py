@@ -20,9 +20,9 @@ import polars as pl
 from rella_hub.corpora import UNKNOWN, load_corpus
 from rella_hub.prompts import pointwise
 from rella_hub.stages.prompt import load_sources, shown_positions
-from rella_hub.stages.view import config_name, table_name
 from rella_hub.tables import store
 from rella_hub.texts.compose import concatenate
+from rella_hub.views import config_name, table_name
 
 
 def item_documents(folder: Path, rng: np.random.Generator) -> list[str]:

@@ -26,11 +26,11 @@ from rella_hub.files import places
 from rella_hub.files.writer import sole_writer
 from rella_hub.hub import resolve as hub
 from rella_hub.language_models.answers import IGNORED, collate
-from rella_hub.language_models.pretraining.text import diaries, item_documents
-from rella_hub.language_models.pretraining.tokenizer import train_tokenizer
-from rella_hub.stages.view import config_name, table_name
+from rella_hub.pretraining.text import diaries, item_documents
+from rella_hub.pretraining.tokenizer import train_tokenizer
 from rella_hub.tables import records as provenance
 from rella_hub.tables import store
+from rella_hub.views import config_name, table_name
 
 VIEWS = ("recency", "subr")
 BASE_MODEL = "base model"  # what the folder is recorded as

@@ -1,0 +1,20 @@
+"""An open folder: each of its files is one alternative, and adding a file is registering it. A sub-folder is no alternative."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from types import ModuleType
+
+
+def members(package: ModuleType) -> list[str]:
+    """The names of the files of an open folder, sorted."""
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if not module.ispkg)
+
+
+def load_member(package: ModuleType, kind: str, name: str) -> ModuleType:
+    """The module of one alternative; ValueError that lists the others when there is none of that name."""
+    if name not in members(package):
+        folder = package.__name__.replace(".", "/")
+        raise ValueError(f"There is no {kind} {name!r}. There are: {', '.join(members(package))} ({folder}/).")
+    return importlib.import_module(f"{package.__name__}.{name}")
