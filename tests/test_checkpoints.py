@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from rella_hub.systems.adapter.checkpoints import checkpoint_to_go_on_from
+from rella_hub.systems.adapter.resume import checkpoint_to_go_on_from
 
 REPOSITORY = Path(__file__).parents[1]
 SMOKE = REPOSITORY / "training/recipes/smoke/rella.yaml"

@@ -26,8 +26,8 @@ from rella_hub.language_models.load import (
     write_base_record,
 )
 from rella_hub.metrics.uncertainty.delong import compare_aucs
+from rella_hub.reports import comparison_run as comparison
 from rella_hub.reports.comparison import p_text
-from rella_hub.systems.adapter import compare as comparison
 from rella_hub.tables.scores import read_scores
 
 BASE, DATA, ADAPTER = "runs/smoke/base", "runs/smoke/data", "runs/smoke/rella/adapter"

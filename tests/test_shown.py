@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from matplotlib import image
-from rella_hub.systems.adapter.compare import tests_of as delong_tests_of
 from test_report import run_report, some_scores
 
 from rella_hub import cli
 from rella_hub.reports import comparison as comparison_report
 from rella_hub.reports import comparison_figure, figure
+from rella_hub.reports.comparison_run import tests_of as delong_tests_of
 from rella_hub.reports.machine_readable import as_dictionary
 from rella_hub.reports.markdown import render
 from rella_hub.reports.rows import compare

@@ -20,12 +20,16 @@ from safetensors.torch import save_file
 from tqdm import tqdm
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from rella_hub.files import hash_file
+from rella_hub.files import ownership, places
+from rella_hub.files.hashes import hash_file
+from rella_hub.files.writer import sole_writer
 from rella_hub.hub.models import commit_of, local_folder
-from rella_hub.tables.records import difference
-from rella_hub.tables.store import replacing
+from rella_hub.tables import checked, records
+from rella_hub.tables.checked import LINE, optional
 
+CONVERTED = "converted base model"  # what the folder is recorded as
 RECORD = "origin.json"  # in the folder that is written: what the weights were converted from
+ORIGIN_KINDS = {"name": LINE, "format": LINE, "revision": optional(LINE), "dtype": LINE}
 PICKLE, PICKLE_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
 INDEX = "model.safetensors.index.json"
 KEPT = ("config.json", "generation_config.json", "LICENSE", "LICENSE.txt", "NOTICE", "USE_POLICY.md")
@@ -95,9 +99,11 @@ def convert(
     if dtype not in DTYPES:
         raise ValueError(f"--dtype is {dtype!r}; expected one of {', '.join(DTYPES)}.")
     record = source.origin(dtype) | ({"name": origin_id} if origin_id else {})
-    if _is_current(output, record, overwrite):
+    places.check_own_folder(output, reads=[source.folder])
+    ownership.require_own_folder(output, CONVERTED)
+    if records.is_current(output, records.read_record(output / RECORD), record, overwrite):
         return record
-    with replacing(output) as temporary:
+    with sole_writer(output, beside=True), ownership.writing_folder(output, CONVERTED) as temporary:
         if source.gguf:
             _from_gguf(source, temporary, DTYPES[dtype])
         else:
@@ -108,39 +114,10 @@ def convert(
     return record
 
 
-def _is_current(output: Path, record: dict, overwrite: bool) -> bool:
-    """Whether the same conversion is there, which is said. ValueError where something else is."""
-    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
-        return False
-    if not (output / RECORD).is_file():
-        raise ValueError(
-            f"{output} exists and is no base model of this command (it has no {RECORD}). Give another --output."
-        )
-    there = origin_of(output)
-    if there == record:
-        print(f"{output}: unchanged inputs, kept.", flush=True)
-    elif not overwrite:
-        raise ValueError(
-            f"{output} was converted from another source: {difference(there, record)}. "
-            "Pass --overwrite true to replace it, or another --output."
-        )
-    return there == record
-
-
 def origin_of(folder: Path) -> dict | None:
     """What a base model's folder was converted from; None where it was not."""
     path = folder / RECORD
-    if not path.is_file():
-        return None
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(
-            f"{path} cannot be read as a record ({type(error).__name__}). Convert the base again."
-        ) from error
-    if not isinstance(record, dict) or not all(isinstance(record.get(key), str) for key in ("name", "format")):
-        raise ValueError(f"{path} does not say what the base was converted from. Convert the base again.")
-    return record
+    return checked.require(checked.read_json(path), ORIGIN_KINDS, str(path)) if path.is_file() else None
 
 
 def pickled_shards(folder: Path) -> dict[str, Path]:
