@@ -169,3 +169,43 @@ def test_every_builder_names_the_corpora_there_are(monkeypatch, capsys, tmp_path
     assert run(monkeypatch, REPOSITORY / "dataset_builders" / f"{command}.py", "--corpus", "ml2m") == 2
     assert re.match(r"error: There is no corpus 'ml2m'\. There are: .*\bml1m\b", capsys.readouterr().err)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "said"),
+    [
+        (
+            "release",
+            ["--view", "recency", "--encoder", "some/model"],
+            "--encoder some/model has no effect without --view",
+        ),
+        ("release", ["--view", "recency", "--similarity", "l2"], "--similarity l2 has no effect without --view subr"),
+        ("view", ["--view", "recency", "--similarity", "l2"], "--similarity l2 has no effect without --view subr"),
+        ("prepare", ["--raw", "a.zip", "--raw_folder", "b"], "--raw_folder b has no effect without a download"),
+    ],
+)
+def test_a_builder_refuses_options_without_an_effect(monkeypatch, capsys, tmp_path, command, options, said):
+    monkeypatch.chdir(tmp_path)
+    path = REPOSITORY / "dataset_builders" / f"{command}.py"
+    assert run(monkeypatch, path, "--corpus", "demo", *options) == 2
+    assert said in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refused_option_says_why(recipe, capsys):
+    why = {"note_taking": "is not taken, because nobody reads notes."}
+    for arguments in (["--note-taking", "1"], ["--note_taking=1"]):
+        with pytest.raises(SystemExit) as end:
+            cli.parse(Model, description="", arguments=["--base", "a", *arguments], refused=why)
+        assert end.value.code == 2
+        assert capsys.readouterr().err == f"error: --note_taking: {why['note_taking']}\n"
+    with pytest.raises(ValueError, match="has the key 'note_taking': is not taken"):
+        cli.parse(Model, description="", arguments=["--config", recipe("base: a\nnote_taking: 1")], refused=why)
+
+
+def test_help_shows_what_a_recipe_holds(recipe, capsys):
+    with pytest.raises(SystemExit):
+        parse("--config", recipe("base: small\nrank: 16"), "--help")
+    said = capsys.readouterr().out
+    assert "Rank. (default: 16)" in said
+    assert "Base model. (default: small)" in said

@@ -21,6 +21,7 @@ from test_shown import active, rows_of, unseen
 
 from rella_hub.cards import records, results, verdict, write
 from rella_hub.cards.model_index import METRICS
+from rella_hub.cards.publishing.checks import check_card
 from rella_hub.paper.tables import read_table
 from rella_hub.stages.arguments import EncoderArguments, FolderArguments, PromptArguments, RawArguments, ViewArguments
 from rella_hub.systems.adapter import facts as run
@@ -319,6 +320,8 @@ def test_snippet_uses_the_chat_template_like_the_scorer(inside, capsys, argument
     for folder in ("runs/chat", "runs/chat_run/adapter"):
         change_json(Path(folder, "tokenizer_config.json"), chat_template=TEMPLATE)
     change_json(Path("runs/chat_run/adapter/base_model.json"), chat_template_kwargs=arguments, tokenizer=None)
+    recipe = yaml.safe_load(Path("runs/chat_run/recipe.yaml").read_text()) | {"chat_template_kwargs": arguments}
+    Path("runs/chat_run/recipe.yaml").write_text(yaml.safe_dump(recipe))
     given = ["--chat_template_kwargs", json.dumps(arguments)] if arguments else []
     score("chat", "--adapter", "runs/chat_run/adapter", *given, base="runs/chat")
     command("model_cards/render.py", "--run", "runs/chat_run")
@@ -326,7 +329,9 @@ def test_snippet_uses_the_chat_template_like_the_scorer(inside, capsys, argument
     capsys.readouterr()
     exec(snippet_of(card).replace(BASE, "runs/chat"), {})
     check_printed(capsys.readouterr().out, Path("runs/chat_subr_k3.parquet"))
-    assert ("with the arguments `" in card) is bool(arguments)
+    check_card(card, ())
+    assert ("with the arguments `" in card) is bool(arguments and "chat_template" not in arguments)
+    assert ("the one of the recipe in its place" in card) is ("chat_template" in (arguments or {}))
     plain, chat = (read_scores(Path(f"runs/{name}_subr_k3.parquet")).score for name in ("rella", "chat"))
     assert np.abs(plain - chat).max() > 1e-3, "the template changes what the model reads"
 
@@ -510,6 +515,12 @@ def test_results_without_the_adapter_are_an_error(inside, capsys):
         (lambda: Path(RESULTS).unlink(), "There are no results"),
         (lambda: Path(RESULTS).write_text("{"), "is not JSON"),
         (lambda: Path(RESULTS).write_text("{}"), "lacks rows"),
+        (
+            lambda: Path(RESULTS).write_text('{"results": {"acc": 0.5}, "versions": {}}'),
+            "lacks rows",
+        ),  # lm-evaluation-harness
+        (lambda: Path(RESULTS).write_text('{"rows": {"a": 1}, "notes": 3, "resamples": 1, "seed": 0}'), "lacks rows"),
+        (lambda: Path(RESULTS).write_text("[" * 100_000), "is not JSON"),
         (lambda: shutil.rmtree(DATASET), "neither a folder here nor to be had from the Hub"),
     ],
 )

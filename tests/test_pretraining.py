@@ -349,3 +349,22 @@ def test_a_missing_view_is_named(command, folder, tmp_path, capsys):
     assert command("training/pretrain.py", *wanted) == 2
     assert "has no 'view_recency_k30'" in capsys.readouterr().err
     assert not (tmp_path / "base").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("batch_size", 0, "--batch_size is 0; at least 1"),
+        ("layers", 0, "--layers is 0; at least 1"),
+        ("epochs", 0, "--epochs is 0.0; it must be above 0"),
+        ("learning_rate", "nan", "--learning_rate is nan"),
+        ("hidden_size", 8, "expected at least 16"),
+        ("heads", 3, "a multiple of twice --heads (3)"),
+        ("seed", -1, "--seed is -1"),
+    ],
+)
+def test_sizes_that_make_no_model_are_one_line(command, tmp_path, capsys, option, value, said):
+    assert command("training/pretrain.py", *options_of(output=tmp_path / "base", **{option: value})) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1

@@ -9,7 +9,7 @@ import pytest
 from hub_server import HubServer
 from huggingface_hub import constants
 
-from rella_hub.hub import client, download
+from rella_hub.hub import client, download, models
 from rella_hub.hub import resolve as data_sets
 from rella_hub.vectors import encode
 
@@ -294,6 +294,17 @@ def test_an_encoder_of_the_hub_is_pinned_by_its_commit_and_verified(hub, tiny_en
     assert encode.encoder_revision("rella/encoder") == repository.commits[0].oid != first
     assert encode.encoder_revision("rella/encoder", first) == first
     assert (encode.encode(encode.load_encoder("rella/encoder"), ["the movie"]) != 0).any()
+
+
+def test_what_a_record_names_is_not_downloaded_but_what_is_cached_is_found(hub, tiny_encoder):
+    files = {path.name: path.read_bytes() for path in tiny_encoder.iterdir()} | {"more/weights.bin": b"x"}
+    commit = hub.add_repository("model", "rella/encoder", files).commits[0].oid
+    assert not models.is_cached("rella/encoder", commit)
+    assert not hub.requests
+    encode.load_tokenizer("rella/encoder", commit)
+    assert models.is_cached("rella/encoder", commit)
+    assert not models.is_cached(str(tiny_encoder), commit)
+    assert not models.is_cached("../x", commit)
 
 
 def test_an_encoder_that_comes_damaged_is_refused(hub, tiny_encoder):

@@ -189,15 +189,15 @@ def one_rating_value(corpus: str, folder: Path) -> None:
 
 
 def nothing_known(corpus: str, folder: Path) -> None:
-    """Every filler at once."""
+    """Every filler at once; titles stay, for the tiny encoder knows no ISBNs and would find all books the same."""
     if corpus == "ml25m":
         path = folder / "movies.csv"
         lines = path.read_text(encoding="utf-8").splitlines()
         path.write_text("\n".join([lines[0], *(f"{line.rsplit(',', 1)[0]},(no genres listed)" for line in lines[1:])]))
     if corpus == "bookcrossing":
         text = (folder / "BX-Books.csv").read_bytes().decode("cp1252").split("\r\n")
-        kept = [line for line in text[1:] if line.count('";') == 7]
-        blank = [";".join([line.split(";")[0], '""', "NULL", '"0"', '"n/a"', *line.split(";")[-3:]]) for line in kept]
+        kept = [line for line in text[1:] if line.count(";") == 7]
+        blank = [";".join([*line.split(";")[:2], "NULL", '"0"', '"n/a"', *line.split(";")[-3:]]) for line in kept]
         (folder / "BX-Books.csv").write_bytes("\r\n".join([text[0], *blank]).encode("cp1252"))
         users = (folder / "BX-Users.csv").read_bytes().decode("cp1252").split("\r\n")
         users = [f"{line.split(';')[0]};NULL;NULL" for line in users[1:] if line.startswith('"')]

@@ -137,6 +137,20 @@ def test_command_ends_in_one_line_for_bad_input(made):
     assert not (made / "failed").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--table", "overall", "--scores", "a.parquet", "--seed", "1"], "--seed 1 has no effect without a report"),
+        (["--table", "overall", "--scores", "a.parquet", "--dataset", "d"], "another --table than overall"),
+        (["--table", "data_statistics", "--scores", "a.parquet"], "another --table than data_statistics"),
+    ],
+)
+def test_options_without_an_effect_on_a_table_are_refused(command, tmp_path, capsys, options, said):
+    assert command("evaluation/report.py", *options, "--output", tmp_path / "table") == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "table").exists()
+
+
 def test_output_that_is_a_file_is_refused(made):
     failed = run_report(made, "--scores", "rella/scores.parquet", "--output", "rella/scores.parquet")
     assert failed.returncode == 2

@@ -238,6 +238,10 @@ def test_scores_can_be_reported(scored, command, smoke, monkeypatch, tmp_path, c
         (["--max_length", "20"], "prompts are longer than max_length = 20 tokens"),
         (["--dtype", "float8"], "--dtype is 'float8'"),
         (["--quantization", "3bit"], "--quantization is '3bit'"),
+        (["--base_revision", "v1"], "runs/smoke/base is a folder here, which has no revision 'v1'"),
+        (["--dataset_revision", "v1"], "runs/smoke/data is a folder here, which has no revision 'v1'"),
+        (["--adapter_revision", "v1"], "--adapter_revision v1 has no effect without --adapter"),
+        (["--model_revision", "v1"], "--model_revision v1 has no effect without --model"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
@@ -247,3 +251,17 @@ def test_wrong_options_end_in_one_clear_line_and_no_file(score, tmp_path, capsys
     assert said in error
     assert "Traceback" not in error
     assert not list(tmp_path.iterdir())
+
+
+def test_a_seed_that_chooses_nothing_is_refused(command, smoke, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(smoke.folder)
+    whole = ["--base", BASE, "--dataset", DATA, "--config_name", "subr_k5", "--output", tmp_path / "scores.parquet"]
+    assert command("evaluation/score.py", *whole, "--seed", 1) == 2
+    assert "--seed 1 has no effect without --limit" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("option", "value"), [("dtype", "float32"), ("quantization", "8bit"), ("max_length", "9")])
+def test_options_of_a_language_model_are_not_those_of_a_ctr_model(command, capsys, option, value):
+    system = ["--model", "runs/ml1m/din", "--dataset", "rella/ml1m", "--config_name", "subr_k30"]
+    assert command("evaluation/score.py", *system, f"--{option}", value) == 2
+    assert f"--{option} {value} has no effect without a language model (--base)" in capsys.readouterr().err

@@ -30,7 +30,7 @@ NASTY = {
     "a script": "<script>alert(1)</script>",
     "an image with an event": '<img src=x onerror="alert(1)">',
     "a comment that hides what follows": "<!--",
-    "a link": "[results](javascript:alert(1))",
+    "a link": "[results](javascript:alert(1)) [x](https://example.com)",
     "an image": "![x](http://example.com/x.png)",
     "a bare address": "http://example.com/evil",
     "an address without its scheme": "www.example.com",

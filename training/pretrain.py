@@ -11,10 +11,13 @@ examples:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rella_hub import cli
+
+NARROWEST = 16  # the feed-forward layers are 8/3 as wide, in steps of 32
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,21 @@ class PretrainArguments:
     )
     overwrite: bool = field(default=False, metadata={"help": "Replace a base model that was made from other inputs."})
     seed: int = field(default=0, metadata={"help": "Seed of the text, the weights and the order."})
+
+    def __post_init__(self) -> None:
+        counts = ("history_length", "item_rounds", "vocabulary", "layers", "heads", "context", "batch_size", "diaries")
+        for name in counts:
+            if getattr(self, name) < 1:
+                raise ValueError(f"--{name} is {getattr(self, name)}; at least 1 is needed.")
+        for name in ("epochs", "learning_rate"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"--{name} is {getattr(self, name)}; it must be above 0, and finite.")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"--seed is {self.seed}; expected at least 0 and below 2**32.")
+        if self.hidden_size < NARROWEST or self.hidden_size % (2 * self.heads):  # rotary positions turn pairs
+            raise ValueError(
+                f"--hidden_size is {self.hidden_size}; expected at least {NARROWEST} and a multiple of twice --heads ({self.heads})."
+            )
 
 
 def main() -> None:

@@ -155,11 +155,16 @@ def _outcome(better: bool, worse: bool) -> str:
     return BETTER if better else WORSE if worse else UNDECIDED
 
 
+def _are_mappings(values: object) -> bool:
+    return isinstance(values, list) and all(isinstance(value, dict) for value in values)
+
+
 def _read(path: Path) -> dict:
     if not path.is_file():
         raise ValueError(f"There are no results {path}. They are written by python evaluation/report.py.")
     results = read_json(path)
     whole = isinstance(results, dict) and {"rows", "notes", "resamples", "seed"} <= results.keys()
+    whole = whole and all(_are_mappings(results[part]) for part in ("rows", "notes"))
     keys = (*ROW_KEYS, "reference", "auc_difference", "score_file")
     whole = whole and all(
         isinstance(results[group], list) and all(isinstance(one, dict) for one in results[group])

@@ -132,9 +132,8 @@ def read_yaml(path: Path) -> dict:
     return read_mapping(path)
 
 
-def _options_of(path: Path, known: set[str]) -> list[str]:
+def _options_of(path: Path) -> list[str]:
     """A configuration file as a command line, every value as it is written there: `1.10` is no 1.1, and `no` may be a name."""
-    _refuse_unknown(read_yaml(path), known, path)
     options = []
     for key, value in yaml_node(read_text(path), path).value:
         if isinstance(value, yaml.SequenceNode):

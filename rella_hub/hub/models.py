@@ -9,6 +9,9 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
 from rella_hub.files.hashes import hash_file
 from rella_hub.files.pointers import refuse_hollow
 from rella_hub.hub.download import snapshot
@@ -42,6 +45,17 @@ def configuration_folder(name: str, revision: str | None = None) -> Path:
     """As `local_folder`, with nothing downloaded but what says which model it is."""
     folder = Path(name)
     return folder if folder.is_dir() else snapshot(name, "model", ["*config.json"], revision, ignore=["*/*"])
+
+
+def is_cached(name: str, revision: str) -> bool:
+    """Whether a model of the Hub lies in the cache, which alone is looked at; a folder of this machine is none of the Hub."""
+    if Path(name).exists():
+        return False
+    try:
+        snapshot_download(name, revision=revision, allow_patterns=FILES, ignore_patterns=["*/*"], local_files_only=True)
+    except (HFValidationError, LocalEntryNotFoundError, OSError):
+        return False
+    return True
 
 
 def commit_of(folder: Path) -> str | None:

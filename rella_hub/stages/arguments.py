@@ -35,7 +35,7 @@ class RawArguments:
     raw: str | None = field(
         default=None,
         metadata={
-            "help": "The raw archive, or the folder it unpacks to. Default: download the official one (demo: generate it)."
+            "help": "The raw archive (zip), or the folder it unpacks to. Default: download the official one (demo: generate it)."
         },
     )
     raw_folder: str = field(default="raw", metadata={"help": "Where a downloaded or generated raw corpus is kept."})

@@ -92,11 +92,17 @@ def cell(text: str) -> str:
 
 
 def _token_counter(folder: Path, vectors: dict) -> Callable[[list[str]], list[int]] | None:
-    """Counts tokens as the encoder of the item vectors reads a prompt; None where its tokenizer is not to be had."""
-    from rella_hub.vectors.encode import load_tokenizer
+    """Counts tokens as the encoder of the item vectors reads a prompt; None where its tokenizer is not here.
+
+    The record that names the encoder may be of somebody else, so nothing is downloaded for it and no folder is read that it names.
+    """
+    from rella_hub.hub.models import is_cached
+    from rella_hub.vectors.encode import PACKAGED, load_tokenizer
 
     revision, note = vectors["encoder_revision"], folder / store.ENCODER_FOLDER
     encoder = note.read_text(encoding="utf-8") if note.is_file() else vectors["encoder"]
+    if not (note.is_file() or encoder in PACKAGED or is_cached(encoder, revision)):
+        return None
     try:
         tokenizer = load_tokenizer(encoder, None if revision.startswith("sha256:") else revision)
     except ValueError:

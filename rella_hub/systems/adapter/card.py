@@ -107,13 +107,14 @@ def render(
 
 def _template(arguments: dict) -> dict:
     """The arguments of the chat template as Python code takes them: those that a template reads, its own text and its date apart."""
-    read = {key: value for key, value in arguments.items() if key not in (chat_template.TEMPLATE, chat_template.CLOCK)}
+    others = {key: value for key, value in arguments.items() if key != chat_template.TEMPLATE}
+    read = {key: value for key, value in others.items() if key != chat_template.CLOCK}
     call = "".join(f", {key}={value!r}" for key, value in read.items())
     return {
         "call": call,
         "text": arguments.get(chat_template.TEMPLATE),
         "day": arguments.get(chat_template.CLOCK),
-        "given": arguments,
+        "arguments": others,
     }
 
 

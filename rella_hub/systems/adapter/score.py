@@ -89,10 +89,17 @@ def dataset_folder(options) -> Path:
     """The data set of `options` as a folder, with the prompts, what the systems without a model need, and all of it current."""
     if options.split not in store.SPLITS:
         raise ValueError(f"--split is {options.split!r}; expected one of {', '.join(store.SPLITS)}.")
+    _check_numbers(options)
     tables = [options.config_name, table_name(options.config_name), "samples", "interactions"]
     folder = hub.resolve(options.dataset, tables, options.dataset_revision)
     provenance.require_current(folder, options.config_name)
     return folder
+
+
+def _check_numbers(options) -> None:
+    for name, least in (("max_length", 1), ("tokens_per_batch", 1), ("seed", 0)):
+        if getattr(options, name) < least:
+            raise ValueError(f"--{name} is {getattr(options, name)}; at least {least} is needed.")
 
 
 def stands(output: Path, record: dict, overwrite: bool) -> bool:

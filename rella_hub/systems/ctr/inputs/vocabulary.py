@@ -19,6 +19,7 @@ from rella_hub.files.replace import replacing_file
 UNSEEN = 0
 RATING = "rating"
 FILE = "vocabulary.parquet"
+COLUMNS = {"field": pl.String, "value": pl.String, "code": pl.Int32}
 
 
 @dataclass(frozen=True)
