@@ -15,8 +15,8 @@ from rella_hub import cli
 
 
 def main() -> None:
-    from rella_hub.cards.publishing.arguments import PublishingArguments, PushArguments
-    from rella_hub.systems.ctr.options import FittingArguments, HubArguments
+    from rella_hub.cards.publishing.arguments import HubArguments, PublishingArguments, PushArguments
+    from rella_hub.systems.ctr.options import FittingArguments
 
     options, hub, publishing = cli.parse(FittingArguments, HubArguments, PublishingArguments, description=__doc__)
     if not hub.push_to_hub:

@@ -2,11 +2,13 @@
 
 The text holds item descriptions, item facts and rating diaries of training samples; no validation or test label and not the
 prompts' question (rella_hub/pretraining/text.py). The result is an ordinary model folder that every other command takes as
---base or --encoder.
+--base or --encoder. With --push_to_hub it is published when it is finished, so that its adapters load for others, too: privately where the
+corpus's terms forbid more, because its tokenizer and weights hold the corpus's text. Permission to push is checked before training.
 
 examples:
   python training/pretrain.py --config training/recipes/demo/base.yaml
   python training/pretrain.py --dataset rella/ml1m --history_length 30 --hidden_size 256 --output runs/ml1m/base
+  python training/pretrain.py --config training/recipes/ml1m/small_base.yaml --push_to_hub --hub_model_id me/ml1m-small-base
 """
 
 from __future__ import annotations
@@ -63,10 +65,19 @@ class PretrainArguments:
 
 
 def main() -> None:
-    (options,) = cli.parse(PretrainArguments, description=__doc__)
+    from rella_hub.cards.publishing.arguments import HubArguments, PublishingArguments, PushArguments
+
+    options, hub, publishing = cli.parse(PretrainArguments, HubArguments, PublishingArguments, description=__doc__)
     from rella_hub.pretraining.run import pretrain
 
+    if hub.push_to_hub:
+        from rella_hub.cards.publishing.base_model import check_before_pretraining, push_base
+
+        push = PushArguments(options.output, hub.hub_model_id, private=hub.hub_private_repo)
+        check_before_pretraining(options.dataset, push, publishing)
     pretrain(options, Path(options.output))
+    if hub.push_to_hub:
+        push_base(push, publishing)
 
 
 if __name__ == "__main__":

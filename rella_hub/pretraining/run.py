@@ -8,7 +8,6 @@ kinds are mixed in every batch: apart, each unlearns what the other teaches.
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -35,8 +34,6 @@ from rella_hub.views import config_name, table_name
 VIEWS = ("recency", "subr")
 BASE_MODEL = "base model"  # what the folder is recorded as
 RECORD = "pretraining.json"  # stands in the folder: what the base model was made from
-COUNTS = ("history_length", "diaries", "item_rounds", "vocabulary", "layers", "heads", "context", "batch_size")
-SMALLEST = 12  # width of a model whose feed-forward layers have any
 INTERMEDIATE = 8 / 3  # width of Llama's feed-forward layers, in units of the hidden size
 TOKENIZER_DOCUMENTS = 20_000  # more text does not change a small vocabulary
 # A line's number, and its rating. The number is a free lesson in looking back a line, after which ratings come sooner.
@@ -45,7 +42,6 @@ LEARNED = re.compile(r"^\d+(?=\. )|(?<=\()[\d.]+(?= stars?\)$)", re.MULTILINE)
 
 def pretrain(options, output: Path) -> None:
     """Train and save a base model into `output`, unless it stands there from the very same options and data."""
-    _check(options)
     tables = ["users", "items", "interactions", "samples"]
     tables += [table_name(config_name(view, options.history_length)) for view in VIEWS]
     places.check_replaced_folder(output, reads=[options.dataset])
@@ -86,27 +82,6 @@ def _pretrain(options, folder: Path, output: Path, made_from: dict) -> None:
         record = {"corpus": store.provenance(folder, "items")["corpus"], **made_from}
         (temporary / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(f"{output}: base model.", flush=True)
-
-
-def _check(options) -> None:
-    for name in COUNTS:
-        if getattr(options, name) < 1:
-            raise ValueError(f"--{name} is {getattr(options, name)}; at least 1 is needed.")
-    if not 0 < options.epochs < math.inf or not 0 < options.learning_rate < math.inf:
-        raise ValueError(
-            f"--epochs is {options.epochs}, --learning_rate is {options.learning_rate}; both must be above 0."
-        )
-    if (
-        options.hidden_size % options.heads
-        or options.hidden_size // options.heads % 2
-        or options.hidden_size < SMALLEST
-    ):
-        raise ValueError(
-            f"--hidden_size is {options.hidden_size}, --heads is {options.heads}; the first must be an even multiple of the second, and "
-            f"at least {SMALLEST}."
-        )
-    if not 0 <= options.seed < 2**32:
-        raise ValueError(f"--seed is {options.seed}; expected 0 to {2**32 - 1:,}.")
 
 
 def _config(options, tokenizer: PreTrainedTokenizerBase) -> LlamaConfig:

@@ -68,3 +68,18 @@ class AdapterPublishingArguments(PublishingArguments):
         default=None,
         metadata={"help": "Hub id of an adapter's base model, where it was trained and scored from a folder."},
     )
+
+
+@dataclass(frozen=True)
+class HubArguments:
+    """Hub options, named as in `transformers.TrainingArguments`. They do not affect the weights, so they are not in the recipe."""
+
+    push_to_hub: bool = field(
+        default=False, metadata={"help": "Publish the finished model on the Hub, as model_cards/push.py does."}
+    )
+    hub_model_id: str | None = field(default=None, metadata={"help": "Hub id of the model, such as rella/ml1m-din."})
+    hub_private_repo: bool = field(default=False, metadata={"help": "Publish it in a private repository."})
+
+    def __post_init__(self):
+        if self.push_to_hub and self.hub_model_id is None:
+            raise ValueError("--push_to_hub needs to know where: pass --hub_model_id owner/name.")

@@ -44,21 +44,6 @@ class FittingArguments:
 
 
 @dataclass(frozen=True)
-class HubArguments:
-    """By the names that TrainingArguments has for them; apart from the options that pin the weights, so no part of a recipe."""
-
-    push_to_hub: bool = field(
-        default=False, metadata={"help": "Publish the finished model on the Hub, as model_cards/push.py does."}
-    )
-    hub_model_id: str | None = field(default=None, metadata={"help": "Hub id of the model, such as rella/ml1m-din."})
-    hub_private_repo: bool = field(default=False, metadata={"help": "Publish it in a private repository."})
-
-    def __post_init__(self):
-        if self.push_to_hub and self.hub_model_id is None:
-            raise ValueError("--push_to_hub needs to know where: pass --hub_model_id owner/name.")
-
-
-@dataclass(frozen=True)
 class GridArguments:
     grid: str = field(
         default='{"embedding_size": [32, 64], "dropout": [0.0, 0.2]}',

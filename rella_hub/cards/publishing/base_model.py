@@ -1,0 +1,120 @@
+"""A base model that training/pretrain.py made, as a repository of the Hub: an adapter of it loads on nothing until its base is there.
+
+It learned the text of a corpus, whose titles are in its tokenizer and its weights. So the rule is that of the data sets: where the
+terms of a corpus forbid to pass it on, the repository is private unless the user states the publisher's permission.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from huggingface_hub import ModelCardData
+
+from rella_hub.cards.model_index import TAGS, corpus_terms
+from rella_hub.cards.publishing import push, terms
+from rella_hub.cards.publishing.arguments import PublishingArguments, PushArguments
+from rella_hub.cards.publishing.checks import check_staged, refuse_pickles
+from rella_hub.cards.publishing.identity import Identity, identify, licence_given
+from rella_hub.cards.publishing.terms import PRETRAINING
+from rella_hub.cards.records import count_weights
+from rella_hub.cards.write import fill
+from rella_hub.corpora import Corpus, load_corpus
+from rella_hub.hub import resolve as hub
+from rella_hub.hub.access import connect
+from rella_hub.hub.collection import add_to_collection
+from rella_hub.hub.plan import Plan
+from rella_hub.hub.publish import Repository, publish
+from rella_hub.tables import store
+from rella_hub.tables.checked import COUNT, LINE, NAME, NUMBER, read_json, require
+
+WEIGHTS = "model.safetensors"
+PARTS = (WEIGHTS, "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json")
+TEMPLATE = "base_model.md.jinja"
+NEEDED = ("license", "datasets", "library_name", "pipeline_tag", "tags")
+KINDS = {
+    **{"corpus": NAME, "dataset": LINE},
+    **dict.fromkeys(("history_length", "diaries", "item_rounds", "context", "seed"), COUNT),
+    **dict.fromkeys(("epochs", "learning_rate"), NUMBER),
+}
+
+
+def check_before_pretraining(dataset: str, what: PushArguments, how: PublishingArguments) -> None:
+    """ValueError when the push at the end of a training cannot succeed: names, token, repository, licence, terms."""
+    corpus = load_corpus(store.provenance(hub.resolve(dataset, ["items"]), "items")["corpus"])
+    identity = identify(what.hub_model_id, dataset, corpus.id, how)
+    licence_given(how.license)
+    found = push.standing(connect(identity.model.split("/")[0]), identity.model, {})
+    _as_the_terms_ask(what, found, corpus, how)
+
+
+def push_base(what: PushArguments, how: PublishingArguments) -> None:
+    """Publish the base model in the folder `what.run`, and say what it did."""
+    base = Path(what.run)
+    record = require(read_json(base / PRETRAINING), KINDS, str(base / PRETRAINING))
+    refuse_pickles(base, WEIGHTS)
+    push.require_own_files(base, [base / name for name in (*PARTS, PRETRAINING)])
+    corpus = load_corpus(record["corpus"])
+    identity = identify(what.hub_model_id, record["dataset"], corpus.id, how)
+    licence = licence_given(how.license)
+    found = push.standing(push.client(what), identity.model, {WEIGHTS: base / WEIGHTS})
+    what = _as_the_terms_ask(what, found, corpus, how)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        push.stage_files(folder, [base / name for name in PARTS if (base / name).is_file()])
+        record = {**record, "dataset": identity.dataset}
+        push.stage_texts(
+            folder,
+            {
+                PRETRAINING: json.dumps(record, indent=2) + "\n",
+                push.CARD: _card(base, record, identity, corpus, licence, how.permission),
+            },
+        )
+        check_staged(folder, base, NEEDED)
+        files = {path.name: path for path in sorted(folder.iterdir())}
+        ours = {*PARTS, PRETRAINING, push.CARD}
+        repository = Repository(identity.model, "model", files, ours.__contains__, private=what.private)
+        publish(repository, f"Base model, pretrained on the text of {corpus.id}", how.revision_tag, what.dry_run)
+    if how.collection and not what.dry_run:
+        add_to_collection(how.collection, identity.model, "model")
+
+
+def _as_the_terms_ask(what: PushArguments, found: Plan, corpus: Corpus, how: PublishingArguments) -> PushArguments:
+    """The push, made private where the corpus may not be passed on. ValueError where the repository is public and must not be."""
+    push.require_privacy(what, found)
+    text = terms.Part("The base model holds titles", None, corpus.id)
+    if what.private or not terms.forbidden([text], how):
+        return what
+    print(
+        f"A base model of {corpus.name} is pushed privately, because its tokenizer and weights hold text of the corpus: {corpus.terms} See "
+        "--permission.",
+        flush=True,
+    )
+    why = f"the base model holds text of {corpus.name}, whose terms forbid to pass its data on (see --permission)"
+    push.require_privacy(replace(what, private=True), found, why)
+    return replace(what, private=True)
+
+
+def _card(
+    base: Path, record: dict, identity: Identity, corpus: Corpus, licence: dict[str, str], permission: str | None
+) -> str:
+    metadata = ModelCardData(
+        language=["en"],
+        **(licence or corpus_terms(corpus, identity.dataset)),
+        library_name="transformers",
+        pipeline_tag="text-generation",
+        datasets=[identity.dataset],
+        tags=[*TAGS, "llama", "arxiv:2308.11131"],
+    ).to_yaml()
+    return fill(
+        TEMPLATE,
+        metadata=metadata,
+        title=identity.model,
+        dataset=identity.dataset,
+        corpus=corpus,
+        record=record,
+        weights=count_weights(base / WEIGHTS),
+        permission=permission,
+    )
