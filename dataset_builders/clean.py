@@ -3,7 +3,7 @@
 A file goes when the record beside it says that this project wrote it and it is as it was written; tables and score files say so themselves.
 Whatever else lies there stays and is named: an archive that somebody brought, a card that somebody changed.
 
-example:
+examples:
   python dataset_builders/clean.py --folders rella runs raw archives
 """
 

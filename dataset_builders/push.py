@@ -14,9 +14,11 @@ from rella_hub.stages.arguments import FolderArguments
 
 
 def main() -> None:
-    from rella_hub.cards.dataset.push import PushArguments, push
+    from rella_hub.cards.dataset.arguments import PushArguments
 
     where, options = cli.parse(FolderArguments, PushArguments, description=__doc__)
+    from rella_hub.cards.dataset.push import push
+
     push(where, options)
 
 

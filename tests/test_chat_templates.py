@@ -630,7 +630,7 @@ def test_template_arguments_are_recorded_and_an_adapter_is_scored_with_those_it_
     again = ["--config", run / "recipe.yaml", "--output_dir", run]
     capsys.readouterr()
     assert command("training/sft.py", *again) == 0
-    assert "has been trained already, kept." in capsys.readouterr().out
+    assert "unchanged inputs, kept." in capsys.readouterr().out
 
     scoring = ["evaluation/score.py", "--base", base, *COMMON, "--adapter", run / "adapter"]
     comparing = ["evaluation/compare.py", "--base", base, *COMMON, "--resamples", 40, "--adapters", run / "adapter"]

@@ -127,7 +127,7 @@ DAMAGES = {
     "an empty file": (lambda folder: (folder / "pytorch_model.bin").write_bytes(b""), "was not read"),
     "a pointer of Git LFS": (
         lambda folder: (folder / "pytorch_model.bin").write_text("version https://git-lfs.github.com/spec/v1\n"),
-        "was not read",
+        "is a pointer of Git LFS",
     ),
     "no weights by name": (
         lambda folder: torch.save([torch.ones(2)], folder / "pytorch_model.bin"),

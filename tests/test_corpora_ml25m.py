@@ -214,7 +214,9 @@ def test_more_prompts_than_rows_of_the_view_are_refused(ready):
 
 def test_another_number_of_prompts_is_another_table(ready):
     build(ready, RowArguments(train_rows="20"))
-    with pytest.raises(ValueError, match=rf"recency_k{K} exists .*: its selected_rows.train is 20, asked for is 10"):
+    with pytest.raises(
+        ValueError, match=rf"recency_k{K} was made from other inputs: its selected_rows.train is 20, asked for is 10"
+    ):
         build_prompts(ready, ViewArguments(history_length=[K]), PromptArguments(), RowArguments(train_rows="10"))
 
 

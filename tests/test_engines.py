@@ -101,7 +101,7 @@ def test_a_cluster_that_is_started_here_listens_on_this_machine_alone(tmp_path):
 
 def test_options_that_make_no_sense():
     assert engine_names() == ["local", "ray_data"]
-    with pytest.raises(ValueError, match=r"no engine 'spark'. Expected one of local, ray_data"):
+    with pytest.raises(ValueError, match=r"no engine 'spark'. There are: local, ray_data"):
         EngineArguments(engine="spark").run(leave_a_mark, [], "marks")
     with pytest.raises(ValueError, match="--workers is 0; at least 1"):
         EngineArguments(workers=0).run(leave_a_mark, [], "marks")

@@ -64,7 +64,7 @@ WRITERS = {
     "report": (report, "results.json", ("--seed", 1)),
     "statistics": (statistics, "data_statistics.md", ()),
     "card": (card, "README.md", ("--hub_model_id", "me/another")),
-    "score": (score, "din.parquet", ("--seed", 1)),
+    "score": (score, "din.parquet", ("--limit", 20)),
     "pretrain": (pretrain, "pretraining.json", ("--seed", 1)),
 }
 OF_A_FOLDER = ("train", "grid", "pretrain")  # their output is a folder of their own

@@ -190,7 +190,7 @@ def test_a_truncated_adapter_is_refused(base, adapter, kept):
     file = adapter / "adapter_model.safetensors"
     file.write_bytes(file.read_bytes()[:kept])
     with pytest.raises(
-        ValueError, match=r"adapter_model\.safetensors is not a whole safetensors file .*Get the adapter again"
+        ValueError, match=r"adapter_model\.safetensors is (empty|not a whole safetensors file .*Get the adapter again)"
     ):
         load_on(base, adapter)
 
@@ -295,23 +295,18 @@ def test_a_quantized_base_scores_nearly_alike_and_takes_an_adapter(base, adapter
     assert np.abs(found - p_yes(load_base(base, quantization=quantization), PROMPTS, ANSWERS)).max() > 1e-3
 
 
-@pytest.mark.parametrize("stored", [False, True], ids=["quantized when loaded", "stored in 4 bits"])
 @pytest.mark.parametrize(
     "shape",
     [{}, {"hidden_size": 24, "intermediate_size": 40}, {"hidden_size": 64, "intermediate_size": 128}],
     ids=["16x32", "24x40", "64x128"],
 )
-def test_4_bits_score_and_learn_alike_on_every_cpu(tmp_path, monkeypatch, shape, stored):
+def test_4_bits_score_and_learn_alike_on_every_cpu(tmp_path, monkeypatch, shape):
     """AVX-512 BF16 is where bitsandbytes would repack the weights: some of these shapes fail then, all lose their gradient."""
     llama(0, **shape).save_pretrained(tmp_path / "base")
-    folder, quantization = str(tmp_path / "base"), "4bit"
-    if stored:
-        load_base(folder, quantization="4bit").save_pretrained(tmp_path / "stored")
-        folder, quantization = str(tmp_path / "stored"), "none"
     scores, gradients = [], []
     for has_avx512bf16 in (False, True):
         monkeypatch.setattr("bitsandbytes.nn.modules.has_avx512bf16", lambda has=has_avx512bf16: has)
-        model = load_base(folder, quantization=quantization)
+        model = load_base(str(tmp_path / "base"), quantization="4bit")
         assert any("Linear4bit" in type(module).__name__ for module in model.modules())
         torch.manual_seed(1)
         tuned = get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"))
@@ -326,7 +321,7 @@ def test_4_bits_score_and_learn_alike_on_every_cpu(tmp_path, monkeypatch, shape,
 def test_no_command_runs_what_the_package_kernels_would_fetch_from_the_hub(tmp_path):
     (tmp_path / "kernels.py").write_text("print('code from the Hub')")
     program = (
-        "from dataset_builders import cli\n"
+        "from rella_hub import cli\n"
         "def main():\n"
         "    from transformers.utils import is_kernels_available\n"
         "    print('available:', is_kernels_available())\n"

@@ -101,7 +101,7 @@ def refused(command, capsys, path: str, options: dict) -> str:
 def test_nonsense_ends_in_one_line(here, command, capsys, path, options, names, pool):
     rng = random.Random(f"{path}{names}")
     for name in names:
-        for value in rng.sample(pool, 4):
+        for value in rng.sample([one for one in pool if (name, one) != ("seed", "0")], 4):
             refused(command, capsys, path, options | {name: value})
 
 
@@ -173,7 +173,7 @@ def test_a_file_that_is_not_there_although_its_name_is(here, command, capsys, co
 
 def test_one_kind_of_folder_for_another(here, command, capsys):
     cases = {
-        "base": ("runs/smoke/data", "it is a data set, not a model"),
+        "base": ("runs/smoke/data", "It is a data set. Give it with --dataset."),
         "dataset": ("runs/smoke/base", "holds a model, not a data set"),
         "adapter": ("runs/smoke/base", "has no adapter_model.safetensors"),
     }
@@ -189,7 +189,7 @@ def test_one_kind_of_folder_for_another(here, command, capsys):
 @pytest.mark.parametrize("system", ["a/b", "../../x", "\x1b[31m", "x" * 300, "a\0b"])
 def test_a_system_whose_name_is_none_for_a_file_needs_an_output(here, command, capsys, system):
     said = refused(command, capsys, "evaluation/score.py", SCORE | {"system": system})
-    assert "gives no usual name for a file. Give one with --output" in said
+    assert "cannot be the name of a file. Give --system with" in said
 
 
 @pytest.mark.parametrize("name", ["a[b]", "a*b?", "{c} d", "#e%20f", "é 中", "a'b\"c", "-x", "a::b", "$HOME"])

@@ -68,7 +68,7 @@ ELSEWHERE = {
     *("activation_checkpointing", "activation_checkpointing_kwargs", "deepspeed"),
     *("torch_compile", "torch_compile_backend", "torch_compile_mode"),
 }
-INPUTS = {"base", "dataset", "base_revision", "dataset_revision", "max_length", "overwrite"}
+INPUTS = {"chat_template_kwargs", "base", "dataset", "base_revision", "dataset_revision", "max_length", "overwrite"}
 
 
 def plain() -> TuningConfig:
@@ -105,7 +105,6 @@ OTHER = {
     "run_name": "mine",
     "project": "mine",
     "ddp_timeout": 60,
-    "save_total_limit": 3,
 }
 NEEDED = {
     "logging_first_step": {"logging_strategy": "steps"},
@@ -115,12 +114,12 @@ NEEDED = {
 }
 
 
-ASKED_OF_EACH_PROCESS = {"ddp_backend"}  # two processes in test_sft.py
+TESTED_ELSEWHERE = {"ddp_backend", "save_total_limit"}  # two processes, and the checkpoints that stay, in test_sft.py
 
 
 @pytest.mark.parametrize(
     "name",
-    sorted({*BESIDE_THE_RECIPE} & {one.name for one in fields(TuningConfig)} - {*NOT_OF_TRL} - ASKED_OF_EACH_PROCESS),
+    sorted({*BESIDE_THE_RECIPE} & {one.name for one in fields(TuningConfig)} - {*NOT_OF_TRL} - TESTED_ELSEWHERE),
 )
 def test_an_option_beside_the_recipe_reaches_the_trainer(name, monkeypatch):
     monkeypatch.setattr(
@@ -277,9 +276,9 @@ def test_a_value_that_makes_no_sense_is_one_line(refusal, options, said):
     ("options", "package"),
     [
         ("--report_to wandb", "wandb"),
-        ("--optim adamw_bnb_8bit", "[quant]"),
-        ("--optim paged_lion_8bit", "[quant]"),
-        ("--quantization 4bit", "[quant]"),
+        ("--optim adamw_bnb_8bit", ".[quant]'"),
+        ("--optim paged_lion_8bit", ".[quant]'"),
+        ("--quantization 4bit", ".[quant]'"),
         ("--report_to tensorboard comet_ml", "tensorboard"),
     ],
 )

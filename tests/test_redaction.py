@@ -112,7 +112,7 @@ def test_everything_that_a_command_says_is_redacted(token, capsys):
 
 
 def test_the_traceback_of_a_bug_is_redacted(tmp_path):
-    code = f"from dataset_builders import cli\ndef main():\n    raise KeyError('{TOKEN}')\ncli.run(main)\n"
+    code = f"from rella_hub import cli\ndef main():\n    raise KeyError('{TOKEN}')\ncli.run(main)\n"
     environment = {**os.environ, "HF_TOKEN": TOKEN, "HF_HOME": str(tmp_path), "PYTHONPATH": str(REPOSITORY)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1

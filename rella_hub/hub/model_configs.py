@@ -15,8 +15,9 @@ import torch
 from torch.nn.modules.module import register_module_parameter_registration_hook
 from transformers import AutoConfig, PreTrainedConfig
 
-from rella_hub.hub.json_files import first_line, read_object, shown
 from rella_hub.hub.model_folders import CONFIG, Stored
+from rella_hub.tables.checked import read_object, shown
+from rella_hub.texts.shown import first_line
 
 IMPLEMENTATIONS = ("attn_implementation", "experts_implementation")
 # What stands for no kernel of the Hub. Whichever is named, the attention is the one that torch brings.

@@ -10,7 +10,8 @@ from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
-from rella_hub.hub.json_files import first_line, read_object, shown
+from rella_hub.tables.checked import read_object, shown
+from rella_hub.texts.shown import first_line
 
 CONFIG = "config.json"
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"

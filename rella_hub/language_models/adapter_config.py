@@ -20,8 +20,9 @@ from peft import PeftConfig, PeftType
 from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 from peft.tuners.tuners_utils import BaseTunerLayer
 
-from rella_hub.hub.json_files import first_line, read_object, shown
 from rella_hub.hub.model_folders import ADAPTER_CONFIG
+from rella_hub.tables.checked import read_object, shown
+from rella_hub.texts.shown import first_line
 
 LAYERS = "Adapters that change the layers are scored, such as LoRA."
 # fmt: off

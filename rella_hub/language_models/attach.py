@@ -9,10 +9,11 @@ import torch
 from peft import PeftConfig, PeftModel, get_peft_model_state_dict
 from safetensors import safe_open
 
-from rella_hub.hub.json_files import first_line, shown
 from rella_hub.hub.model_configs import bounded_parameters
 from rella_hub.hub.model_folders import Stored
 from rella_hub.language_models.adapter_config import QUANTIZED, resolve_patterns
+from rella_hub.tables.checked import shown
+from rella_hub.texts.shown import first_line
 
 PREFIX = "base_model.model."  # of every weight in an adapter's file
 ROOM = 4  # parameters that PEFT may register for each one stored: it keeps copies of modules, and shares some

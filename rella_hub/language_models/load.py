@@ -14,7 +14,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from rella_hub.cli.extras import how_to_install
 from rella_hub.files.hashes import hash_file
 from rella_hub.hub.identity import config_hash, tokenizer_hash
-from rella_hub.hub.json_files import first_line, read_json, read_object, shown
 from rella_hub.hub.model_configs import require_size
 from rella_hub.hub.model_folders import ADAPTER_CONFIG, CONFIG, read_header, require_model, stored_tensors
 from rella_hub.hub.models import commit_of, local_folder, weights_hash
@@ -23,6 +22,8 @@ from rella_hub.language_models.adapter_config import read_adapter_config
 from rella_hub.language_models.attach import attach
 from rella_hub.language_models.independence import require_independent
 from rella_hub.language_models.plain_base import plain_config, require_whole
+from rella_hub.tables.checked import read_json, read_object, shown
+from rella_hub.texts.shown import first_line
 
 QUANTIZATIONS = ("none", "8bit", "4bit")
 DTYPES = ("auto", "float32", "bfloat16", "float16")

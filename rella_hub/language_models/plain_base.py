@@ -7,9 +7,9 @@ from pathlib import Path
 
 from transformers import PreTrainedConfig
 
-from rella_hub.hub.json_files import shown
 from rella_hub.hub.model_configs import read_config
 from rella_hub.hub.model_folders import CONFIG, require_model
+from rella_hub.tables.checked import shown
 
 # The class that a model was saved from: a classifier, a reward model, a masked model, ...
 OTHER_HEAD = re.compile(r"For(?!CausalLM)[A-Z]\w*$")

@@ -11,8 +11,8 @@ import re
 from pathlib import Path
 
 from rella_hub.hub.identity import TOKENIZER
-from rella_hub.hub.json_files import read_object, shown
 from rella_hub.hub.models import local_folder
+from rella_hub.tables.checked import read_object, shown
 
 BASE_RECORD = "base_model.json"  # stands in an adapter's folder: what the adapter was trained on
 HUB_ID = re.compile(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}", re.ASCII)

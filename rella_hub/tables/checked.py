@@ -127,6 +127,11 @@ def read_json(path: Path) -> object:
     return parse_json(read_bytes(path), str(path))
 
 
+def read_object(path: Path) -> Record:
+    """The group of values that a JSON file holds; ValueError when it holds anything else."""
+    return require(read_json(path), {}, str(path))
+
+
 def read_bytes(path: Path) -> bytes:
     """The bytes of a small file, and no more of it than a record may have; ValueError when it cannot be read."""
     try:

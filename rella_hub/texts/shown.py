@@ -82,6 +82,13 @@ def in_python(text: object) -> str:
     return visible(json.dumps(text, ensure_ascii=False))
 
 
+def first_line(error: Exception) -> str:
+    """What a library said of a foreign file, on one line, with the kind of error where the text alone says little."""
+    lines = str(error).strip().splitlines() or [""]
+    said = "".join(c if c.isprintable() else "?" for c in lines[0].strip()[:300])
+    return said if isinstance(error, (ValueError, OSError)) and said else f"{type(error).__name__}: {said}".rstrip(": ")
+
+
 FILTERS = {  # of the templates of cards
     "name": in_markdown,
     "code": as_code,

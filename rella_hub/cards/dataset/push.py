@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from rella_hub.cards.dataset.arguments import PushArguments
 from rella_hub.cards.dataset.card import current_tables
 from rella_hub.cards.dataset.intact import as_built
 from rella_hub.cards.dataset.render import render
@@ -18,32 +18,6 @@ from rella_hub.stages.arguments import FolderArguments
 from rella_hub.tables import store
 
 SHARD = re.compile(r"[^/]+/\w+-\d{5}-of-\d{5}\.parquet")  # what a push may delete: a file of a table
-
-
-@dataclass(frozen=True)
-class PushArguments:
-    namespace: str = field(default="rella", metadata={"help": "User or organization of the Hub to push to."})
-    name: str | None = field(
-        default=None, metadata={"help": "Name of the repository. Default: that of the data set folder."}
-    )
-    private: bool = field(
-        default=False, metadata={"help": "Push to a private repository. So it is where the corpus's terms forbid more."}
-    )
-    permission: str | None = field(
-        default=None,
-        metadata={
-            "help": "Your statement that the publisher permits you to redistribute, such as who permitted it and when; it is printed "
-            "on the card. Needed to push a corpus publicly whose terms forbid that."
-        },
-    )
-    revision_tag: str | None = field(
-        default=None, metadata={"help": "Tag of this version. Default: data-<hash of the tables>."}
-    )
-    collection: str | None = field(
-        default=None,
-        metadata={"help": "Title of a collection of the namespace that takes the data set, such as ReLLa."},
-    )
-    dry_run: bool = field(default=False, metadata={"help": "Print what would change on the Hub, and send nothing."})
 
 
 def push(where: FolderArguments, options: PushArguments) -> str | None:

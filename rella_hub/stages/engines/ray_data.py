@@ -77,7 +77,7 @@ def _keep_to_this_machine() -> None:
     """Set what Ray reads when it is imported: an address of this machine alone, and a token, for a cluster that is started here."""
     if os.environ.get("RAY_ADDRESS"):
         return
-    if "ray" in sys.modules:  # it has read them: what it decides by can still be set, and tokens are its default
+    if sys.modules.get("ray"):  # it has read them: what it decides by can still be set, and tokens are its default
         sys.modules["ray"]._private.ray_constants.ENABLE_RAY_CLUSTER = False
         return
     os.environ[ONE_MACHINE] = "0"

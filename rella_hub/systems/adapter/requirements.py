@@ -16,12 +16,11 @@ from transformers import AutoModelForCausalLM
 from rella_hub.cli import SeveralLines
 from rella_hub.cli.extras import how_to_install
 from rella_hub.hub import resolve as hub
-from rella_hub.hub.json_files import first_line
 from rella_hub.hub.model_configs import bounded_parameters
 from rella_hub.hub.models import configuration_folder
 from rella_hub.language_models.plain_base import plain_config
 from rella_hub.resources import resources
-from rella_hub.texts.shown import LONGEST_MESSAGE, plain
+from rella_hub.texts.shown import LONGEST_MESSAGE, first_line, plain
 
 ALL_LINEAR = "all-linear"  # PEFT's word for every linear layer but the output
 RECIPES = resources("training/recipes")

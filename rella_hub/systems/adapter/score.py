@@ -41,7 +41,11 @@ from rella_hub.texts.shown import visible
 from rella_hub.views import table_name
 
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
-NOT_PINNED = ("dataset_folder", "training_samples")  # in the record of a file, but not what it was made from
+NOT_PINNED = (
+    "dataset_folder",
+    "training_samples",
+    "base_doubt",
+)  # in the record of a file, but not what it was made from
 LONGEST_FILE_NAME = 200  # bytes; file systems take 255, some of which a temporary name needs
 NOT_OF_THE_SCORES = ("output", "overwrite", "tokens_per_batch", "system", "model", "model_revision", "any_base")
 
