@@ -284,6 +284,20 @@ def test_a_broken_tokenizer_is_one_line_that_names_it(base, tiny_tokenizer, name
         load_tokenizer(str(base))
 
 
+@pytest.mark.parametrize("text", ["{", "[1]", "null"])
+def test_a_broken_generation_config_is_left_out_or_is_one_line_that_names_it(base, text):
+    """No text is generated, so it need not be read."""
+    (base / "generation_config.json").write_text(text)
+    try:
+        assert load_base(str(base))
+    except ValueError as error:
+        said = str(error)
+    else:
+        said = "generation_config.json"
+    assert "generation_config.json" in said
+    assert "\n" not in said
+
+
 def header(text: bytes, size: int | None = None) -> bytes:
     return (len(text) if size is None else size).to_bytes(8, "little") + text
 

@@ -93,6 +93,12 @@ def test_code_in_a_checkpoint_is_never_run(run_copy, tmp_path, capsys, name, kin
     assert not (tmp_path / "executed").exists()
 
 
+def test_a_checkpoint_of_deepspeed_is_not_read(run_copy):
+    (run_copy / "checkpoint-20/global_step20").mkdir()
+    with pytest.raises(ValueError, match="is of DeepSpeed, which reads its own pickles"):
+        found(run_copy)
+
+
 def test_a_pickle_ends_the_command_in_one_line(go_on, run_copy, tmp_path):
     torch.save({"state": Code(tmp_path / "executed")}, run_copy / "checkpoint-20/optimizer.pt")
     code, said = go_on()

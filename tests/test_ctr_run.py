@@ -93,6 +93,20 @@ def test_what_was_trained_is_kept_and_another_recipe_refused(train, capsys, tmp_
     assert (tmp_path / "runs/deepfm/model/model.safetensors").read_bytes() == weights, "the seed decides all"
 
 
+def test_scores_are_pinned_by_weights_vocabulary_and_options(train, tmp_path):
+    assert train("deepfm") == 0
+    model = tmp_path / "runs/deepfm/model"
+    identities = [read_trained(str(model)).identity]
+    (model / "vocabulary.parquet").write_bytes(b"codes of other values")
+    identities.append(read_trained(str(model)).identity)
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(config | {"dropout": 0.9}))
+    identities.append(read_trained(str(model)).identity)
+    (model / "model.safetensors").write_bytes(b"other weights")
+    identities.append(read_trained(str(model)).identity)
+    assert all(one != other for i, one in enumerate(identities) for other in identities[:i])
+
+
 def test_few_shots_are_the_first_samples(train, tmp_path):
     assert train("din", "--num_shots", 20) == 0
     assert json.loads((tmp_path / "runs/din/training.json").read_text())["training_samples"] == 20

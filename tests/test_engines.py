@@ -1,6 +1,7 @@
 """Where tasks run must not show in what comes out: threads of this process, and Ray workers beside it."""
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,7 @@ def ray(tmp_path_factory):
         patch.setenv("TMPDIR", str(long))
         patch.setenv("RAY_TMPDIR", "unset below, and as it was in the end")
         patch.delenv("RAY_TMPDIR")
+        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))  # else Ray writes one into the home folder
         yield ray
         ray.shutdown()
 

@@ -284,4 +284,9 @@ def test_a_report_of_nasty_scores_ends_well_and_quietly(tmp_path):
     done = run_report(tmp_path, "--scores", "s.parquet", "--output", "out", "--resamples", "40")
     assert done.returncode == 0, done.stderr
     assert unseen(done.stdout) == set()
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["report.md", "report.png", "results.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        ".rella.json",
+        "report.md",
+        "report.png",
+        "results.json",
+    ]

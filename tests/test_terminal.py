@@ -22,6 +22,13 @@ COMMANDS = [
     if path.stem != "__init__"
 ]
 SLOW_TO_IMPORT = ("torch", "bitsandbytes", "trl", "peft")
+# Imports commands without running them.
+ALL_COMMANDS = """
+import runpy, sys
+for command in sys.argv[1:]:
+    runpy.run_path(command)
+    assert "tqdm" not in sys.modules, f"{command} imports what draws bars before cli.run"
+"""
 # Runs commands one after the other, since each would import the same libraries, and tells how each ended and what it imported.
 ALL_HELP = f"""
 import contextlib, io, json, runpy, sys, traceback
@@ -122,6 +129,13 @@ def test_a_long_stage_says_in_a_file_now_and_then_how_far_it_is():
     """A user's own settings win, here a second instead of a minute's sixty."""
     settings = {f"TQDM_{name}": "0.5" for name in ("DELAY", "MININTERVAL", "MAXINTERVAL")}
     assert 1 <= lines_of_a_bar(1.2, watched=False, settings=settings).count("stage") <= 4
+
+
+def test_no_command_imports_what_draws_bars_before_it_is_told_where_they_are_drawn():
+    line = [sys.executable, "-c", ALL_COMMANDS, *COMMANDS]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(line, cwd=REPOSITORY, env=environment, capture_output=True, encoding="utf-8", timeout=120)
+    assert done.returncode == 0, done.stderr
 
 
 def test_only_the_line_about_a_missing_kernel_is_silenced(monkeypatch):

@@ -43,7 +43,7 @@ def parse(
     """One instance of each dataclass from the command line (default: that of this process) and its ``--config`` file.
 
     fallback: the recipe that holds where no --config is given; the first line of output says so, and --help shows its values.
-    refused: name -> sentence of options that a user may look for here, and why there is no such option.
+    refused: name -> why there is no such option, of those that a user may look for here; it goes on after the name: "is not taken, ...".
     """
     summary, _, examples = description.partition("\n")
     parser = _Parser(
@@ -68,7 +68,7 @@ def parse(
     if unknown:
         name = unknown[0].partition("=")[0].lstrip("-").replace("-", "_")
         if refused and name in refused and unknown[0].startswith("--"):
-            parser.error(f"--{name}: {refused[name]}")
+            parser.error(f"--{name} {refused[name]}")
         parser.error(f"unknown option {unknown[0]}{_nearest(unknown[0].lstrip('-'), _option_names(parser))}")
     if given is None and fallback is not None:
         _say_what_fills_in(fallback, values, vars(namespace))
@@ -176,7 +176,7 @@ def _config_path(arguments: list[str]) -> Path | None:
 def _refuse_unknown(values: dict, known: set[str], path: Path, refused: Mapping[str, str]) -> None:
     for key in values:
         if key in refused:
-            raise ValueError(f"{path} has the key {key!r}: {refused[key]}")
+            raise ValueError(f"{path} has the key {key!r}, which {refused[key]}")
         if key not in known:
             raise ValueError(f"{path} has the unknown key {key!r}{_nearest(str(key), known)}")
 

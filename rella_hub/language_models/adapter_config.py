@@ -28,7 +28,7 @@ LAYERS = "Adapters that change the layers are scored, such as LoRA."
 # fmt: off
 # Each of these is tested to load whole and to answer as PEFT alone does.
 SCORED = (
-    "LORA", "ADALORA", "BEFT", "C3A", "DEFT", "DELORA", "FOURIERFT", "GLORA", "GRALORA", "HIRA", "HRA", "IA3", "LILY", "LN_TUNING",
+    "LORA", "ADALORA", "BEFT", "C3A", "DEFT", "DELORA", "FOURIERFT", "GLORA", "GRALORA", "HIRA", "HRA", "IA3", "LN_TUNING",
     "LOHA", "LOKR", "MISS", "OFT", "PEANUT", "RANDLORA", "ROAD", "SUPERTUNING", "TINYLORA", "TRAINABLE_TOKENS", "UNILORA", "VBLORA",
     "VERA", "WAVEFT",
 )
@@ -40,6 +40,7 @@ NOT_SCORED = {
     "SHADOW": "it opens a second model where its file says",
     "BOFT": "it compiles code on a GPU",
     "SHIRA": "places out of a damaged file would be read beyond the memory of its weights",
+    "LILY": "its router mixes all tokens of a batch, so that a prompt has no score of its own",
     "POLY": "it asks for the task of each prompt",
     "ADAPTION_PROMPT": "it puts tokens of its own into the attention",
 }

@@ -16,7 +16,7 @@ EIGHT_BITS = 3e-2  # LLM.int8() takes out the columns that are large anywhere in
 
 
 def require_independent(model: torch.nn.Module) -> None:
-    """ValueError when the logits after a prompt depend on what stands after or beside it, or on chance."""
+    """ValueError, as a sentence on "it", when the logits after a prompt depend on what stands after or beside it, or on chance."""
     if getattr(model.config, "is_decoder", True) is False or getattr(model.config, "causal", True) is False:
         raise ValueError(
             "It is an encoder without a causal mask (is_decoder or causal is false in its config.json), so a prompt's score would "

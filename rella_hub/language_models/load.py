@@ -30,6 +30,7 @@ DTYPES = ("auto", "float32", "bfloat16", "float16")
 WEIGHTS = "adapter_model.safetensors"
 TRAINING_RECORD = "training.json"
 BASE_RECORD = same_base.BASE_RECORD
+OBJECTS = (CONFIG, "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
 
 def load_tokenizer(base: str, revision: str | None = None) -> PreTrainedTokenizerBase:
@@ -75,7 +76,7 @@ def load_base(
     except MemoryError:
         raise
     except Exception as error:  # whatever a damaged file makes the model's class raise
-        raise ValueError(_cannot_load("base model", base, error)) from error
+        raise ValueError(_cannot_load("base model", base, _broken_file(base, revision) or error)) from error
     require_whole(base, found, stored)
     model.name_or_path = model.config._name_or_path = (
         base  # an adapter names its base by it, not by a folder of the cache
@@ -200,7 +201,18 @@ def load_adapter(
     stored = read_header(folder / WEIGHTS)
     config = read_adapter_config(folder, _largest(stored))
     same_base.doubt(base, adapter, folder, config.base_model_name_or_path, config.revision, any_base)
-    return attach(model, adapter, folder / WEIGHTS, config, stored, name, shared)
+    tuned = attach(model, adapter, folder / WEIGHTS, config, stored, name, shared)
+    if not shared:
+        require_scorable(tuned, adapter)
+    return tuned
+
+
+def require_scorable(tuned: PeftModel, adapter: str) -> None:
+    """ValueError when the active adapter gives a prompt no score of its own (rella_hub/language_models/independence.py)."""
+    try:
+        require_independent(tuned)
+    except (ValueError, RuntimeError, IndexError) as error:
+        raise ValueError(f"The adapter {adapter!r} cannot be scored: {first_line(error)}") from error
 
 
 def _largest(stored: dict) -> int:
@@ -238,7 +250,7 @@ def _broken_file(base: str, revision: str | None) -> ValueError | None:
     """The first of the model's JSON files that is none, for a library's error does not name it."""
     try:
         for path in sorted(local_folder(base, revision).glob("*.json")):
-            read_object(path)
+            read_object(path) if path.name in OBJECTS else read_json(path)
     except ValueError as error:
         return error
     return None

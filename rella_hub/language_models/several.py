@@ -14,8 +14,7 @@ from collections.abc import Callable, Sequence
 import torch
 from peft import PeftModel
 
-from rella_hub.language_models.independence import require_independent
-from rella_hub.language_models.load import load_adapter
+from rella_hub.language_models.load import load_adapter, require_scorable
 
 
 def load_adapters(
@@ -37,7 +36,7 @@ def load_adapters(
             model.base_model.enable_adapter_layers()
         model = load_adapter(model, base, adapter, revision, _name(number), any_base, shared=True)
         activate(model, number)
-        require_independent(model)
+        require_scorable(model, adapter)
         activate(model, None)
         if not torch.equal(before, _answer(model, probe)):
             raise ValueError(

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rella_hub.stages.engines import load_engine
-from rella_hub.tables import published, store
 
 if TYPE_CHECKING:
     from rella_hub.corpora import Corpus
@@ -27,6 +26,8 @@ class FolderArguments:
 
     @property
     def folder(self) -> Path:
+        from rella_hub.tables import store  # here, and not above: --help needs none of the libraries behind it
+
         return Path(self.output) if self.output else store.default_folder(self.corpus)
 
 
@@ -105,6 +106,8 @@ class RowArguments:
 
     def choose(self, corpus: Corpus) -> dict[str, int | None]:
         """split -> rows, None for all."""
+        from rella_hub.tables import published
+
         asked = {"train": self.train_rows, "validation": self.validation_rows, "test": self.test_rows}
         return published.choose(corpus.published_rows, asked)
 

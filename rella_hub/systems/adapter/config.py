@@ -100,7 +100,10 @@ class TuningConfig:
         default=None, metadata=_beside("Give unused memory of a GPU back every so many steps.")
     )
     deepspeed: str | None = field(
-        default=None, metadata=_pins("Configuration file of DeepSpeed (JSON): ZeRO of stage 1 or 2.")
+        default=None,
+        metadata=_pins(
+            "Configuration file of DeepSpeed (JSON): ZeRO of stage 1 or 2. Such a run starts anew when it was interrupted."
+        ),
     )
     ddp_find_unused_parameters: bool | None = field(
         default=None, metadata=_beside("With several processes: look for weights without gradient.")

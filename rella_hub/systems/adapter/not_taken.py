@@ -6,20 +6,20 @@ Taken or not, every field of SFTConfig stands in one of the two lists: a test fa
 from __future__ import annotations
 
 _ROWS = (
-    "an option of TRL that has no effect here: the rows are the data set's prompts, tokenized whole with the loss on the answer alone. "
+    "is an option of TRL that has no effect here: the rows are the data set's prompts, tokenized whole with the loss on the answer alone. "
     "--dataset, --config_name and --max_length choose them."
 )
-_LOSS = "an option of TRL that has no effect here: the loss is the cross entropy of the answer's tokens alone."
+_LOSS = "is an option of TRL that has no effect here: the loss is the cross entropy of the answer's tokens alone."
 _ORDER = (
-    "an option of TRL that has no effect here: an epoch is a seeded order in which the rows of a step are batched by length. "
+    "is an option of TRL that has no effect here: an epoch is a seeded order in which the rows of a step are batched by length. "
     "--data_seed chooses it."
 )
 _VALIDATION = (
-    "an option of TRL that has no effect here: validation is P(Yes) by the scorer of the test, in batches of its own. "
+    "is an option of TRL that has no effect here: validation is P(Yes) by the scorer of the test, in batches of its own. "
     "--num_validation and --eval_strategy are taken."
 )
 _BASE = (
-    "an option of TRL that has no effect here: the base model is loaded by --base, --base_revision, --dtype and --quantization, "
+    "is an option of TRL that has no effect here: the base model is loaded by --base, --base_revision, --dtype and --quantization, "
     "from safetensors alone and without remote code."
 )
 _ONE_PUSH = (
@@ -43,7 +43,7 @@ _STEPS = (
 _LIGER = "is not taken, because Liger's gain is a loss that does not build all logits, and here they are taken at the answers alone."
 _TRACKIO = "is not taken, because nothing is pushed while a run trains; trackio's log stays on this machine."
 _DEBUG = "is not taken: it is for debugging transformers' Trainer."
-_SCRIPT = "an option of TRL that has no effect here: a run always trains, validates and keeps the best. evaluation/score.py predicts."
+_SCRIPT = "is an option of TRL that has no effect here: a run always trains, validates and keeps the best. evaluation/score.py predicts."
 
 NOT_TAKEN = {
     **dict.fromkeys(

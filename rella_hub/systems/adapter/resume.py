@@ -83,6 +83,11 @@ def _state(checkpoint: Path) -> dict | None:
 
 def _damage(checkpoint: Path) -> str | None:
     """What is missing or cannot be read, None for nothing. ValueError for code."""
+    if any(checkpoint.glob("global_step*")):
+        raise ValueError(
+            f"{checkpoint} is of DeepSpeed, which reads its own pickles with whatever code is in them: such a run is not gone on with. "
+            f"{STARTS_ANEW}"
+        )
     try:
         TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
     except (TypeError, ValueError) as error:
@@ -90,8 +95,7 @@ def _damage(checkpoint: Path) -> str | None:
     weights = [path for path in checkpoint.glob("*.safetensors") if not _is_damaged(path)]
     if len(weights) < max(1, _shards(checkpoint)):
         return f"its weights ({ADAPTER} or {WHOLE_MODEL}) are missing or damaged"
-    names = [] if any(checkpoint.glob("global_step*")) else [OPTIMIZER]  # DeepSpeed keeps its optimizer elsewhere
-    for name in [*names, SCHEDULER]:
+    for name in (OPTIMIZER, SCHEDULER):
         if not (checkpoint / name).is_file():
             return f"its {name} is missing"
     for path in sorted(path for pattern in SAVED_BY_TORCH for path in checkpoint.glob(pattern)):

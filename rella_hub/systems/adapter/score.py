@@ -202,7 +202,7 @@ def record_of(options: ScoreArguments, folder: Path, base: dict, adapter: dict |
         **pinned,
         "system": options.system or system_name(options.adapter),
         "training_samples": training_samples(options.adapter, options.adapter_revision) if options.adapter else None,
-        "base_doubt": doubt,
+        "base_proved": doubt is None if options.adapter else None,  # the sentence names folders of this machine
         "dataset_folder": str(folder),
         "fingerprint": store.fingerprint(pinned),
     }

@@ -39,6 +39,8 @@ def check_here(config: TuningConfig) -> None:
             require_package(option, package)
     if config.deepspeed:
         _check_deepspeed(Path(config.deepspeed))
+        if not on_gpu and "WORLD_SIZE" not in os.environ:
+            raise ValueError(f"--deepspeed {config.deepspeed} on a CPU needs to be started by accelerate launch.")
     _check_schedule(config)
 
 

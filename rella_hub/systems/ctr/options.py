@@ -1,4 +1,4 @@
-"""The options of training a traditional CTR model, and of publishing what was trained."""
+"""The options of training a traditional CTR model, of searching its settings, and of publishing what was trained."""
 
 from __future__ import annotations
 
