@@ -44,7 +44,7 @@ LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 NOT_PINNED = (
     "dataset_folder",
     "training_samples",
-    "base_doubt",
+    "base_proved",
 )  # in the record of a file, but not what it was made from
 LONGEST_FILE_NAME = 200  # bytes; file systems take 255, some of which a temporary name needs
 NOT_OF_THE_SCORES = ("output", "overwrite", "tokens_per_batch", "system", "model", "model_revision", "any_base")
