@@ -43,14 +43,14 @@ endif
 $(READY): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed, $(PYTHON) is {v[0]}.{v[1]}. Say which one to use: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(AGAIN) $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check $(CHOICE) -e ".[quant,embed,ray,dev]"
+	$(PY) -m pip install --quiet --disable-pip-version-check $(CHOICE) -e ".[quant,embed,gguf,ray,dev]"
 	@printf '%s\n' "$(MADE_FOR)" > $@
 
 demo: $(READY)
 	PATH="$$(cd $(VENV)/bin && pwd):$$PATH" bash training/recipes/demo/run.sh
 
 test: $(READY)
-	$(PY) -m pytest -q -m "not slow and not real_data"
+	$(PY) -m pytest -q -n auto -m "not slow and not real_data"
 
 test-slow: $(READY)
 	$(PY) -m pytest -q -m "slow or real_data"

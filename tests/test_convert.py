@@ -11,7 +11,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from rella_hub.language_models.convert import RECORD, convert, find_source, origin_of
+from rella_hub.hub.origin import RECORD, origin_of
+from rella_hub.language_models.convert import convert, find_source
 
 WORDS = ["<unk>", "<s>", "</s>", "Yes", "No", "▁movie", "▁like", "▁the", "a", "b", "c", "d", "e", "f", "g", "h"]
 SIZE = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2}

@@ -20,16 +20,15 @@ from safetensors.torch import save_file
 from tqdm import tqdm
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+from rella_hub.cli.extras import how_to_install
 from rella_hub.files import ownership, places
 from rella_hub.files.hashes import hash_file
 from rella_hub.files.writer import sole_writer
 from rella_hub.hub.models import commit_of, local_folder
-from rella_hub.tables import checked, records
-from rella_hub.tables.checked import LINE, optional
+from rella_hub.hub.origin import RECORD
+from rella_hub.tables import records
 
 CONVERTED = "converted base model"  # what the folder is recorded as
-RECORD = "origin.json"  # in the folder that is written: what the weights were converted from
-ORIGIN_KINDS = {"name": LINE, "format": LINE, "revision": optional(LINE), "dtype": LINE}
 PICKLE, PICKLE_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
 INDEX = "model.safetensors.index.json"
 KEPT = ("config.json", "generation_config.json", "LICENSE", "LICENSE.txt", "NOTICE", "USE_POLICY.md")
@@ -112,12 +111,6 @@ def convert(
         (temporary / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(f"{output}: base model, converted from {record['name']} ({record['format']}).", flush=True)
     return record
-
-
-def origin_of(folder: Path) -> dict | None:
-    """What a base model's folder was converted from; None where it was not."""
-    path = folder / RECORD
-    return checked.require(checked.read_json(path), ORIGIN_KINDS, str(path)) if path.is_file() else None
 
 
 def pickled_shards(folder: Path) -> dict[str, Path]:
@@ -249,9 +242,7 @@ def _gguf_reader(path: Path):
     try:
         from gguf import GGUFReader
     except ImportError as error:
-        raise ValueError(
-            f"{path.name} is read with the package gguf, which is not installed: pip install gguf."
-        ) from error
+        raise ValueError(f"{path.name} is read with the package gguf: {how_to_install('gguf')}.") from error
     try:
         return GGUFReader(path)
     except (ValueError, OSError, IndexError, KeyError) as error:

@@ -17,6 +17,7 @@ from rella_hub.hub.identity import config_hash, tokenizer_hash
 from rella_hub.hub.model_configs import require_size
 from rella_hub.hub.model_folders import ADAPTER_CONFIG, CONFIG, read_header, require_model, stored_tensors
 from rella_hub.hub.models import commit_of, local_folder, weights_hash
+from rella_hub.hub.origin import origin_of
 from rella_hub.language_models import same_base
 from rella_hub.language_models.adapter_config import read_adapter_config
 from rella_hub.language_models.attach import attach
@@ -136,7 +137,9 @@ def base_identity(base: str, revision: str | None = None) -> dict:
     except ValueError as error:
         raise ValueError(_cannot_load("base model", base, error)) from error
     files = {"weights": weights, "config": config_hash(folder), "tokenizer": tokenizer_hash(folder)}
-    return {"name": base, "revision": commit_of(folder) or weights, **files}
+    origin = origin_of(folder)
+    converted = {"origin": {key: origin[key] for key in ("name", "revision", "format")}} if origin else {}
+    return {"name": base, "revision": commit_of(folder) or weights, **files, **converted}
 
 
 def adapter_identity(adapter: str, revision: str | None = None) -> dict:

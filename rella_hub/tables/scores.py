@@ -21,7 +21,12 @@ from rella_hub.tables.checked import COUNT, LINE, LINES, NAME, NUMBER, RECORD, o
 from rella_hub.tables.store import PROVENANCE_KEY
 
 SCHEMA = pa.schema({"sample_id": pa.int64(), "label": pa.int64(), "score": pa.float64()})
-OF_A_BASE = {"name": LINE, "revision": LINE, **dict.fromkeys(("weights", "config", "tokenizer"), optional(LINE))}
+OF_A_BASE = {
+    "origin": optional(RECORD),
+    "name": LINE,
+    "revision": LINE,
+    **dict.fromkeys(("weights", "config", "tokenizer"), optional(LINE)),
+}
 OF_AN_ADAPTER = {"name": LINE, "sha256": NAME, "settings_sha256": NAME}
 OF_A_CTR_MODEL = {
     **{"name": LINE, "options": RECORD},
