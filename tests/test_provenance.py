@@ -9,8 +9,7 @@ from rella_hub.stages.embed import embed
 from rella_hub.stages.prepare import prepare
 from rella_hub.stages.prompt import build_prompts
 from rella_hub.stages.view import build_views
-from rella_hub.tables import records as provenance
-from rella_hub.tables import store
+from rella_hub.tables import records, store
 
 
 @pytest.fixture
@@ -68,7 +67,7 @@ def test_other_inputs_are_refused_until_told_to_overwrite(build, where, changed)
         build(**options)
     assert files_of(where.folder) == before
     build(**options, overwrite=True)
-    assert provenance.outdated(where.folder) == {}
+    assert records.outdated(where.folder) == {}
     assert files_of(where.folder) != before
 
 
@@ -84,7 +83,7 @@ def test_a_changed_raw_file_is_another_input(where, raw_ml1m, tmp_path):
 def test_what_a_replaced_table_leaves_outdated(build, where, tiny_encoder):
     build()
     embed(dataclasses.replace(where, overwrite=True), EncoderArguments(encoder=str(tiny_encoder), dimension=2))
-    assert provenance.outdated(where.folder) == {
+    assert records.outdated(where.folder) == {
         "view_subr_k5": "item_vectors",
         "view_reit_k5": "view_subr_k5",
         "subr_k5": "view_subr_k5",

@@ -17,7 +17,7 @@ from huggingface_hub import constants
 
 from rella_hub.cards.dataset.card import write_card
 from rella_hub.cards.dataset.push import PushArguments, push
-from rella_hub.files import ownership as records
+from rella_hub.files import ownership
 from rella_hub.hub import publish, retry
 from rella_hub.stages.arguments import FolderArguments, PromptArguments, RawArguments, ViewArguments
 from rella_hub.stages.prepare import prepare
@@ -65,7 +65,7 @@ def hub(monkeypatch):
 
 def local_files(where: FolderArguments) -> dict[str, bytes]:
     """What is to be published: all but the record of what is ours."""
-    files = [path for path in where.folder.rglob("*") if path.is_file() and path.name != records.FILE]
+    files = [path for path in where.folder.rglob("*") if path.is_file() and path.name != ownership.FILE]
     return {str(path.relative_to(where.folder)): path.read_bytes() for path in files}
 
 

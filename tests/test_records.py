@@ -20,8 +20,7 @@ from rella_hub.stages.prepare import prepare
 from rella_hub.stages.prompt import build_prompts
 from rella_hub.stages.view import build_views
 from rella_hub.systems.ctr.load import read_trained
-from rella_hub.tables import checked as records
-from rella_hub.tables import store
+from rella_hub.tables import checked, store
 from rella_hub.tables.scores import write_scores
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -239,12 +238,12 @@ def test_whatever_a_ctr_model_says_of_itself_it_is_read_or_refused(ctr_release, 
 )
 def test_yaml_that_is_no_record(text, said):
     with pytest.raises(ValueError, match=said) as raised:
-        records.parse_yaml(text, "recipe.yaml")
+        checked.parse_yaml(text, "recipe.yaml")
     assert len(str(raised.value).splitlines()) == 1
 
 
 def test_what_a_record_lacks_is_an_error_of_its_file():
-    record = records.require({"a": {"b": 1}}, {}, "x.parquet")
+    record = checked.require({"a": {"b": 1}}, {}, "x.parquet")
     assert record["a"]["b"] == 1
     assert record.get("c") is None
     with pytest.raises(ValueError, match=r"x.parquet does not say its c. It has: a. Make it again."):

@@ -8,9 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from harness import movielens_25m
-from rella_hub.files import ownership as records
-from rella_hub.tables import records as provenance
-from rella_hub.tables import schema, store
+from rella_hub.files import ownership
+from rella_hub.tables import records, schema, store
 from rella_hub.vectors.reduce import normalize
 
 WIDTH = 384
@@ -21,7 +20,7 @@ def archive(folder: Path, users: int) -> Path:
     """The archive of so many users in `folder`, made where it is missing."""
     path = folder / f"ml-25m-{users}-users.zip"
     if not path.exists():
-        with records.writing_file(path, movielens_25m.GENERATED) as temporary:
+        with ownership.writing_file(path, movielens_25m.GENERATED) as temporary:
             movielens_25m.generate(temporary, users)
     return path
 
@@ -34,7 +33,7 @@ def write_random_vectors(folder: Path) -> None:
     )
     made_from = {
         "corpus": "ml25m",
-        "inputs": provenance.input_fingerprints(folder, ["items"]),
+        "inputs": records.input_fingerprints(folder, ["items"]),
         "encoder": "random",
         "encoder_revision": "unknown",
         "dimension": WIDTH,

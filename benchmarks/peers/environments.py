@@ -7,7 +7,7 @@ import venv
 from importlib.metadata import version
 from pathlib import Path
 
-from rella_hub.files import ownership as records
+from rella_hub.files import ownership
 
 PEER_ENVIRONMENT = "peer environment"  # what the folder is recorded as
 MARK = "requirements.txt"  # written last: an environment without it was not finished
@@ -20,7 +20,7 @@ def python_of(folder: Path, requirement: str) -> Path:
     python, mark = environment / "bin" / "python", environment / MARK
     if not mark.is_file() or mark.read_text(encoding="utf-8").split() != wanted:
         print(f"{environment}: installing {', '.join(wanted)}.", flush=True)
-        records.open_folder(environment, PEER_ENVIRONMENT)
+        ownership.open_folder(environment, PEER_ENVIRONMENT)
         venv.create(environment, with_pip=True, symlinks=True)
         for one in wanted:  # torch first, from the same index as ours, so that the peer brings no other build of it
             _install(python, one)

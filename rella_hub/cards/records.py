@@ -7,7 +7,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from rella_hub.tables import checked as records
+from rella_hub.tables import checked
 from rella_hub.tables.checked import COUNT, LINE, LINES, NAME, NUMBER, optional
 
 # The names that the train.py of each family writes, whose import would load torch. A test holds them equal.
@@ -25,8 +25,8 @@ KINDS = {  # what the files of a run may say, as far as a card or a push reads i
         "search": optional(NAME),
         "inputs": LINES,
         "sha256": LINES,
-        "recipe": records.RECORD,
-        "best_validation": records.RECORD,
+        "recipe": checked.RECORD,
+        "best_validation": checked.RECORD,
     },
 }
 
@@ -35,20 +35,20 @@ def text_of(path: Path, command: str) -> str:
     """command: that which writes the file."""
     if not path.is_file():
         raise ValueError(f"There is no {path}. A finished run of {command} has it; run it again.")
-    return records.read_text(path)
+    return checked.read_text(path)
 
 
 def mapping(path: Path, keys: tuple[str, ...], command: str) -> dict:
     """The values of a YAML or JSON file; ValueError when it is damaged or lacks one of `keys`."""
     text = text_of(path, command)
     try:
-        values = (records.parse_yaml if path.suffix == ".yaml" else records.parse_json)(text, str(path))
+        values = (checked.parse_yaml if path.suffix == ".yaml" else checked.parse_json)(text, str(path))
     except ValueError as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     missing = [key for key in keys if key not in values]
     if missing:
         raise ValueError(f"{path} lacks {', '.join(missing)}. Write it anew by running {command} again.")
-    records.require(values, KINDS, str(path))
+    checked.require(values, KINDS, str(path))
     return values
 
 

@@ -10,7 +10,7 @@ import jinja2
 from rella_hub.cards import verdict
 from rella_hub.cards.model_index import DIGITS
 from rella_hub.cards.records import CURVE
-from rella_hub.files import ownership as records
+from rella_hub.files import ownership
 from rella_hub.resources import resources
 from rella_hub.texts.shown import FILTERS
 
@@ -57,9 +57,9 @@ def write(text: str, output: Path, curve: Path | None, local: list[str], what: P
     contents = {output: text.encode()} | ({output.with_name(CURVE): curve.read_bytes()} if curve else {})
     changed = {path: content for path, content in contents.items() if not _holds(path, content)}
     for path in changed:
-        records.require_replaceable(path, MODEL_CARD, overwrite)
+        ownership.require_replaceable(path, MODEL_CARD, overwrite)
     for path, content in changed.items():
-        with records.writing_file(path, MODEL_CARD, overwrite) as temporary:
+        with ownership.writing_file(path, MODEL_CARD, overwrite) as temporary:
             temporary.write_bytes(content)
     if local:
         print(

@@ -20,15 +20,13 @@ from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase, Trainer, TrainingArguments, set_seed
 
 from rella_hub.cli import terminal
-from rella_hub.files import ownership as records
-from rella_hub.files import places
+from rella_hub.files import ownership, places
 from rella_hub.files.writer import sole_writer
 from rella_hub.hub import resolve as hub
 from rella_hub.language_models.answers import IGNORED, collate
 from rella_hub.pretraining.text import diaries, item_documents
 from rella_hub.pretraining.tokenizer import train_tokenizer
-from rella_hub.tables import records as provenance
-from rella_hub.tables import store
+from rella_hub.tables import records, store
 from rella_hub.views import config_name, table_name
 
 VIEWS = ("recency", "subr")
@@ -45,13 +43,13 @@ def pretrain(options, output: Path) -> None:
     tables = ["users", "items", "interactions", "samples"]
     tables += [table_name(config_name(view, options.history_length)) for view in VIEWS]
     places.check_replaced_folder(output, reads=[options.dataset])
-    records.require_own_folder(output, BASE_MODEL)
+    ownership.require_own_folder(output, BASE_MODEL)
     folder = hub.resolve(options.dataset, tables)
     made_from = {
         **{key: value for key, value in asdict(options).items() if key not in ("output", "overwrite")},
-        "inputs": provenance.input_fingerprints(folder, tables),
+        "inputs": records.input_fingerprints(folder, tables),
     }
-    if provenance.is_current(output, provenance.read_record(output / RECORD), made_from, options.overwrite):
+    if records.is_current(output, records.read_record(output / RECORD), made_from, options.overwrite):
         return
     with sole_writer(output, beside=True):
         _pretrain(options, folder, output, made_from)
@@ -75,7 +73,7 @@ def _pretrain(options, folder: Path, output: Path, made_from: dict) -> None:
         f"{model.num_parameters():,} weights.",
         flush=True,
     )
-    with records.writing_folder(output, BASE_MODEL) as temporary, TemporaryDirectory() as scratch:
+    with ownership.writing_folder(output, BASE_MODEL) as temporary, TemporaryDirectory() as scratch:
         _train(model, rows, options, scratch)
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rella_hub.files import ownership as records
-from rella_hub.files import places
+from rella_hub.files import ownership, places
 from rella_hub.files.writer import sole_writer
 
 REPORT = "report"  # what the files are recorded as
@@ -29,11 +28,11 @@ class ReportFolder:
         """A function that writes a file of one of these names whole. ValueError before the block where one of them is not ours."""
         with sole_writer(self.path):
             for name in names:
-                records.require_replaceable(self.path / name, REPORT, self.overwrite)
+                ownership.require_replaceable(self.path / name, REPORT, self.overwrite)
             yield self._write
 
     def _write(self, name: str, content: str | Callable[[Path], None]) -> None:
-        with records.writing_file(self.path / name, REPORT, self.overwrite) as temporary:
+        with ownership.writing_file(self.path / name, REPORT, self.overwrite) as temporary:
             if isinstance(content, str):
                 temporary.write_text(content, encoding="utf-8")
             else:

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from rella_hub.files import ownership as records
+from rella_hub.files import ownership
 from rella_hub.files.places import real
 from rella_hub.files.replace import clear_abandoned
 from rella_hub.files.writer import is_abandoned, is_held
@@ -31,7 +31,7 @@ def clean(folder: Path) -> list[Path]:
 
 def _clean_one(folder: Path) -> None:
     with suppress(ValueError):  # a record that is none of ours
-        records.remove_all(folder)
+        ownership.remove_all(folder)
     for path in folder.glob("*.parquet"):
         if store.says_what_it_is(path):
             path.unlink()

@@ -8,11 +8,10 @@ import polars as pl
 import pyarrow as pa
 
 from rella_hub.corpora import load_corpus
-from rella_hub.files import ownership as records
+from rella_hub.files import ownership
 from rella_hub.stages.arguments import EncoderArguments, FolderArguments
 from rella_hub.stages.writing import ENCODER_NOTE
-from rella_hub.tables import records as provenance
-from rella_hub.tables import schema, store
+from rella_hub.tables import records, schema, store
 from rella_hub.vectors.encode import encode, encoder_revision, load_encoder
 from rella_hub.vectors.reduce import normalize, reduce
 
@@ -25,13 +24,13 @@ def embed(where: FolderArguments, options: EncoderArguments) -> None:
     corpus = load_corpus(where.corpus)
     made_from = {
         "corpus": corpus.id,
-        "inputs": provenance.input_fingerprints(where.folder, ["items"]),
+        "inputs": records.input_fingerprints(where.folder, ["items"]),
         "encoder": Path(options.encoder).resolve().name if Path(options.encoder).is_dir() else options.encoder,
         "encoder_revision": encoder_revision(options.encoder, options.encoder_revision),
         "description_version": DESCRIPTION_VERSION,
         "dimension": options.dimension,
     }
-    if provenance.stands(where.folder, "item_vectors", made_from, where.overwrite):
+    if records.stands(where.folder, "item_vectors", made_from, where.overwrite):
         return
     items = pl.from_arrow(store.read(where.folder, "items"))
     encoder = load_encoder(options.encoder, options.encoder_revision)
@@ -63,7 +62,7 @@ def embed(where: FolderArguments, options: EncoderArguments) -> None:
 def _remember_folder(folder: Path, encoder: str) -> None:
     """Where an encoder lies on this machine is kept beside the tables, for the card to count tokens, and never published."""
     if Path(encoder).is_dir():
-        with records.writing_file(folder / store.ENCODER_FOLDER, ENCODER_NOTE, overwrite=True) as note:
+        with ownership.writing_file(folder / store.ENCODER_FOLDER, ENCODER_NOTE, overwrite=True) as note:
             note.write_text(str(Path(encoder).resolve()), encoding="utf-8")
     else:
-        records.remove(folder, ENCODER_NOTE, [store.ENCODER_FOLDER])
+        ownership.remove(folder, ENCODER_NOTE, [store.ENCODER_FOLDER])

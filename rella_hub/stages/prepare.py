@@ -13,8 +13,7 @@ from rella_hub.corpora.raw.archive import RawFiles, open_raw
 from rella_hub.corpora.raw.download import download
 from rella_hub.stages.arguments import FolderArguments, RawArguments
 from rella_hub.stages.likeness import differing_counts, likeness
-from rella_hub.tables import records as provenance
-from rella_hub.tables import schema, store
+from rella_hub.tables import records, schema, store
 from rella_hub.tasks import load_protocol
 
 TABLES = ("users", "items", "interactions", "samples")
@@ -28,7 +27,7 @@ def prepare(where: FolderArguments, source: RawArguments) -> None:
     reexport = corpus.reexport
     with open_raw(_raw_path(corpus, source), corpus.files, corpus.archive, reexport and reexport.files) as raw:
         made_from = _made_from(corpus, raw, source.seed, threshold)
-        standing = [name for name in TABLES if provenance.stands(where.folder, name, made_from, where.overwrite)]
+        standing = [name for name in TABLES if records.stands(where.folder, name, made_from, where.overwrite)]
         if len(standing) == len(TABLES):
             return
         _say_status(corpus, raw)

@@ -29,8 +29,7 @@ from rella_hub.stages.arguments import (
     ViewArguments,
 )
 from rella_hub.stages.view import VIEWS
-from rella_hub.tables import published, schema, store
-from rella_hub.tables import records as provenance
+from rella_hub.tables import published, records, schema, store
 from rella_hub.tables.histories import positions_within_user
 from rella_hub.tables.keys import codes_of
 from rella_hub.views import config_name, table_name
@@ -55,7 +54,7 @@ def build_prompts(
             if view in view_options.view:
                 config = config_name(view, history_length)
                 made_from = _made_from(where, config, options.prompt_style, style.VERSION, selected)
-                if not provenance.stands(where.folder, config, made_from, where.overwrite):
+                if not records.stands(where.folder, config, made_from, where.overwrite):
                     _build(where, config, made_from, longest, selected, engine)
 
 
@@ -148,7 +147,7 @@ def _made_from(where: FolderArguments, config: str, style: str, version: int, se
     inputs = ["users", "items", "interactions", table_name(config)]
     return {
         "corpus": where.corpus,
-        "inputs": provenance.input_fingerprints(where.folder, inputs),
+        "inputs": records.input_fingerprints(where.folder, inputs),
         "prompt_style": style,
         "prompt_version": version,
         "selected_rows": selected,

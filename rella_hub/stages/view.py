@@ -25,8 +25,7 @@ from rella_hub.stages.arguments import (
     RowArguments,
     ViewArguments,
 )
-from rella_hub.tables import published, schema, store
-from rella_hub.tables import records as provenance
+from rella_hub.tables import published, records, schema, store
 from rella_hub.tables.keys import codes_of
 from rella_hub.views import config_name, recency, reit, subr, table_name
 
@@ -93,13 +92,13 @@ def _build(
     }[view]
     made_from = {
         "corpus": where.corpus,
-        "inputs": provenance.input_fingerprints(where.folder, inputs),
+        "inputs": records.input_fingerprints(where.folder, inputs),
         "view": view,
         "history_length": history_length,
         "selected_rows": selected,
         **({"similarity": similarity} if view == "subr" else {}),
     }
-    if provenance.stands(where.folder, name, made_from, where.overwrite):
+    if records.stands(where.folder, name, made_from, where.overwrite):
         return
     order = {split: published.rows_of(where.folder, split, selected[split]) for split in store.SPLITS}
     rows = {split: len(chosen) for split, chosen in order.items()}

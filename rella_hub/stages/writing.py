@@ -6,13 +6,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rella_hub.files import ownership as records
-from rella_hub.files import places
+from rella_hub.files import ownership, places
 from rella_hub.files.writer import sole_writer
 from rella_hub.stages.arguments import FolderArguments, RawArguments, ViewArguments
 from rella_hub.stages.view import VIEWS
-from rella_hub.tables import records as provenance
-from rella_hub.tables import store
+from rella_hub.tables import records, store
 from rella_hub.views import config_name, table_name
 
 CARD, DATA_CARD = "README.md", "data card"  # the file, and what it is
@@ -25,9 +23,9 @@ def writing(where: FolderArguments, tables: Iterable[str], reads: Iterable[str |
     places.check_own_folder(where.folder, reads=reads)
     with sole_writer(where.folder):
         for table in tables:
-            provenance.require_own_table(where.folder, table)
-        records.require_replaceable(where.folder / store.ENCODER_FOLDER, ENCODER_NOTE, overwrite=True)
-        records.require_replaceable(where.folder / CARD, DATA_CARD, where.overwrite)
+            records.require_own_table(where.folder, table)
+        ownership.require_replaceable(where.folder / store.ENCODER_FOLDER, ENCODER_NOTE, overwrite=True)
+        ownership.require_replaceable(where.folder / CARD, DATA_CARD, where.overwrite)
         yield
 
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from rella_hub.files.pointers import pointer
 from rella_hub.files.replace import replacing_file
-from rella_hub.tables import checked as records
+from rella_hub.tables import checked
 from rella_hub.tables.checked import COUNT, LINE, LINES, NAME, NUMBER, RECORD, optional
 from rella_hub.tables.store import PROVENANCE_KEY
 
@@ -132,9 +132,9 @@ def _read_record(schema: pa.Schema, path: Path) -> dict:
             f"{path} does not say which system and samples it scores (no metadata under the key "
             f"{PROVENANCE_KEY.decode()!r}). Use a file written by python evaluation/score.py."
         )
-    record = records.parse_json(metadata[PROVENANCE_KEY], f"{path}: its metadata")
+    record = checked.parse_json(metadata[PROVENANCE_KEY], f"{path}: its metadata")
     _check_record(record, path)
-    return records.Record(record, str(path))
+    return checked.Record(record, str(path))
 
 
 def _check_record(record: dict, path: Path) -> None:
@@ -149,12 +149,12 @@ def _check_record(record: dict, path: Path) -> None:
         )
     for key in RECORD_TEXTS:
         if not isinstance(record[key], str) or not record[key]:
-            raise ValueError(f"{path}: its record has {key} = {records.shown(record[key])}, expected a text.")
-    records.require(record, RECORD_KINDS, str(path))
+            raise ValueError(f"{path}: its record has {key} = {checked.shown(record[key])}, expected a text.")
+    checked.require(record, RECORD_KINDS, str(path))
     identities = {"base_identity": OF_A_BASE, "adapter_identity": OF_AN_ADAPTER, "model_identity": OF_A_CTR_MODEL}
     for key, kinds in identities.items():
         if record.get(key) is not None:
-            records.require(record[key], kinds, f"{path}, {key}")
+            checked.require(record[key], kinds, f"{path}, {key}")
     if record["base"] is None and record.get("model_identity") is None:
         raise ValueError(f"{path}: its record names neither a base model nor a CTR model. Score again.")
 

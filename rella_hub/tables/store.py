@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 from rella_hub.files.places import real
 from rella_hub.files.pointers import pointer
 from rella_hub.files.replace import replacing, temporary_beside
-from rella_hub.tables import checked as records
-from rella_hub.tables import seal
+from rella_hub.tables import checked, seal
 from rella_hub.tables.checked import COUNT, COUNTED_LINES, COUNTS, LINE, LINES, NAME, optional
 from rella_hub.tables.schema import check_types, check_values
 
@@ -43,7 +42,7 @@ RECORD_KINDS = {  # what the record of a table may say, as far as anything here 
     **dict.fromkeys(("seed", "history_length", "prompt_version", "dimension"), COUNT),
     "rows": COUNTS,
     "inputs": LINES,
-    "rules": records.group(
+    "rules": checked.group(
         {
             **dict.fromkeys(("label", "order", "split"), LINE),
             "minimum_history": COUNT,
@@ -51,7 +50,7 @@ RECORD_KINDS = {  # what the record of a table may say, as far as anything here 
             "version": COUNT,
         }
     ),
-    "selected_rows": optional(records.group(dict.fromkeys(SPLITS, optional(COUNT)))),
+    "selected_rows": optional(checked.group(dict.fromkeys(SPLITS, optional(COUNT)))),
     "dropped": COUNTED_LINES,
 }
 _SHARD_NAME = re.compile(r"(?P<split>\w+)-(?P<shard>\d{5})-of-(?P<shards>\d{5})\.parquet")
@@ -154,7 +153,7 @@ def record_of(path: Path) -> dict:
     """What a file of a table says of itself, each value of its kind."""
     text = (_open(path).schema_arrow.metadata or {}).get(PROVENANCE_KEY, b"{}")
     where = f"the record in {path}"
-    return records.require(records.parse_json(text, where), RECORD_KINDS, where)
+    return checked.require(checked.parse_json(text, where), RECORD_KINDS, where)
 
 
 def _counted(rows: Mapping[str, int]) -> str:

@@ -12,8 +12,7 @@ from rella_hub.files.ownership import writing_file
 from rella_hub.stages.arguments import FolderArguments
 from rella_hub.stages.prepare import TABLES
 from rella_hub.stages.writing import CARD, DATA_CARD
-from rella_hub.tables import records as provenance
-from rella_hub.tables import store
+from rella_hub.tables import records, store
 
 PATTERN = re.compile(r"[\[\]{}*?$]|::")
 
@@ -46,7 +45,7 @@ def current_tables(where: FolderArguments) -> list[str]:
     """The tables of the folder that fit together; the others are named. ValueError when the prepared tables do not."""
     corpus = load_corpus(where.corpus)
     _check_whole(where.folder, corpus.id)
-    outdated = provenance.outdated(where.folder)
+    outdated = records.outdated(where.folder)
     for name, source in outdated.items():
         print(
             f"WARNING: {where.folder / name} was made from another {source} than the one that stands there now. "
@@ -59,7 +58,7 @@ def current_tables(where: FolderArguments) -> list[str]:
 
 def _check_whole(folder: Path, corpus_id: str) -> None:
     """ValueError when the prepared tables are not there, are of another corpus, or were not made together."""
-    made_from = provenance.input_fingerprints(folder, list(TABLES))
+    made_from = records.input_fingerprints(folder, list(TABLES))
     found = store.provenance(folder, "interactions")["corpus"]
     if found != corpus_id:
         raise ValueError(f"{folder} holds the corpus {found!r}, asked for is {corpus_id!r}. Pass another --output.")

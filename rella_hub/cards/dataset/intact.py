@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rella_hub.hub.sending import require_own
-from rella_hub.tables import checked as records
-from rella_hub.tables import seal, store
+from rella_hub.tables import checked, seal, store
 
 _HASH_ON_THE_CARD = re.compile(r"\(content sha256: ([0-9a-f]{64})\)")
 
@@ -55,7 +54,7 @@ def _hashes_on_the_card(folder: Path) -> dict[str, str]:
     if not card.is_file():
         return {}
     _, _, rest = require_own(card, folder).read_text(encoding="utf-8", errors="replace").partition("---\n")
-    head = records.parse_yaml(rest.partition("\n---\n")[0], str(card))
+    head = checked.parse_yaml(rest.partition("\n---\n")[0], str(card))
     configs = head.get("configs") if isinstance(head, dict) else None
     found = {}
     for config in configs if isinstance(configs, list) else []:

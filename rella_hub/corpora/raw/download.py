@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from rella_hub.corpora.raw.archive import Archive
-from rella_hub.files import ownership as records
+from rella_hub.files import ownership
 from rella_hub.files.hashes import hash_file
 from rella_hub.files.places import real
 from rella_hub.files.writer import sole_writer
@@ -41,19 +41,19 @@ def download(archive: Archive, folder: Path, wait_seconds: float = 2.0) -> Path:
 
 def _download(archive: Archive, target: Path, wait_seconds: float) -> None:
     part = target.with_name(target.name + ".part")
-    records.require_replaceable(part, DOWNLOAD)
-    records.note(target.parent, DOWNLOAD, {part.name: None})
+    ownership.require_replaceable(part, DOWNLOAD)
+    ownership.note(target.parent, DOWNLOAD, {part.name: None})
     _fetch(archive, part, wait_seconds)
     problem = _problem(part, archive)
     if problem:
-        records.remove(target.parent, DOWNLOAD, [part.name])
+        ownership.remove(target.parent, DOWNLOAD, [part.name])
         raise ValueError(
             f"{archive.file_name} from {archive.url}: {problem}. What came was removed; run again, or pass an archive you "
             f"trust with --raw."
         )
-    records.note(target.parent, DOWNLOAD, {target.name: part})
+    ownership.note(target.parent, DOWNLOAD, {target.name: part})
     part.replace(target)
-    records.remove(target.parent, DOWNLOAD, [part.name])
+    ownership.remove(target.parent, DOWNLOAD, [part.name])
 
 
 def _fetch(archive: Archive, part: Path, wait_seconds: float) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from transformers.trainer import TRAINER_STATE_NAME
 
-from rella_hub.files import ownership as records
+from rella_hub.files import ownership
 from rella_hub.files.replace import files_in
 from rella_hub.files.writer import LOCK
 from rella_hub.language_models.answers import AnswerTrainer
@@ -29,14 +29,14 @@ class CheckpointingTrainer(AnswerTrainer):
         output = Path(self.args.output_dir)
         folder = output / f"checkpoint-{self.state.global_step}"
         if self.is_world_process_zero():
-            records.open_folder(folder, CHECKPOINT)
+            ownership.open_folder(folder, CHECKPOINT)
         self.accelerator.wait_for_everyone()
         before = _times(folder)
         super()._save_checkpoint(model, trial)
         self.accelerator.wait_for_everyone()  # each writes the state of its random numbers
         if self.is_world_process_zero():
             written = {name for name, time in _times(folder).items() if before.get(name) != time}
-            records.note(folder, CHECKPOINT, dict.fromkeys(written - {records.FILE, LOCK}))
+            ownership.note(folder, CHECKPOINT, dict.fromkeys(written - {ownership.FILE, LOCK}))
             best = self.state.best_model_checkpoint
             _remove_old(output, self._kept, Path(best).name if best else None)
 
@@ -50,18 +50,18 @@ def last_whole(output: Path) -> Path | None:
 def require_own(output: Path) -> None:
     """ValueError where a folder has the name of a checkpoint and is none of this project."""
     for folder in _folders(output):
-        records.require_own_folder(folder, CHECKPOINT)
+        ownership.require_own_folder(folder, CHECKPOINT)
 
 
 def remove_all(output: Path) -> None:
     for folder in _folders(output):
-        records.remove_folder(folder, CHECKPOINT)
+        ownership.remove_folder(folder, CHECKPOINT)
 
 
 def _remove_old(output: Path, kept: int | None, best: str | None) -> None:
     others = [folder for folder in _folders(output) if folder.name != best]
     for folder in others[: -max(kept, 1)] if kept else []:
-        records.remove_folder(folder, CHECKPOINT)
+        ownership.remove_folder(folder, CHECKPOINT)
 
 
 def _folders(output: Path) -> list[Path]:
@@ -80,4 +80,4 @@ def _is_whole(checkpoint: Path) -> bool:
         json.loads((checkpoint / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return records.read(checkpoint).folder_of == CHECKPOINT
+    return ownership.read(checkpoint).folder_of == CHECKPOINT

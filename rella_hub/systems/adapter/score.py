@@ -32,8 +32,7 @@ from rella_hub.language_models.room import require_room
 from rella_hub.language_models.tokens import Answers, answer_tokens, encode_prompts
 from rella_hub.prompts import pointwise
 from rella_hub.systems.score_options import ScoreArguments
-from rella_hub.tables import records as provenance
-from rella_hub.tables import shots, store
+from rella_hub.tables import records, shots, store
 from rella_hub.tables.checked import NAME, shown
 from rella_hub.tables.constant import is_constant
 from rella_hub.tables.scores import read_scores, require_score_file, write_scores
@@ -96,7 +95,7 @@ def dataset_folder(options) -> Path:
     _check_numbers(options)
     tables = [options.config_name, table_name(options.config_name), "samples", "interactions"]
     folder = hub.resolve(options.dataset, tables, options.dataset_revision)
-    provenance.require_current(folder, options.config_name)
+    records.require_current(folder, options.config_name)
     return folder
 
 
@@ -115,7 +114,7 @@ def stands(output: Path, record: dict, overwrite: bool) -> bool:
         raise ValueError(f"--output {output} is a folder. Give the name of a score file.")
     existing = read_scores(output).record
     pinned = {key: value for key, value in record.items() if key not in NOT_PINNED}
-    return provenance.is_current(output, existing, pinned, overwrite)
+    return records.is_current(output, existing, pinned, overwrite)
 
 
 def read_prompts(options, folder: Path) -> Read:

@@ -15,8 +15,7 @@ from peft import LoraConfig
 from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, set_seed
 from trl import SFTConfig
 
-from rella_hub.files import ownership as records
-from rella_hub.files import places
+from rella_hub.files import ownership, places
 from rella_hub.files.hashes import hash_file
 from rella_hub.files.writer import sole_writer
 from rella_hub.hub import resolve as hub
@@ -32,8 +31,7 @@ from rella_hub.systems.adapter.curve import draw
 from rella_hub.systems.adapter.options import TuningArguments
 from rella_hub.systems.adapter.resume import MadeFrom, checkpoint_to_go_on_from
 from rella_hub.systems.adapter.trainer_arguments import sft_config
-from rella_hub.tables import records as provenance
-from rella_hub.tables import shots, store
+from rella_hub.tables import records, shots, store
 from rella_hub.tables.checked import parse_yaml, read_text, require
 
 TUNING_RUN, ADAPTER = "tuning run", "adapter"  # what the run folder and the result in it are recorded as
@@ -51,7 +49,7 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
     output = Path(config.output_dir)
     _check_output(output, options)
     folder = hub.resolve(options.dataset, [options.config_name], options.dataset_revision)
-    provenance.require_current(folder, options.config_name)
+    records.require_current(folder, options.config_name)
     identity = base_identity(options.base, options.base_revision)
     recipe = _recipe(options, arguments, config.max_length)
     inputs = {
@@ -149,11 +147,11 @@ def _lora(options: TuningArguments) -> LoraConfig:
 def _check_output(output: Path, options: TuningArguments) -> None:
     """ValueError before any work where the run folder is none, or a name in it that the run writes is somebody else's."""
     places.check_own_folder(output, "--output_dir", reads=[options.dataset, options.base])
-    records.require_own_folder(output, TUNING_RUN)
-    records.require_own_folder(output / RESULT, ADAPTER)
+    ownership.require_own_folder(output, TUNING_RUN)
+    ownership.require_own_folder(output / RESULT, ADAPTER)
     checkpoints.require_own(output)
     for name in (RECIPE, INPUTS, RECORD, CURVE):
-        records.require_replaceable(output / name, TUNING_RUN, options.overwrite)
+        ownership.require_replaceable(output / name, TUNING_RUN, options.overwrite)
 
 
 def _has_result(output: Path) -> bool:
@@ -169,17 +167,17 @@ def _is_finished(output: Path, recipe: dict, inputs: dict) -> bool:
     if (output / RECIPE).exists():
         stored = require(parse_yaml(read_text(output / RECIPE), str(output / RECIPE)), {}, str(output / RECIPE))
         stored = {key: value for key, value in stored.items() if key not in BESIDE_THE_RECIPE}
-    existing = stored | (provenance.read_record(output / INPUTS) or inputs)
+    existing = stored | (records.read_record(output / INPUTS) or inputs)
     unsaid = dict.fromkeys(existing | recipe, "the default") | dict.fromkeys(inputs, "not recorded")
     both = [{key: values.get(key, unsaid[key]) for key in unsaid} for values in (existing, recipe | inputs)]
-    return provenance.is_current(output, *both, overwrite=False, option="--output_dir", whole=finished)
+    return records.is_current(output, *both, overwrite=False, option="--output_dir", whole=finished)
 
 
 def _open_folder(output: Path, made_from: Inputs, overwrite: bool, asked: str | None) -> Path | None:
     """Make the run folder ready, by the first of several processes, and give the checkpoint to go on from, if any."""
     state = PartialState()
     if state.is_main_process:
-        records.open_folder(output, TUNING_RUN)
+        ownership.open_folder(output, TUNING_RUN)
         if overwrite:
             checkpoints.remove_all(output)
         if not _has_result(output):  # else that of the older run, whose recipe it has until it is replaced
@@ -195,7 +193,7 @@ def _write_recipe(output: Path, made_from: Inputs, overwrite: bool) -> None:
     _, recipe, inputs = made_from
     texts = {RECIPE: yaml.safe_dump(recipe, sort_keys=False), INPUTS: json.dumps(inputs, indent=2) + "\n"}
     for name, text in texts.items():
-        with records.writing_file(output / name, TUNING_RUN, overwrite) as temporary:
+        with ownership.writing_file(output / name, TUNING_RUN, overwrite) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
 
@@ -224,18 +222,18 @@ def _recipe(options: TuningArguments, arguments: SFTConfig, max_length: int) -> 
 
 def _save(trainer: CheckpointingTrainer, tokenizer, output: Path, made_from: Inputs, overwrite: bool, record) -> None:
     """Replace the result, with its recipe, and then write the record, which says that the run is finished."""
-    with records.writing_folder(output / RESULT, ADAPTER) as temporary:
+    with ownership.writing_folder(output / RESULT, ADAPTER) as temporary:
         trainer.save_model(str(temporary))
         tokenizer.save_pretrained(temporary)
         (temporary / "training_args.bin").unlink(missing_ok=True)  # a pickle; the recipe says the same in text
         (temporary / "README.md").unlink(missing_ok=True)  # PEFT's empty form; model_cards/render.py writes the card
         write_base_record(temporary, made_from[0], made_from[1].get("chat_template_kwargs"))
         record |= {"sha256": {path.name: hash_file(path) for path in sorted(temporary.glob("*.safetensors"))}}
-        records.remove(output, TUNING_RUN, [RECORD])  # of the older run: without it neither result is a finished one
+        ownership.remove(output, TUNING_RUN, [RECORD])  # of the older run: without it neither result is a finished one
         _write_recipe(output, made_from, overwrite)
-    with records.writing_file(output / CURVE, TUNING_RUN, overwrite) as temporary:
+    with ownership.writing_file(output / CURVE, TUNING_RUN, overwrite) as temporary:
         draw(record["log"], temporary)
-    with records.writing_file(output / RECORD, TUNING_RUN, overwrite) as temporary:
+    with ownership.writing_file(output / RECORD, TUNING_RUN, overwrite) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(
         f"{output / RESULT}: validation AUC {record['best_validation_auc']:.4f} at step {record['best_step']}.",

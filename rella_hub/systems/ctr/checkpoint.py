@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from rella_hub.files import ownership as records
+from rella_hub.files import ownership
 
 STATE, PROGRESS = "state.safetensors", "progress.json"
 CHECKPOINT = "checkpoint"  # what the folder is recorded as
@@ -61,14 +61,14 @@ def save(folder: Path, running: Running, made_from: Mapping) -> None:
     }
     tensors = {f"{group}/{name}": _plain(value) for group, values in groups.items() for name, value in values.items()}
     progress = {"made_from": made_from, "progress": asdict(running.progress)}
-    with records.writing_folder(folder, CHECKPOINT) as temporary:
+    with ownership.writing_folder(folder, CHECKPOINT) as temporary:
         save_file(tensors, temporary / STATE)
         (temporary / PROGRESS).write_text(json.dumps(progress), encoding="utf-8")
 
 
 def remove(folder: Path) -> None:
     """Remove the checkpoint; what somebody else put into its folder stays."""
-    records.remove_folder(folder, CHECKPOINT)
+    ownership.remove_folder(folder, CHECKPOINT)
 
 
 def load(folder: Path, running: Running) -> None:

@@ -16,13 +16,12 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import get_type_hints
 
-from rella_hub.files import ownership as records
-from rella_hub.files import places
+from rella_hub.files import ownership, places
 from rella_hub.files.writer import LOCK, sole_writer
 from rella_hub.systems.ctr.loop import BETTER_IS_LESS
 from rella_hub.systems.ctr.options import FittingArguments, GridArguments
 from rella_hub.systems.ctr.train import CTR_RUN, RECORD, Measure, train
-from rella_hub.tables import records as provenance
+from rella_hub.tables import records
 from rella_hub.texts.shown import in_markdown
 
 NOT_SEARCHED = (
@@ -46,9 +45,9 @@ def search(options: FittingArguments, grid: GridArguments, measure: Measure) -> 
     settings = settings_of(grid.grid)
     output = Path(options.output_dir)
     places.check_own_folder(output, "--output_dir", reads=[options.dataset])
-    records.require_own_folder(output, GRID)
+    ownership.require_own_folder(output, GRID)
     with sole_writer(output):
-        records.open_folder(output, GRID)
+        ownership.open_folder(output, GRID)
         _search(options, settings, grid.seeds, output, measure)
 
 
@@ -116,12 +115,12 @@ def apply(options: FittingArguments, setting: dict, output: Path) -> FittingArgu
 
 def _copy(run: Path, folder: Path, overwrite: bool) -> None:
     """The files of a run, as its record lists them, in another folder."""
-    records.require_own_folder(folder, CTR_RUN)
-    trained = provenance.read_record(run / RECORD)
-    if provenance.is_current(folder, provenance.read_record(folder / RECORD), trained, overwrite, "--output_dir"):
+    ownership.require_own_folder(folder, CTR_RUN)
+    trained = records.read_record(run / RECORD)
+    if records.is_current(folder, records.read_record(folder / RECORD), trained, overwrite, "--output_dir"):
         return
-    with records.writing_folder(folder, CTR_RUN) as temporary:
-        for name in records.own_names(run, CTR_RUN) - {records.FILE, LOCK}:
+    with ownership.writing_folder(folder, CTR_RUN) as temporary:
+        for name in ownership.own_names(run, CTR_RUN) - {ownership.FILE, LOCK}:
             (temporary / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(run / name, temporary / name)
 
@@ -140,7 +139,7 @@ def _write(output: Path, record: dict, overwrite: bool) -> None:
             f"{one['weights']:,} | {one['best_epoch']} | {at['auc']:.4f} | {at['log_loss']:.4f} | {one['seconds']:.0f}"
         )
         lines.append(f"| {name} | {figures} |")
-    with records.writing_file(output / "grid.json", GRID, overwrite) as temporary:
+    with ownership.writing_file(output / "grid.json", GRID, overwrite) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    with records.writing_file(output / "grid.md", GRID, overwrite) as temporary:
+    with ownership.writing_file(output / "grid.md", GRID, overwrite) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -20,7 +20,7 @@ from rella_hub.systems.ctr.inputs.retrieval import SEARCHES
 from rella_hub.systems.ctr.inputs.vocabulary import FILE, load_values
 from rella_hub.systems.ctr.loop import predict
 from rella_hub.systems.ctr.train import FEATURES, MODEL
-from rella_hub.tables import checked as records
+from rella_hub.tables import checked
 from rella_hub.tables.checked import COUNT, COUNTS, NAME, optional
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -55,8 +55,8 @@ def read_trained(model: str, revision: str | None = None) -> Trained:
         raise ValueError(
             f"{folder} has no {missing[0]}. A model is what python training/ctr.py writes into <output_dir>/{MODEL}."
         )
-    features = records.require(records.read_json(folder / FEATURES), FEATURE_KINDS, str(folder / FEATURES))
-    config = records.require(records.read_json(folder / CONFIG), CONFIG_KINDS, str(folder / CONFIG))
+    features = checked.require(checked.read_json(folder / FEATURES), FEATURE_KINDS, str(folder / FEATURES))
+    config = checked.require(checked.read_json(folder / CONFIG), CONFIG_KINDS, str(folder / CONFIG))
     _require_possible(folder, features, config)
     options = {key: value for key, value in config.items() if key not in OF_THE_VOCABULARY}
     identity = {

@@ -14,8 +14,7 @@ import torch
 import yaml
 
 from rella_hub.cli import refuse_without
-from rella_hub.files import ownership as records
-from rella_hub.files import places
+from rella_hub.files import ownership, places
 from rella_hub.files.hashes import hash_file
 from rella_hub.files.writer import sole_writer
 from rella_hub.hub import resolve as hub
@@ -28,8 +27,7 @@ from rella_hub.systems.ctr.inputs.retrieval import SEARCHES, searched_tables
 from rella_hub.systems.ctr.inputs.vocabulary import Values
 from rella_hub.systems.ctr.loop import fit
 from rella_hub.systems.ctr.options import FittingArguments
-from rella_hub.tables import records as provenance
-from rella_hub.tables import store
+from rella_hub.tables import records, store
 
 TABLES = ["users", "items", "interactions", "samples"]
 MODEL, RECIPE, RECORD, CURVE = "model", "recipe.yaml", "training.json", "training.png"
@@ -54,11 +52,11 @@ def train(options: FittingArguments, measure: Measure) -> None:
     views = searched_tables(search, options.retrieved)
     folder = hub.resolve(options.dataset, [*TABLES, *views], options.dataset_revision)
     for view in views:
-        provenance.require_current(folder, view)
+        records.require_current(folder, view)
     recipe = {key: value for key, value in asdict(options).items() if key not in NOT_OF_THE_RECIPE}
     record = {
         "corpus": store.provenance(folder, "samples")["corpus"],
-        "inputs": provenance.input_fingerprints(folder, [*TABLES, *views]),
+        "inputs": records.input_fingerprints(folder, [*TABLES, *views]),
         "recipe": recipe,
     }
     if _is_finished(output, record, options.overwrite):
@@ -85,7 +83,7 @@ def _train(
         f"{options.model}: {weights:,} weights, {len(parts['train']):,} training and {len(parts['validation']):,} validation samples.",
         flush=True,
     )
-    records.open_folder(output, CTR_RUN)
+    ownership.open_folder(output, CTR_RUN)
     best, progress = fit(
         *(model.to(device), parts["train"], parts["validation"], options, measure, device),
         kept=output / CHECKPOINT,
@@ -100,7 +98,7 @@ def _train(
         "best_validation": progress.log[progress.best_epoch - 1],
         "log": progress.log,
     }
-    with records.writing_folder(output, CTR_RUN) as temporary:
+    with ownership.writing_folder(output, CTR_RUN) as temporary:
         _save(temporary, model.cpu(), columns.values, options, record)
     checkpoint.remove(output / CHECKPOINT)
     print(f"{output}: epoch {progress.best_epoch} of {progress.epoch} kept, {record['seconds']:.0f} s.", flush=True)
@@ -139,10 +137,10 @@ def _check(options: FittingArguments) -> None:
 
 def _is_finished(output: Path, record: dict, overwrite: bool) -> bool:
     """ValueError when the folder holds another run, or the beginning of one, or something else than a run."""
-    records.require_own_folder(output, CTR_RUN)
-    finished = provenance.read_record(output / RECORD)
+    ownership.require_own_folder(output, CTR_RUN)
+    finished = records.read_record(output / RECORD)
     existing = finished or checkpoint.read_made_from(output / CHECKPOINT)
-    return provenance.is_current(output, existing, record, overwrite, "--output_dir", whole=finished is not None)
+    return records.is_current(output, existing, record, overwrite, "--output_dir", whole=finished is not None)
 
 
 def _save(folder: Path, model: torch.nn.Module, values: Values, options: FittingArguments, record: dict) -> None:
