@@ -64,13 +64,7 @@ def test_help_of_every_command_is_shown_on_a_console_of_any_encoding(helped):
     assert said.count(b"usage: ") == len(COMMANDS)
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(reason="its options are those of TRL") if "sft" in name else ())
-        for name in COMMANDS
-    ],
-)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_imports_nothing_that_is_slow_to_import(helped, command):
     found, _ = helped
     assert found[command][1] == []
