@@ -237,7 +237,7 @@ def test_a_folder_without_a_hub_id_is_named_by_the_one_given(world, capsys):
     assert world.push("--dataset_id", "me/data") == 0
     assert yaml.safe_load(world.files["recipe.yaml"])["dataset"] == "me/data"
     assert json.loads(world.files["training.json"])["recipe"]["dataset"] == "me/data"
-    assert 'hub.resolve("me/data", TABLES)' in world.card
+    assert 'resolve("me/data", TABLES)' in world.card
 
 
 @pytest.mark.parametrize(

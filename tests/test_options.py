@@ -276,9 +276,9 @@ def test_a_value_that_makes_no_sense_is_one_line(refusal, options, said):
     ("options", "package"),
     [
         ("--report_to wandb", "wandb"),
-        ("--optim adamw_bnb_8bit", ".[quant]'"),
-        ("--optim paged_lion_8bit", ".[quant]'"),
-        ("--quantization 4bit", ".[quant]'"),
+        ("--optim adamw_bnb_8bit", "-e '.[quant]'"),
+        ("--optim paged_lion_8bit", "-e '.[quant]'"),
+        ("--quantization 4bit", "-e '.[quant]'"),
         ("--report_to tensorboard comet_ml", "tensorboard"),
     ],
 )

@@ -13,7 +13,7 @@ from huggingface_hub import ModelCard
 from rella_hub.corpora import load_corpus
 from rella_hub.language_models.load import base_identity
 
-BASE_ID = "me/demo-base"
+BASE_ID = "rella/demo-base"
 FILES = {
     "README.md",
     ".gitattributes",
@@ -44,7 +44,7 @@ def hub(smoke, tmp_path, monkeypatch):
 @pytest.fixture
 def push(command):
     recipe = Path(__file__).parents[1] / "training/recipes/smoke/base.yaml"
-    to_hub = ("--push_to_hub", "--hub_model_id", BASE_ID, "--dataset_id", "me/demo")
+    to_hub = ("--push_to_hub", "--hub_model_id", BASE_ID, "--dataset_id", "rella/demo")
     return lambda *options: command("training/pretrain.py", "--config", recipe, *to_hub, *options)
 
 
@@ -62,10 +62,10 @@ def test_a_finished_base_is_published_with_a_card_and_loads_by_id(hub, push):
     assert files.keys() >= FILES
     assert not [name for name in files if name.endswith((".bin", ".py"))]
     record = json.loads(files["pretraining.json"])
-    assert record["dataset"] == "me/demo"
+    assert record["dataset"] == "rella/demo"
     assert record["corpus"] == "demo"
     card = ModelCard(files["README.md"].decode())
-    assert card.data.datasets == ["me/demo"]
+    assert card.data.datasets == ["rella/demo"]
     assert f'from_pretrained("{BASE_ID}")' in card.text
     assert base_identity(BASE_ID)["weights"] == base_identity("runs/smoke/base")["weights"]
 

@@ -142,6 +142,7 @@ def test_only_the_line_about_a_missing_kernel_is_silenced(monkeypatch):
         handler = logging.Handler()
         handler.emit = lambda record, heard=heard: heard.append(record.getMessage())
         logger = logging.getLogger(name)
+        monkeypatch.setattr(logger, "level", logging.WARNING)  # whatever a test before left of it
         logger.addHandler(handler)
         try:
             logger.warning(f"{beginning}: %s.", "No module named 'kernels'")
