@@ -41,7 +41,7 @@ else ifeq ($(LIBRARIES),newest)
 endif
 
 $(READY): pyproject.toml requirements.lock
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed, $(PYTHON) is {v[0]}.{v[1]}. Say which one to use: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 12) else f"Python 3.11 or 3.12 is needed, $(PYTHON) is {v[0]}.{v[1]}. Say which one to use: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(AGAIN) $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check $(CHOICE) -e ".[quant,embed,gguf,ray,dev]"
 	@printf '%s\n' "$(MADE_FOR)" > $@

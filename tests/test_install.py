@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from rella_hub.cli.extras import DISTRIBUTION, how_to_install
@@ -39,6 +40,18 @@ def test_every_library_has_an_upper_bound_and_a_locked_version_within(asked):
     (locked,) = LOCKED[canonicalize_name(asked.name)].specifier
     assert locked.operator == "=="
     assert asked.specifier.contains(locked.version)
+
+
+def test_the_pythons_of_the_project_are_the_same_everywhere():
+    claimed = {found for line in PROJECT["classifiers"] for found in re.findall(r"Python :: (3\.\d+)", line)}
+    assert claimed == {
+        f"3.{minor}" for minor in range(8, 30) if f"3.{minor}" in SpecifierSet(PROJECT["requires-python"])
+    }
+    for name in ("Makefile", "README.md"):
+        (said,) = set(
+            re.findall(r"Python (3\.\d+) (?:or|to) (3\.\d+) is", (REPOSITORY / name).read_text(encoding="utf-8"))
+        )
+        assert said == (min(claimed), max(claimed)), name
 
 
 def test_the_lock_file_suits_machines_with_and_without_a_gpu():

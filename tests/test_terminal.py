@@ -142,7 +142,8 @@ def test_only_the_line_about_a_missing_kernel_is_silenced(monkeypatch):
         handler = logging.Handler()
         handler.emit = lambda record, heard=heard: heard.append(record.getMessage())
         logger = logging.getLogger(name)
-        monkeypatch.setattr(logger, "level", logging.WARNING)  # whatever a test before left of it
+        monkeypatch.setattr(logger, "level", logging.WARNING)  # a model that was quantized before has left its own
+        monkeypatch.setattr(logger, "_cache", {})
         logger.addHandler(handler)
         try:
             logger.warning(f"{beginning}: %s.", "No module named 'kernels'")
