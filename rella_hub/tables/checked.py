@@ -46,7 +46,6 @@ NAME = Kind(
 LINE = Kind(f"one line of text, of up to {LONGEST_LINE:,} characters", _is_line)
 COUNT = Kind("a whole number from 0", _is_count)
 NUMBER = Kind("a number", lambda value: isinstance(value, (int, float)) and not isinstance(value, bool))
-FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 RECORD = Kind("a group of values", lambda value: isinstance(value, dict))
 COUNTS = Kind(
     "a whole number for each plain name",

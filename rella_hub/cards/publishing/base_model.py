@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 from huggingface_hub import ModelCardData
 
 from rella_hub.cards.model_index import TAGS, corpus_terms
-from rella_hub.cards.publishing import push, terms
+from rella_hub.cards.publishing import push
 from rella_hub.cards.publishing.arguments import PublishingArguments, PushArguments
 from rella_hub.cards.publishing.checks import check_staged, refuse_pickles
 from rella_hub.cards.publishing.identity import Identity, identify, licence_given
@@ -25,13 +24,13 @@ from rella_hub.corpora import Corpus, load_corpus
 from rella_hub.hub import resolve as hub
 from rella_hub.hub.access import connect
 from rella_hub.hub.collection import add_to_collection
-from rella_hub.hub.plan import Plan
 from rella_hub.hub.publish import Repository, publish
 from rella_hub.tables import store
 from rella_hub.tables.checked import COUNT, LINE, NAME, NUMBER, read_json, require
 
 WEIGHTS = "model.safetensors"
 PARTS = (WEIGHTS, "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json")
+HOLDS = ("A base model", "tokenizer and weights hold text")  # what of the corpus a push passes on
 TEMPLATE = "base_model.md.jinja"
 NEEDED = ("license", "datasets", "library_name", "pipeline_tag", "tags")
 KINDS = {
@@ -47,7 +46,7 @@ def check_before_pretraining(dataset: str, what: PushArguments, how: PublishingA
     identity = identify(what.hub_model_id, dataset, corpus.id, how)
     licence_given(how.license)
     found = push.standing(connect(identity.model.split("/")[0]), identity.model, {})
-    _as_the_terms_ask(what, found, corpus, how)
+    push.as_the_terms_ask(what, found, corpus, how, *HOLDS)
 
 
 def push_base(what: PushArguments, how: PublishingArguments) -> None:
@@ -60,7 +59,7 @@ def push_base(what: PushArguments, how: PublishingArguments) -> None:
     identity = identify(what.hub_model_id, record["dataset"], corpus.id, how)
     licence = licence_given(how.license)
     found = push.standing(push.client(what), identity.model, {WEIGHTS: base / WEIGHTS})
-    what = _as_the_terms_ask(what, found, corpus, how)
+    what = push.as_the_terms_ask(what, found, corpus, how, *HOLDS)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         push.stage_files(folder, [base / name for name in PARTS if (base / name).is_file()])
@@ -79,22 +78,6 @@ def push_base(what: PushArguments, how: PublishingArguments) -> None:
         publish(repository, f"Base model, pretrained on the text of {corpus.id}", how.revision_tag, what.dry_run)
     if how.collection and not what.dry_run:
         add_to_collection(how.collection, identity.model, "model")
-
-
-def _as_the_terms_ask(what: PushArguments, found: Plan, corpus: Corpus, how: PublishingArguments) -> PushArguments:
-    """The push, made private where the corpus may not be passed on. ValueError where the repository is public and must not be."""
-    push.require_privacy(what, found)
-    text = terms.Part("The base model holds titles", None, corpus.id)
-    if what.private or not terms.forbidden([text], how):
-        return what
-    print(
-        f"A base model of {corpus.name} is pushed privately, because its tokenizer and weights hold text of the corpus: {corpus.terms} See "
-        "--permission.",
-        flush=True,
-    )
-    why = f"the base model holds text of {corpus.name}, whose terms forbid to pass its data on (see --permission)"
-    push.require_privacy(replace(what, private=True), found, why)
-    return replace(what, private=True)
 
 
 def _card(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from huggingface_hub import HfApi
@@ -12,6 +13,7 @@ from rella_hub.cards.publishing import terms
 from rella_hub.cards.publishing.arguments import PublishingArguments, PushArguments
 from rella_hub.cards.publishing.copies import SCORES, Copies
 from rella_hub.cards.records import CURVE, RECIPE, RECORD
+from rella_hub.corpora import Corpus
 from rella_hub.files.hashes import hash_file
 from rella_hub.hub.access import connect, explained
 from rella_hub.hub.client import hub_api
@@ -48,6 +50,25 @@ def require_privacy(what: PushArguments, found: Plan, why: str = "a private repo
         raise ValueError(
             f"{what.hub_model_id} is public, and {why}. Make it private in its settings on the Hub, or give another --hub_model_id."
         )
+
+
+def as_the_terms_ask(
+    what: PushArguments, found: Plan, corpus: Corpus, how: PublishingArguments, kind: str, holds: str
+) -> PushArguments:
+    """The push, made private where the corpus may not be passed on. ValueError where the repository is public and must not be.
+
+    kind: "A model"; holds: what of it is the corpus's own, in words that " of the corpus" goes on with.
+    """
+    require_privacy(what, found)
+    if what.private or not terms.forbidden([terms.Part(f"{kind} whose {holds}", None, corpus.id)], how):
+        return what
+    print(
+        f"{kind} of {corpus.name} is pushed privately, because its {holds} of the corpus: {corpus.terms} See --permission.",
+        flush=True,
+    )
+    what = replace(what, private=True)
+    require_privacy(what, found, f"{holds} of {corpus.name}, whose terms forbid to pass its data on (see --permission)")
+    return what
 
 
 def holds_results(what: PushArguments, found: Plan, kind: str) -> bool:

@@ -76,8 +76,13 @@ def _times(folder: Path) -> dict[str, int]:
 
 
 def _is_whole(checkpoint: Path) -> bool:
+    return trainer_state(checkpoint) is not None and ownership.read(checkpoint).folder_of == CHECKPOINT
+
+
+def trainer_state(checkpoint: Path) -> dict | None:
+    """What the trainer noted at the end of writing a checkpoint; None where it did not come so far."""
     try:
-        json.loads((checkpoint / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
+        state = json.loads((checkpoint / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False
-    return ownership.read(checkpoint).folder_of == CHECKPOINT
+        return None
+    return state if isinstance(state, dict) else None

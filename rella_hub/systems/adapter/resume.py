@@ -20,6 +20,7 @@ from transformers.trainer_callback import ExportableState, TrainerState
 from transformers.trainer_pt_utils import safe_globals
 
 from rella_hub.files.replace import replacing_file
+from rella_hub.systems.adapter.checkpoints import trainer_state
 
 ADAPTER, WHOLE_MODEL = "adapter_model.safetensors", "model.safetensors"
 OPTIMIZER, SCHEDULER = "optimizer.pt", "scheduler.pt"
@@ -37,18 +38,12 @@ class MadeFrom(TrainerCallback, ExportableState):
         return {"args": {"made_from": self._made_from}, "attributes": {}}
 
 
-def last_checkpoint(output: Path) -> Path | None:
-    """The newest checkpoint whose writing came to its end: the trainer's state is its last file."""
-    ended = [path for path in output.glob("checkpoint-*") if _state(path) is not None]
-    return max(ended, key=_step, default=None)
-
-
 def checkpoint_to_go_on_from(output: Path, made_from: Mapping, asked: str | None) -> Path | None:
     """None where there is nothing to go on from. `asked`: --resume_from_checkpoint.
 
     ValueError when a checkpoint is of another run or has code in it, when none can be read, or when what was asked for is not there.
     """
-    checkpoints = sorted((path for path in output.glob("checkpoint-*") if _state(path) is not None), key=_step)
+    checkpoints = sorted((path for path in output.glob("checkpoint-*") if trainer_state(path) is not None), key=_step)
     if asked not in (None, "true", "false"):
         checkpoints = [path for path in checkpoints if path.resolve() == Path(asked).resolve()]
     if asked not in (None, "false") and not checkpoints:
@@ -71,14 +66,6 @@ def checkpoint_to_go_on_from(output: Path, made_from: Mapping, asked: str | None
 def _step(checkpoint: Path) -> int:
     number = checkpoint.name.rpartition("-")[2]
     return int(number) if number.isdigit() else -1
-
-
-def _state(checkpoint: Path) -> dict | None:
-    try:
-        state = json.loads((checkpoint / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return state if isinstance(state, dict) else None
 
 
 def _damage(checkpoint: Path) -> str | None:
@@ -143,7 +130,7 @@ def _keys(name: str) -> set[str]:
 
 def _require_same_run(checkpoint: Path, made_from: Mapping) -> None:
     """Earlier versions kept no such record; then that of the run folder alone speaks."""
-    kept = (_state(checkpoint).get("stateful_callbacks") or {}).get(MadeFrom.__name__)
+    kept = (trainer_state(checkpoint).get("stateful_callbacks") or {}).get(MadeFrom.__name__)
     existing = kept["args"]["made_from"] if kept else made_from
     for key in {**made_from, **existing}:
         got, asked = (values.get(key, "the default") for values in (existing, made_from))
@@ -155,7 +142,7 @@ def _require_same_run(checkpoint: Path, made_from: Mapping) -> None:
 
 def _find_best(checkpoint: Path) -> None:
     """The best checkpoint is known by its path: where the run folder was moved, it lies beside this one."""
-    state = _state(checkpoint)
+    state = trainer_state(checkpoint)
     best = state.get("best_model_checkpoint")
     if best is None:
         return

@@ -12,17 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from rella_hub.cards.arguments import CardArguments
-from rella_hub.cards.publishing import push, terms
+from rella_hub.cards.publishing import push
 from rella_hub.cards.publishing.arguments import PublishingArguments, PushArguments
 from rella_hub.cards.publishing.checks import check_staged, refuse_pickles
 from rella_hub.cards.publishing.copies import Copies, public_recipe
 from rella_hub.cards.publishing.identity import Identity, identify, licence_given
 from rella_hub.cards.records import CURVE, RECIPE, RECORD
 from rella_hub.cards.results import read_results
-from rella_hub.corpora import Corpus, load_corpus
+from rella_hub.corpora import load_corpus
 from rella_hub.hub import resolve as hub
 from rella_hub.hub.access import connect
-from rella_hub.hub.plan import Plan
 from rella_hub.systems.ctr.card import read_training_data, render
 from rella_hub.systems.ctr.facts import CONFIG, FEATURES, VOCABULARY, WEIGHTS, CtrRun, read_run
 from rella_hub.systems.ctr.metadata import NEEDED
@@ -30,6 +29,7 @@ from rella_hub.tables import store
 
 PARTS = (WEIGHTS, CONFIG, FEATURES, VOCABULARY)
 OURS = {*push.SHARED, *PARTS}
+HOLDS = ("A model", f"{VOCABULARY} lists values")  # what of the corpus a push passes on
 
 
 def check_before_training(dataset: str, revision: str | None, what: PushArguments, how: PublishingArguments) -> None:
@@ -39,7 +39,7 @@ def check_before_training(dataset: str, revision: str | None, what: PushArgument
     identity = identify(what.hub_model_id, dataset, corpus.id, how)
     licence_given(how.license)
     found = push.standing(connect(identity.model.split("/")[0]), identity.model, {})
-    _as_the_terms_ask(what, found, corpus, how)
+    push.as_the_terms_ask(what, found, corpus, how, *HOLDS)
 
 
 def push_ctr_model(what: PushArguments, how: PublishingArguments) -> None:
@@ -62,7 +62,7 @@ def push_ctr_model(what: PushArguments, how: PublishingArguments) -> None:
     if what.results:
         read_results(Path(what.results), run.sha256, "model", run.model)
     found = push.standing(push.client(what), identity.model, {WEIGHTS: run.model / WEIGHTS})
-    what = _as_the_terms_ask(what, found, corpus, how)
+    what = push.as_the_terms_ask(what, found, corpus, how, *HOLDS)
     push.check_scores(what, how)
     if push.holds_results(what, found, "model"):
         return
@@ -73,23 +73,6 @@ def push_ctr_model(what: PushArguments, how: PublishingArguments) -> None:
         push.require_as_trained(folder, {WEIGHTS: run.sha256} | run.training.get("sha256", {}), run.folder)
         setting = "full-shot" if run.recipe["num_shots"] is None else f"{run.recipe['num_shots']}-shot"
         push.send(folder, OURS, f"{run.features['model']} of {corpus.id}, {setting}", what, how)
-
-
-def _as_the_terms_ask(what: PushArguments, found: Plan, corpus: Corpus, how: PublishingArguments) -> PushArguments:
-    """The push, made private where the corpus may not be passed on. ValueError where the repository is public and must not be."""
-    push.require_privacy(what, found)
-    vocabulary = terms.Part(f"The {VOCABULARY} lists values", None, corpus.id)
-    if what.private or not terms.forbidden([vocabulary], how):
-        return what
-    print(
-        f"A model of {corpus.name} is pushed privately, because its {VOCABULARY} lists values of the corpus: {corpus.terms} See "
-        "--permission.",
-        flush=True,
-    )
-    what = replace(what, private=True)
-    why = f"{VOCABULARY} lists values of {corpus.name}, whose terms forbid to pass its data on (see --permission)"
-    push.require_privacy(what, found, why)
-    return what
 
 
 def _stage(
