@@ -16,13 +16,14 @@ import os
 import statistics
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness import markdown, processes, timing
 from peers import environments, exports
 
 from rella_hub import cli
+from rella_hub.cli.options import option
 from rella_hub.systems.ctr.inputs.batches import Samples, sample_ids
 from rella_hub.systems.ctr.inputs.columns import load_columns
 
@@ -38,18 +39,14 @@ OF_RECIPE = ("history_length", "batch_size", "learning_rate", "weight_decay")
 
 @dataclass(frozen=True)
 class Arguments:
-    dataset: str = field(default="rella/ml1m", metadata={"help": "The built data set folder, with view_subr_k30."})
-    environments: str = field(
-        default="~/.cache/rella/peers", metadata={"help": "Folder of the peers' virtual environments."}
-    )
-    models: list[str] = field(default_factory=lambda: list(PEERS), metadata={"help": f"Of {', '.join(PEERS)}."})
-    rows: int | None = field(default=None, metadata={"help": "Training samples, the first N. Default: all."})
-    validation_rows: int | None = field(default=None, metadata={"help": "The same of validation."})
-    epochs: int = field(default=1, metadata={"help": "Epochs a turn."})
-    runs: int = field(default=3, metadata={"help": "Turns of each; a turn has a seed of its own."})
-    workers: int | None = field(
-        default=None, metadata={"help": "Loader processes of the peers. Default: one for each core but one."}
-    )
+    dataset: str = option("The built data set folder, with view_subr_k30.", "rella/ml1m")
+    environments: str = option("Folder of the peers' virtual environments.", "~/.cache/rella/peers")
+    models: list[str] = option(f"Of {', '.join(PEERS)}.", list(PEERS))
+    rows: int | None = option("Training samples, the first N. Default: all.", None)
+    validation_rows: int | None = option("The same of validation.", None)
+    epochs: int = option("Epochs a turn.", 1)
+    runs: int = option("Turns of each; a turn has a seed of its own.", 3)
+    workers: int | None = option("Loader processes of the peers. Default: one for each core but one.", None)
 
 
 @dataclass(frozen=True)

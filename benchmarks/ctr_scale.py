@@ -12,13 +12,14 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness import large_dataset, markdown, movielens_25m, processes
 from harness.large_dataset import ALL
 
 from rella_hub import cli
+from rella_hub.cli.options import option
 from rella_hub.tables import store
 
 BATCH_SIZE, HISTORY_LENGTH = 512, 30
@@ -27,12 +28,10 @@ SYSTEMS = (("deepfm", None), ("din", None), ("sim", "subr"), ("sim", "category")
 
 @dataclass(frozen=True)
 class Arguments:
-    archives: str = field(default="archives", metadata={"help": "Folder of the generated archives."})
-    dataset: str = field(
-        default="archives/rella/ml25m", metadata={"help": "The data set folder; what is missing there is built."}
-    )
-    users: int = field(default=movielens_25m.USERS, metadata={"help": "Size, in users."})
-    steps: int = field(default=300, metadata={"help": f"Steps to time, of {BATCH_SIZE} samples."})
+    archives: str = option("Folder of the generated archives.", "archives")
+    dataset: str = option("The data set folder; what is missing there is built.", "archives/rella/ml25m")
+    users: int = option("Size, in users.", movielens_25m.USERS)
+    steps: int = option(f"Steps to time, of {BATCH_SIZE} samples.", 300)
 
 
 @dataclass(frozen=True)

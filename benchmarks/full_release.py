@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness import markdown, processes, timing
 
 from rella_hub import cli
+from rella_hub.cli.options import option
 from rella_hub.corpora import load_corpus
 from rella_hub.prompts import pointwise
 from rella_hub.stages.prompt import load_sources, shown_positions
@@ -26,8 +27,8 @@ SAMPLES = 20_000
 
 @dataclass(frozen=True)
 class Arguments:
-    raw: str = field(metadata={"help": "The MovieLens-1M archive."})
-    runs: int = field(default=3, metadata={"help": "Counted builds."})
+    raw: str = option("The MovieLens-1M archive.")
+    runs: int = option("Counted builds.", 3)
 
 
 def main() -> None:

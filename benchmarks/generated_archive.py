@@ -5,20 +5,21 @@ example: python benchmarks/generated_archive.py --path ml-25m.zip --users 20000
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness import archive_shape, markdown, movielens_25m
 
 from rella_hub import cli
+from rella_hub.cli.options import option
 from rella_hub.files import ownership
 
 
 @dataclass(frozen=True)
 class Arguments:
-    path: str = field(metadata={"help": "Where to write: a .zip, or else a folder."})
-    users: int = field(default=movielens_25m.USERS, metadata={"help": "Number of users."})
-    seed: int = field(default=0, metadata={"help": "Seed of everything that is drawn."})
+    path: str = option("Where to write: a .zip, or else a folder.")
+    users: int = option("Number of users.", movielens_25m.USERS)
+    seed: int = option("Seed of everything that is drawn.", 0)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
@@ -24,6 +24,7 @@ from harness.large_dataset import ALL, WIDTH
 from threadpoolctl import threadpool_limits
 
 from rella_hub import cli
+from rella_hub.cli.options import option
 from rella_hub.stages.arguments import EngineArguments
 from rella_hub.stages.engines import local
 from rella_hub.tables import store
@@ -36,12 +37,8 @@ LOOPED = 3_000  # samples of the per-row way
 
 @dataclass(frozen=True)
 class Arguments:
-    archives: str = field(
-        default="archives", metadata={"help": "Folder of the generated archives; what is missing there is made."}
-    )
-    users: list[int] = field(
-        default_factory=lambda: [6_502, 26_007, 65_016, movielens_25m.USERS], metadata={"help": "Sizes, in users."}
-    )
+    archives: str = option("Folder of the generated archives; what is missing there is made.", "archives")
+    users: list[int] = option("Sizes, in users.", [6_502, 26_007, 65_016, movielens_25m.USERS])
 
 
 @dataclass(frozen=True)

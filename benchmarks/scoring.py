@@ -10,7 +10,7 @@ examples:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -20,6 +20,7 @@ from harness import markdown, shapes, timing
 from transformers import DataCollatorForTokenClassification, Trainer, TrainingArguments
 
 from rella_hub import cli
+from rella_hub.cli.options import option
 from rella_hub.language_models.p_yes import p_yes
 from rella_hub.language_models.tokens import Answers
 
@@ -29,11 +30,11 @@ ANSWERS = Answers(no=shapes.NO, yes=shapes.YES)
 
 @dataclass(frozen=True)
 class Arguments:
-    shape: str = field(default="25m", metadata={"help": "25m or 7b, the shape of a Llama."})
-    dtype: str = field(default="float32", metadata={"help": "float32 or bfloat16."})
-    quantized: bool = field(default=False, metadata={"help": "Linear layers in 8 bits (bitsandbytes)."})
-    prompts: int = field(default=128, metadata={"help": "Prompts of mixed length."})
-    runs: int = field(default=5, metadata={"help": "Counted turns."})
+    shape: str = option("25m or 7b, the shape of a Llama.", "25m")
+    dtype: str = option("float32 or bfloat16.", "float32")
+    quantized: bool = option("Linear layers in 8 bits (bitsandbytes).", False)
+    prompts: int = option("Prompts of mixed length.", 128)
+    runs: int = option("Counted turns.", 5)
 
 
 def main() -> None:

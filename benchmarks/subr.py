@@ -7,13 +7,14 @@ example: python benchmarks/subr.py --dataset rella/ml1m
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from harness import markdown, timing
 
 from rella_hub import cli
+from rella_hub.cli.options import option
 from rella_hub.stages.arguments import EngineArguments
 from rella_hub.stages.engines import local
 from rella_hub.tables import store
@@ -26,10 +27,8 @@ USERS_PER_BLOCK = 64
 
 @dataclass(frozen=True)
 class Arguments:
-    dataset: str = field(
-        default="rella/ml1m", metadata={"help": "The built data set folder; its interactions are used."}
-    )
-    runs: int = field(default=5, metadata={"help": "Counted turns."})
+    dataset: str = option("The built data set folder; its interactions are used.", "rella/ml1m")
+    runs: int = option("Counted turns.", 5)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ examples:
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -22,6 +22,7 @@ from torch.utils.data import Sampler
 from trl import SFTConfig, SFTTrainer
 
 from rella_hub import cli
+from rella_hub.cli.options import option
 from rella_hub.language_models.answers import AnswerTrainer, tokenized_rows
 
 SAMPLES_PER_STEP, PER_DEVICE = 32, 8  # 8 is SFTTrainer's default
@@ -30,11 +31,11 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Arguments:
-    shape: str = field(default="25m", metadata={"help": "25m or 7b, the shape of a Llama."})
-    dtype: str = field(default="float32", metadata={"help": "float32 or bfloat16."})
-    quantized: bool = field(default=False, metadata={"help": "Linear layers in 8 bits (bitsandbytes)."})
-    steps: int = field(default=3, metadata={"help": "Optimizer steps a run."})
-    runs: int = field(default=3, metadata={"help": "Counted turns."})
+    shape: str = option("25m or 7b, the shape of a Llama.", "25m")
+    dtype: str = option("float32 or bfloat16.", "float32")
+    quantized: bool = option("Linear layers in 8 bits (bitsandbytes).", False)
+    steps: int = option("Optimizer steps a run.", 3)
+    runs: int = option("Counted turns.", 3)
 
 
 class SameSteps(Sampler[int]):

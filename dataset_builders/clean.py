@@ -9,17 +9,16 @@ examples:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from rella_hub import cli
+from rella_hub.cli.options import option
 
 
 @dataclass(frozen=True)
 class CleanArguments:
-    folders: list[str] = field(
-        default_factory=lambda: ["rella", "runs", "raw", "archives"], metadata={"help": "Where the commands wrote."}
-    )
+    folders: list[str] = option("Where the commands wrote.", ["rella", "runs", "raw", "archives"])
 
 
 def main() -> None:

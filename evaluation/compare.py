@@ -19,67 +19,47 @@ examples:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rella_hub import cli
+from rella_hub.cli.options import option
 from rella_hub.language_models.chat_template import template_arguments
 
 
 @dataclass(frozen=True)
 class CompareArguments:
-    base: str = field(metadata={"help": "Base model of all adapters: Hub id or folder."})
-    dataset: str = field(metadata={"help": "Data set: Hub id or folder, such as rella/ml1m."})
-    config_name: str = field(metadata={"help": "Prompts to score: subr_k30, recency_k30, ..."})
-    adapters: list[str] = field(
-        default_factory=list,
-        metadata={"help": "Adapters: Hub ids or folders. Without any: zero-shot and the rows that need no model."},
+    base: str = option("Base model of all adapters: Hub id or folder.")
+    dataset: str = option("Data set: Hub id or folder, such as rella/ml1m.")
+    config_name: str = option("Prompts to score: subr_k30, recency_k30, ...")
+    adapters: list[str] = option(
+        "Adapters: Hub ids or folders. Without any: zero-shot and the rows that need no model.", []
     )
-    systems: list[str] = field(
-        default_factory=list,
-        metadata={"help": "Name of each adapter's row, in their order. Default: their run or Hub names."},
+    systems: list[str] = option("Name of each adapter's row, in their order. Default: their run or Hub names.", [])
+    output: str | None = option("Folder. Default: runs/<corpus>/compare/<config_name>_<split>", None)
+    split: str = option("train, validation or test.", "test")
+    limit: int | None = option("Score a seeded choice of this many samples. Default: all.", None)
+    seed: int = option("Seed of that choice, and of the resamples.", 0)
+    resamples: int = option("Bootstrap resamples behind each interval.", 1000)
+    max_length: int = option("Token budget of a prompt; a longer one is an error, never cut.", 2048)
+    dtype: str = option("float32, bfloat16, float16, or auto: bfloat16 on a GPU, else float32.", "auto")
+    quantization: str = option("none, 8bit or 4bit base weights (bitsandbytes).", "none")
+    chat_template_kwargs: dict | None = option(
+        "Arguments of the base model's chat template in JSON, such as '{\"enable_thinking\": false}'; "
+        "chat_template in it is a template to use instead, strftime_now the date that a template writes as today's.",
+        None,
     )
-    output: str | None = field(
-        default=None, metadata={"help": "Folder. Default: runs/<corpus>/compare/<config_name>_<split>"}
+    tokens_per_batch: int = option("Padded tokens scored at once; lower it if memory runs out.", 8192)
+    base_revision: str | None = option("Branch, tag or commit of the base model.", None)
+    adapter_revisions: list[str] = option(
+        "Branch, tag or commit of each adapter, in their order. Default: main for all.", []
     )
-    split: str = field(default="test", metadata={"help": "train, validation or test."})
-    limit: int | None = field(
-        default=None, metadata={"help": "Score a seeded choice of this many samples. Default: all."}
+    dataset_revision: str | None = option("Branch, tag or commit of the data set.", None)
+    any_base: bool = option(
+        "Take an adapter on a base that is not the one it names, where you know that they are the same. If they are not, its "
+        "scores mean nothing, and look like those of a poor adapter.",
+        False,
     )
-    seed: int = field(default=0, metadata={"help": "Seed of that choice, and of the resamples."})
-    resamples: int = field(default=1000, metadata={"help": "Bootstrap resamples behind each interval."})
-    max_length: int = field(
-        default=2048, metadata={"help": "Token budget of a prompt; a longer one is an error, never cut."}
-    )
-    dtype: str = field(
-        default="auto", metadata={"help": "float32, bfloat16, float16, or auto: bfloat16 on a GPU, else float32."}
-    )
-    quantization: str = field(default="none", metadata={"help": "none, 8bit or 4bit base weights (bitsandbytes)."})
-    chat_template_kwargs: dict | None = field(
-        default=None,
-        metadata={
-            "help": "Arguments of the base model's chat template in JSON, such as '{\"enable_thinking\": false}'; "
-            "chat_template in it is a template to use instead, strftime_now the date that a template writes as today's."
-        },
-    )
-    tokens_per_batch: int = field(
-        default=8192, metadata={"help": "Padded tokens scored at once; lower it if memory runs out."}
-    )
-    base_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of the base model."})
-    adapter_revisions: list[str] = field(
-        default_factory=list,
-        metadata={"help": "Branch, tag or commit of each adapter, in their order. Default: main for all."},
-    )
-    dataset_revision: str | None = field(default=None, metadata={"help": "Branch, tag or commit of the data set."})
-    any_base: bool = field(
-        default=False,
-        metadata={
-            "help": "Take an adapter on a base that is not the one it names, where you know that they are the same. If they are not, its "
-            "scores mean nothing, and look like those of a poor adapter."
-        },
-    )
-    overwrite: bool = field(
-        default=False, metadata={"help": "Score all anew, also where a score file was made from something else."}
-    )
+    overwrite: bool = option("Score all anew, also where a score file was made from something else.", False)
 
     def __post_init__(self):
         object.__setattr__(self, "chat_template_kwargs", template_arguments(self.chat_template_kwargs))

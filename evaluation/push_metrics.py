@@ -8,22 +8,21 @@ examples:
   python evaluation/push_metrics.py --namespace me --metrics auc log_loss --collection ReLLa
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rella_hub import cli
+from rella_hub.cli.options import option
 
 
 @dataclass(frozen=True)
 class MetricArguments:
-    namespace: str = field(default="rella", metadata={"help": "User or organization of the Hub to push to."})
-    metrics: list[str] = field(
-        default_factory=list, metadata={"help": "Files of rella_hub/metrics/. Default: all of them."}
+    namespace: str = option("User or organization of the Hub to push to.", "rella")
+    metrics: list[str] = option("Files of rella_hub/metrics/. Default: all of them.", [])
+    private: bool = option("Push to private Spaces.", False)
+    collection: str | None = option(
+        "Title of a collection of the namespace that takes the Spaces, such as ReLLa.", None
     )
-    private: bool = field(default=False, metadata={"help": "Push to private Spaces."})
-    collection: str | None = field(
-        default=None, metadata={"help": "Title of a collection of the namespace that takes the Spaces, such as ReLLa."}
-    )
-    dry_run: bool = field(default=False, metadata={"help": "Print what would change on the Hub, and send nothing."})
+    dry_run: bool = option("Print what would change on the Hub, and send nothing.", False)
 
 
 def main() -> None:

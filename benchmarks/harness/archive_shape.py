@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+
+from rella_hub.cli.options import option
 
 
 @dataclass(frozen=True)
@@ -15,19 +17,17 @@ class Shape:
     """What an archive holds; None where nothing is published."""
 
     users: int
-    movies: int = field(metadata={"help": "rated movies"})
-    catalogue: int = field(metadata={"help": "movies in movies.csv"})
+    movies: int = option("rated movies")
+    catalogue: int = option("movies in movies.csv")
     ratings: int
-    shortest: int = field(metadata={"help": "ratings of the shortest user"})
-    median: float = field(metadata={"help": "ratings of the median user"})
-    mean: float = field(metadata={"help": "ratings a user"})
-    longest: int = field(metadata={"help": "ratings of the longest user"})
-    most_rated: int = field(metadata={"help": "ratings of the most rated movie"})
-    history_scale: float | None = field(
-        metadata={"help": "ratings of a rating's user, mean (sum of length² / ratings)"}
-    )
-    same_second: float | None = field(metadata={"help": "neighbours in time of the same second"})
-    breaks: float | None = field(metadata={"help": "neighbours in time more than an hour apart"})
+    shortest: int = option("ratings of the shortest user")
+    median: float = option("ratings of the median user")
+    mean: float = option("ratings a user")
+    longest: int = option("ratings of the longest user")
+    most_rated: int = option("ratings of the most rated movie")
+    history_scale: float | None = option("ratings of a rating's user, mean (sum of length² / ratings)")
+    same_second: float | None = option("neighbours in time of the same second")
+    breaks: float | None = option("neighbours in time more than an hour apart")
 
 
 PUBLISHED = Shape(162_541, 59_047, 62_423, 25_000_095, 20, 71, 25_000_095 / 162_541, 32_202, 81_491, None, None, None)

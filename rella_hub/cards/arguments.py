@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from rella_hub.cli.options import option
 
 
 @dataclass(frozen=True)
 class CardArguments:
-    run: str = field(metadata={"help": "Run folder: the --output_dir of training/sft.py or training/ctr.py."})
-    results: str | None = field(
-        default=None,
-        metadata={
-            "help": "results.json of evaluation/report.py, with a row of this model. Default: none, and the card says that there are "
-            "no scores yet."
-        },
+    run: str = option("Run folder: the --output_dir of training/sft.py or training/ctr.py.")
+    results: str | None = option(
+        "results.json of evaluation/report.py, with a row of this model. Default: none, and the card says that there are "
+        "no scores yet.",
+        None,
     )
-    output: str | None = field(
-        default=None, metadata={"help": "The card to write. Default: README.md in the run's adapter/ or model/."}
+    output: str | None = option("The card to write. Default: README.md in the run's adapter/ or model/.", None)
+    overwrite: bool = option("Replace a card of this command that was changed since it was written.", False)
+    hub_model_id: str | None = option("Hub id of the adapter or CTR model, such as rella/demo-rella-base.", None)
+    base_model_id: str | None = option(
+        "Hub id of an adapter's base model, where it was trained and scored from a folder.", None
     )
-    overwrite: bool = field(
-        default=False, metadata={"help": "Replace a card of this command that was changed since it was written."}
-    )
-    hub_model_id: str | None = field(
-        default=None, metadata={"help": "Hub id of the adapter or CTR model, such as rella/demo-rella-base."}
-    )
-    base_model_id: str | None = field(
-        default=None,
-        metadata={"help": "Hub id of an adapter's base model, where it was trained and scored from a folder."},
-    )
-    dataset_id: str | None = field(
-        default=None, metadata={"help": "Hub id of the data set, where it was read from a folder."}
-    )
-    license: str | None = field(
-        default=None,
-        metadata={
-            "help": "Licence (Hub identifier): of an adapter as its base model's asks. Default: the corpus's terms."
-        },
+    dataset_id: str | None = option("Hub id of the data set, where it was read from a folder.", None)
+    license: str | None = option(
+        "Licence (Hub identifier): of an adapter as its base model's asks. Default: the corpus's terms.", None
     )

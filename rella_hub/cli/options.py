@@ -8,15 +8,26 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, field, fields
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 TRUE, FALSE = ("true", "yes", "t", "y", "1"), ("false", "no", "f", "n", "0")
 
 
+def option(help: str, default: Any = MISSING, *, aliases: tuple[str, ...] = (), pins: bool = True) -> Any:
+    """A field of a dataclass of options. Without a default it has to be given.
+
+    aliases: older names that are still taken. pins: False for what has no effect on the result, such as where it goes.
+    """
+    metadata = {"help": help, "aliases": aliases, "pins": pins}
+    if isinstance(default, list):
+        return field(default_factory=default.copy, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
 def add_options(parser: argparse.ArgumentParser, dataclass_type: type) -> None:
-    """Give `parser` an option for each field. `metadata` of a field: `help`, and `aliases`, older names that are still taken."""
+    """Give `parser` an option for each field that `option` made."""
     hints = get_type_hints(dataclass_type)
     for one in fields(dataclass_type):
         names = [one.name, *one.metadata.get("aliases", ())]

