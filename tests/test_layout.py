@@ -14,10 +14,12 @@ FOLDERS = ("dataset_builders", "training", "evaluation", "model_cards")
 # A room imports itself and the rooms before it.
 ROOMS = (
     "texts",
-    "cli",
-    "files",
     "open_folder",
     "resources",
+    "commands",
+    "__main__",
+    "cli",
+    "files",
     "metrics",
     "tables",
     "hub",

@@ -18,10 +18,13 @@ from typing import NoReturn
 
 import yaml
 
+from rella_hub import commands
 from rella_hub.cli import terminal
 from rella_hub.cli.options import add_options, default_of, instance, option_names, set_defaults
 from rella_hub.cli.output import visible_output
 from rella_hub.cli.redaction import print_traceback, redacted_output
+from rella_hub.commands import as_typed_here
+from rella_hub.resources import recipe
 from rella_hub.texts.shown import LONGEST_MESSAGE, plain
 from rella_hub.texts.structured import read_mapping, read_text, yaml_node, yaml_value
 
@@ -45,9 +48,13 @@ def parse(
     fallback: the recipe that holds where no --config is given; the first line of output says so, and --help shows its values.
     refused: name -> why there is no such option, of those that a user may look for here; it goes on after the name: "is not taken, ...".
     """
-    summary, _, examples = description.partition("\n")
+    summary, _, examples = as_typed_here(description).partition("\n")
     parser = _Parser(
-        description=summary, epilog=examples.strip("\n"), formatter_class=_HelpFormatter, allow_abbrev=False
+        prog=commands.typed,
+        description=summary,
+        epilog=examples.strip("\n"),
+        formatter_class=_HelpFormatter,
+        allow_abbrev=False,
     )
     for dataclass_type in dataclass_types:
         add_options(parser, dataclass_type)
@@ -170,7 +177,7 @@ def _config_path(arguments: list[str]) -> Path | None:
     finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     finder.add_argument("--config")
     config = finder.parse_known_args(arguments)[0].config
-    return None if config is None else Path(_at_home(config))
+    return None if config is None else recipe(Path(_at_home(config)))
 
 
 def _refuse_unknown(values: dict, known: set[str], path: Path, refused: Mapping[str, str]) -> None:

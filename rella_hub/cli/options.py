@@ -12,6 +12,8 @@ from dataclasses import MISSING, Field, field, fields
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from rella_hub.commands import as_typed_here
+
 TRUE, FALSE = ("true", "yes", "t", "y", "1"), ("false", "no", "f", "n", "0")
 
 
@@ -58,7 +60,7 @@ def set_defaults(parser: argparse.ArgumentParser, values: Mapping[str, Any]) -> 
 
 
 def _settings(one: Field, hint: Any) -> dict[str, Any]:
-    settings: dict[str, Any] = {"help": one.metadata["help"].replace("%", "%%")}
+    settings: dict[str, Any] = {"help": as_typed_here(one.metadata["help"]).replace("%", "%%")}
     plain = _without_none(hint)
     if get_origin(plain) is list:
         settings |= {"nargs": "+", "type": _reader(get_args(plain)[0])}

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from rella_hub.commands import as_typed_here
 from rella_hub.texts.shown import visible
 
 MOVES = re.compile(r"(?:[\r\n]|\x1b\[A)*")  # of tqdm: to the begin of a line, a line down or up
@@ -54,4 +55,4 @@ def _shown(text: str) -> str:
     if MOVES.fullmatch(text):
         return text
     body = text.lstrip("\r")
-    return text[: len(text) - len(body)] + visible(body.replace("\r\n", "\n"))
+    return text[: len(text) - len(body)] + visible(as_typed_here(body.replace("\r\n", "\n")))
