@@ -52,6 +52,8 @@ def test_the_pythons_of_the_project_are_the_same_everywhere():
             re.findall(r"Python (3\.\d+) (?:or|to) (3\.\d+) is", (REPOSITORY / name).read_text(encoding="utf-8"))
         )
         assert said == (min(claimed), max(claimed)), name
+    workflow = (REPOSITORY / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+    assert set(re.findall(r'"(3\.\d+)"', workflow)) == claimed
 
 
 def test_the_lock_file_suits_machines_with_and_without_a_gpu():

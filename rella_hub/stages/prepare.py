@@ -106,7 +106,9 @@ def _write(corpus: Corpus, tables: RawTables, raw: RawFiles, folder: Path, made_
         schema.check_keys_unique(table, key, name)
         features = schema.text_table(key, [column for column in table.column_names if column != key])
         store.write(folder, name, features, {store.SINGLE_SPLIT: table}, made_from)
-    whole = {store.SINGLE_SPLIT: interactions.to_arrow()}
+    whole = {
+        store.SINGLE_SPLIT: interactions.select(list(schema.INTERACTIONS)).to_arrow()
+    }  # no column of the protocol's own
     store.write(folder, "interactions", schema.INTERACTIONS, whole, made_from, noted)
     store.write(folder, "samples", schema.SAMPLES, {k: rows.to_arrow() for k, rows in by_split.items()}, made_from)
 
