@@ -49,7 +49,7 @@ def main() -> None:
     def search_of(users: slice) -> None:
         rows = sample_id[slice(*np.searchsorted(sample_id, [bounds[users.start][0], bounds[users.stop - 1][1]]))]
         at = position[rows]
-        subr.select_distinct(at, rows - at, vector_code, distinct, HISTORY_LENGTH, "cosine")
+        subr.closest_distinct(at, rows - at, vector_code, distinct, HISTORY_LENGTH, "cosine")
 
     def search() -> None:
         blocks = [

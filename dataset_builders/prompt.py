@@ -6,19 +6,33 @@ examples:
 """
 
 from rella_hub import cli
-from rella_hub.stages.arguments import EngineArguments, FolderArguments, PromptArguments, RowArguments, ViewArguments
+from rella_hub.stages.arguments import (
+    EngineArguments,
+    FolderArguments,
+    PromptArguments,
+    RowArguments,
+    VectorArguments,
+    ViewArguments,
+)
 
 
 def main() -> None:
-    where, views, prompts, rows, engine = cli.parse(
-        FolderArguments, ViewArguments, PromptArguments, RowArguments, EngineArguments, description=__doc__
+    where, views, vectors, prompts, rows, engine = cli.parse(
+        FolderArguments,
+        ViewArguments,
+        VectorArguments,
+        PromptArguments,
+        RowArguments,
+        EngineArguments,
+        description=__doc__,
     )
     from rella_hub.cards.dataset.card import write_card
     from rella_hub.stages.prompt import build_prompts
-    from rella_hub.stages.writing import configs, writing
+    from rella_hub.stages.view import configs
+    from rella_hub.stages.writing import writing
 
-    with writing(where, configs(views)):
-        build_prompts(where, views, prompts, rows, engine)
+    with writing(where, [config.name for config in configs(views, vectors, prompts.style)]):
+        build_prompts(where, views, prompts, rows, engine, vectors)
         write_card(where)
 
 

@@ -20,15 +20,17 @@ from rella_hub.stages.arguments import (
     PromptArguments,
     RawArguments,
     RowArguments,
+    VectorArguments,
     ViewArguments,
 )
 
 
 def main() -> None:
-    where, source, encoder, views, prompts, rows, engine = cli.parse(
+    where, source, encoder, vectors, views, prompts, rows, engine = cli.parse(
         FolderArguments,
         RawArguments,
         EncoderArguments,
+        VectorArguments,
         ViewArguments,
         PromptArguments,
         RowArguments,
@@ -39,25 +41,27 @@ def main() -> None:
     from rella_hub.corpora import load_corpus
     from rella_hub.stages.embed import embed
     from rella_hub.stages.prepare import TABLES, prepare
-    from rella_hub.stages.prompt import build_prompts, load_style
-    from rella_hub.stages.view import build_views, check_views, require_parts
-    from rella_hub.stages.writing import configs, raw_of, view_tables, writing
+    from rella_hub.stages.prompt import build_prompts
+    from rella_hub.stages.view import build_views, configs, require_parts
+    from rella_hub.stages.writing import raw_of, writing
+    from rella_hub.views import compares_vectors, vectors_table
 
-    check_views(views)  # what is wrong with a late stage is said before the early ones take their time
-    load_style(prompts.prompt_style)
+    # What is wrong with a late stage is said before the early ones take their time.
+    asked = configs(views, vectors, prompts.style)
     rows.choose(load_corpus(where.corpus))
     engine.check()
-    require_parts(where, views)
-    retrieves = "subr" in views.view or "reit" in views.view
+    require_parts(where, asked)
+    retrieves = any(compares_vectors(config.view) for config in asked)
     if not retrieves:
         cli.refuse_without("--view subr, which needs item vectors", encoder)
-    tables = [*TABLES, "item_vectors", *view_tables(views), *configs(views)]
+    made = [name for config in asked for name in (config.table, config.name)]
+    tables = [*TABLES, vectors_table(vectors.vectors), *made]
     with writing(where, tables, reads=[raw_of(source), encoder.encoder]):
         prepare(where, source)
         if retrieves:
-            embed(where, encoder)
-        build_views(where, views, rows, engine)
-        build_prompts(where, views, prompts, rows, engine)
+            embed(where, encoder, vectors)
+        build_views(where, views, rows, engine, vectors)
+        build_prompts(where, views, prompts, rows, engine, vectors)
         write_card(where)
 
 

@@ -1,7 +1,6 @@
 """The wording of every prompt: whole golden texts for each corpus, view and style, and a plain loop over the tables."""
 
 import dataclasses
-import pkgutil
 import re
 from pathlib import Path
 
@@ -10,18 +9,18 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from rella_hub import prompts as styles
 from rella_hub.corpora import load_corpus
-from rella_hub.prompts import pointwise
+from rella_hub.prompts import pointwise, style_names
 from rella_hub.stages.arguments import FolderArguments, PromptArguments, RawArguments, ViewArguments
 from rella_hub.stages.prepare import prepare
 from rella_hub.stages.prompt import build_prompts
-from rella_hub.stages.view import VIEWS, build_views
+from rella_hub.stages.view import build_views
 from rella_hub.tables import schema, store
+from rella_hub.views import Config
 
 TESTS = Path(__file__).parent
 CORPORA = sorted(folder.name for folder in (TESTS / "fixtures" / "raw").iterdir())
-STYLES = sorted(module.name for module in pkgutil.iter_modules(styles.__path__))
+VIEWS = ("recency", "subr", "reit")
 HISTORY_LENGTH = 4
 
 
@@ -45,7 +44,7 @@ def build(corpus: str, folder: Path, raw: Path, style: str = "pointwise") -> Fol
     prepare(where, RawArguments(raw=str(raw)))
     write_genre_vectors(where)
     build_views(where, views)
-    build_prompts(where, views, PromptArguments(prompt_style=style))
+    build_prompts(where, views, PromptArguments(style=style))
     return where
 
 
@@ -63,14 +62,14 @@ def all_rows(where) -> list[dict]:
     return [row for c in configs for split in store.table_splits(where.folder, c) for row in rows_of(where, c, split)]
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", style_names())
 @pytest.mark.parametrize("corpus", CORPORA)
 def test_golden_texts(corpus, style, tmp_path):
     """A changed text needs a higher VERSION of the style. Delete a golden file to have it written anew, and read it."""
     where = build(corpus, tmp_path, TESTS / "fixtures" / "raw" / corpus, style)
     written = []
     for view in VIEWS:
-        config = f"{view}_k{HISTORY_LENGTH}"
+        config = Config(view, HISTORY_LENGTH, style=style).name
         rows = rows_of(where, config, "test") if view != "reit" else rows_of(where, config, "mixed")[:4]
         text = "".join(f"=== sample {r['sample_id']}\n{r['prompt']}--- {r['completion']}\n" for r in rows)
         golden = TESTS / "golden" / corpus / f"{view}_{style}.txt"
@@ -188,7 +187,7 @@ def test_a_user_without_a_profile_is_the_user(words):
 
 def test_a_style_that_is_not_there(prepared):
     with pytest.raises(ValueError, match="no prompt style 'sonnet'"):
-        build_prompts(prepared, ViewArguments(), PromptArguments(prompt_style="sonnet"))
+        build_prompts(prepared, ViewArguments(), PromptArguments(style="sonnet"))
 
 
 def test_ctrl_c_leaves_what_was_there(prepared, monkeypatch):

@@ -13,7 +13,7 @@ from rella_hub.stages.arguments import ViewArguments
 from rella_hub.stages.view import build_views
 from rella_hub.tables import schema, store
 from rella_hub.vectors.reduce import normalize
-from rella_hub.views import recency, reit, subr
+from rella_hub.views import Config, recency, subr, vectors_table
 
 DISTANCE = {
     "cosine": lambda x, y: -(x @ y) / np.sqrt((x @ x) * (y @ y)),
@@ -40,7 +40,7 @@ def check_subr(histories: list[list[int]], vectors: np.ndarray, history_length: 
     starts = np.cumsum([0, *map(len, histories)])
     samples = [(p, start) for history, start in zip(histories, starts, strict=False) for p in range(1, len(history))]
     position, start = (np.array(column, dtype=np.int64) for column in zip(*samples, strict=True))
-    chosen = subr.select(position, start, item_code, vectors.astype(np.float32), history_length, similarity)
+    chosen = subr.closest(position, start, item_code, vectors.astype(np.float32), history_length, similarity)
     schema.check_views(position, chosen, history_length)
     exact = vectors.astype(np.float64)
     expected = [
@@ -81,7 +81,7 @@ def test_equally_close_behaviors_go_to_the_more_recent(similarity, histories, hi
 def test_a_movie_seen_twice_is_two_behaviors():
     vectors = np.eye(3, dtype=np.float32)
     codes = np.array([0, 1, 0, 2, 0])  # the target is the last one
-    chosen = subr.select(np.array([4]), np.array([0]), codes, vectors, 2)
+    chosen = subr.closest(np.array([4]), np.array([0]), codes, vectors, 2)
     assert rows_of(chosen) == [[0, 2]]
 
 
@@ -94,7 +94,7 @@ def test_long_histories_are_answered_in_blocks(similarity, monkeypatch):
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=20), st.integers(1, 20))
 def test_recency_is_the_end_of_the_history(position, history_length):
-    chosen = recency.select(np.array(position), history_length)
+    chosen = recency.latest(np.array(position), history_length)
     schema.check_views(np.array(position), chosen, history_length)
     assert rows_of(chosen) == [list(range(p))[-history_length:] for p in position]
 
@@ -107,31 +107,26 @@ def test_recency_is_subr_where_the_whole_history_is_shown(lengths, seed):
     codes = rng.integers(0, 5, start[-1])
     vectors = normalize(rng.normal(size=(5, 3)).astype(np.float32))[0]
     position = np.array(lengths)
-    by_subr = subr.select(position, start[:-1], codes, vectors, history_length=12)
-    assert (by_subr == recency.select(position, 12)).all()
-
-
-@given(st.integers(0, 20))
-def test_mixed_rows_stand_in_turn(n):
-    ids = np.arange(n)
-    mixed = reit.mix(ids, ids + 100)
-    assert mixed.tolist() == [row for i in range(n) for row in (i, i + 100)]
+    by_subr = subr.closest(position, start[:-1], codes, vectors, history_length=12)
+    assert (by_subr == recency.latest(position, 12)).all()
 
 
 # From here on the stage, on the tables of the invented corpus, whose movie ids have gaps.
 
 
-def write_vectors(where, without: int | None = None) -> dict[int, np.ndarray]:
+def write_vectors(
+    where, without: int | None = None, seed: int = 2, variant: str | None = None
+) -> dict[int, np.ndarray]:
     """Random vectors as the stage `embed` writes them, in no order; the vectors before normalization, by item id."""
     item_id = store.read(where.folder, "items")["item_id"].to_numpy()
     item_id = np.random.default_rng(1).permutation(item_id[item_id != without])
-    given = np.random.default_rng(2).normal(size=(len(item_id), 6)).astype(np.float32)
+    given = np.random.default_rng(seed).normal(size=(len(item_id), 6)).astype(np.float32)
     vectors, norms = normalize(given)
     table = pa.table(
         {"item_id": item_id, "vector": pa.FixedSizeListArray.from_arrays(vectors.ravel(), 6), "norm": norms}
     )
-    made_from = {"corpus": "ml1m", "inputs": {}}
-    store.write(where.folder, "item_vectors", schema.item_vectors(6), {"train": table}, made_from)
+    made_from = {"corpus": "ml1m", "inputs": {}, **({"seed": seed} if variant else {})}
+    store.write(where.folder, vectors_table(variant), schema.item_vectors(6), {"train": table}, made_from)
     return dict(zip(item_id.tolist(), given.astype(np.float64), strict=True))
 
 
@@ -157,7 +152,8 @@ def test_views_of_a_corpus_are_brute_force_by_item_id(prepared, similarity, hist
         return nearest(known, vectors[sample["item_id"]], history_length, similarity)
 
     def rows(view, split):
-        return store.read(prepared.folder, f"view_{view}_k{history_length}", split).to_pylist()
+        config = Config("", history_length, similarity).of_view(view)
+        return store.read(prepared.folder, config.table, split).to_pylist()
 
     for split in store.SPLITS:
         assert rows("recency", split) == expected_view(prepared, split, latest)
@@ -216,7 +212,7 @@ def test_an_item_without_a_vector_is_named(prepared):
     [
         ({"history_length": [5, 0]}, "--history_length is 0; a prompt must show at least 1 behavior"),
         ({"history_length": [-3]}, "--history_length is -3"),
-        ({"view": ["recent"]}, "no view 'recent'. Expected one of recency, subr, reit"),
+        ({"view": ["recent"]}, "no view 'recent'. There are: recency, reit, subr"),
         ({"similarity": "dot"}, "no similarity 'dot'. Expected one of cosine, l2, l1, inner_product"),
     ],
 )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rella_hub.tables.checked import COUNT, LINE, NAME, NUMBER, RECORD, optional, read_json, require
 from rella_hub.tables.scores import RECORD_KINDS
-from rella_hub.views import view_of
+from rella_hub.views import parse_config
 
 ROW_KINDS = {
     **dict.fromkeys(("name", "system"), LINE),
@@ -120,9 +120,9 @@ def read_results(path: Path, sha256: str, kind: str, where: Path) -> Results:
 
 
 def main_comparison(comparisons: list[Comparison], corpus: str, config_name: str) -> Comparison:
-    """The one that a model was trained for: same corpus, the test split, and its own view (SUBR for one trained by ReiT)."""
-    view, history_length = view_of(config_name)
-    meant = f"subr_k{history_length}" if view == "reit" else config_name
+    """The one that a model was trained for: same corpus, the test split, and its own view (the last of those that it mixes)."""
+    config = parse_config(config_name)
+    meant = config.tested_as.name if config else config_name
     return min(
         comparisons, key=lambda c: (c.corpus != corpus, c.split != "test", c.config_name not in (meant, config_name))
     )

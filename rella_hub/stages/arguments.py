@@ -59,13 +59,27 @@ class EncoderArguments:
 
 
 @dataclass(frozen=True)
+class VectorArguments:
+    vectors: str | None = option(
+        "Variant of the item vectors, of lower-case letters and digits, such as pca64: they are written to item_vectors_pca64, and what "
+        "is retrieved by them is named after it (subr_pca64_k30). Default: item_vectors.",
+        None,
+    )
+
+
+@dataclass(frozen=True)
 class ViewArguments:
     view: list[str] = option(
-        "Which behaviors are shown: recency, subr, reit (the mixed training set; needs the other two).",
+        "Which behaviors are shown: names of files in rella_hub/views/, such as recency, subr or reit (the mixed training set; needs "
+        "the other two).",
         ["recency", "subr", "reit"],
     )
     history_length: list[int] = option("K, how many behaviors are shown; several give a config each.", [30])
-    similarity: str = option("What SUBR ranks by: cosine, l2, l1 or inner_product (paper: cosine; D.3).", "cosine")
+    similarity: str = option(
+        "What SUBR ranks by: cosine, l2, l1 or inner_product (paper: cosine; D.3). A view is named after it (subr_l2_k30), unless it "
+        "is cosine.",
+        "cosine",
+    )
 
 
 _ROWS = "How many {split} rows of views and prompts: a number, or all. Default: what the corpus publishes (ml25m: {ml25m}; others: all)."
@@ -112,9 +126,14 @@ class EngineArguments:
 
 
 PUBLISHED_ROWS = RowArguments()  # what the corpus publishes
+USUAL_VECTORS = VectorArguments()
 THIS_PROCESS = EngineArguments()
 
 
 @dataclass(frozen=True)
 class PromptArguments:
-    prompt_style: str = option("Sentence frame: a file in rella_hub/prompts/.", "pointwise")
+    style: str = option(
+        "Sentence frame: the name of a file in rella_hub/prompts/. A config is named after it (subr_k30_<style>), unless it is pointwise.",
+        "pointwise",
+        aliases=("prompt_style",),
+    )

@@ -9,16 +9,20 @@ import pyarrow as pa
 
 from rella_hub.corpora import load_corpus
 from rella_hub.files import ownership
-from rella_hub.stages.arguments import EncoderArguments, FolderArguments
+from rella_hub.stages.arguments import USUAL_VECTORS, EncoderArguments, FolderArguments, VectorArguments
+from rella_hub.stages.view import check_variant
 from rella_hub.stages.writing import ENCODER_NOTE
 from rella_hub.tables import records, schema, store
 from rella_hub.vectors.encode import encode, encoder_revision, load_encoder
 from rella_hub.vectors.reduce import normalize, reduce
+from rella_hub.views import vectors_table
 
 DESCRIPTION_VERSION = 1
 
 
-def embed(where: FolderArguments, options: EncoderArguments) -> None:
+def embed(where: FolderArguments, options: EncoderArguments, variant: VectorArguments = USUAL_VECTORS) -> None:
+    check_variant(variant)
+    name = vectors_table(variant.vectors)
     if options.dimension < 1:
         raise ValueError(f"--dimension is {options.dimension}; at least 1 is needed.")
     corpus = load_corpus(where.corpus)
@@ -30,7 +34,7 @@ def embed(where: FolderArguments, options: EncoderArguments) -> None:
         "description_version": DESCRIPTION_VERSION,
         "dimension": options.dimension,
     }
-    if records.stands(where.folder, "item_vectors", made_from, where.overwrite):
+    if records.stands(where.folder, name, made_from, where.overwrite):
         return
     items = pl.from_arrow(store.read(where.folder, "items"))
     encoder = load_encoder(options.encoder, options.encoder_revision)
@@ -47,14 +51,14 @@ def embed(where: FolderArguments, options: EncoderArguments) -> None:
     )
     store.write(
         where.folder,
-        "item_vectors",
+        name,
         schema.item_vectors(vectors.shape[1]),
         {store.SINGLE_SPLIT: table},
         made_from,
     )
     _remember_folder(where.folder, options.encoder)
     print(
-        f"{where.folder / 'item_vectors'}: {len(items):,} items, {vectors.shape[1]} dimensions, {options.encoder}.",
+        f"{where.folder / name}: {len(items):,} items, {vectors.shape[1]} dimensions, {options.encoder}.",
         flush=True,
     )
 

@@ -5,8 +5,6 @@ Every shard of every config is a task of its own, so that an engine may run them
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,22 +15,24 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from rella_hub import prompts as styles
 from rella_hub.corpora import load_corpus
+from rella_hub.prompts import load_style
 from rella_hub.stages.arguments import (
     PUBLISHED_ROWS,
     THIS_PROCESS,
+    USUAL_VECTORS,
     EngineArguments,
     FolderArguments,
     PromptArguments,
     RowArguments,
+    VectorArguments,
     ViewArguments,
 )
-from rella_hub.stages.view import VIEWS
+from rella_hub.stages.view import configs
 from rella_hub.tables import published, records, schema, store
 from rella_hub.tables.histories import positions_within_user
 from rella_hub.tables.keys import codes_of
-from rella_hub.views import config_name, table_name
+from rella_hub.views import Config, load_view
 
 ROWS_PER_PART = (
     20_000  # about 30 MB of text: large enough to be vectorized, small enough to stay in memory many times over
@@ -45,33 +45,31 @@ def build_prompts(
     options: PromptArguments,
     rows: RowArguments = PUBLISHED_ROWS,
     engine: EngineArguments = THIS_PROCESS,
+    vectors: VectorArguments = USUAL_VECTORS,
 ) -> None:
-    style = load_style(options.prompt_style)
+    style = load_style(options.style)
     selected = rows.choose(load_corpus(where.corpus))
     longest = max(view_options.history_length)
-    for history_length in dict.fromkeys(view_options.history_length):  # one asked for twice is built once
-        for view in VIEWS:
-            if view in view_options.view:
-                config = config_name(view, history_length)
-                made_from = _made_from(where, config, options.prompt_style, style.VERSION, selected)
-                if not records.stands(where.folder, config, made_from, where.overwrite):
-                    _build(where, config, made_from, longest, selected, engine)
+    for config in configs(view_options, vectors, options.style):
+        made_from = _made_from(where, config, style.VERSION, selected)
+        if not records.stands(where.folder, config.name, made_from, where.overwrite):
+            _build(where, config, made_from, longest, selected, engine)
 
 
 def _build(
     where: FolderArguments,
-    config: str,
+    config: Config,
     made_from: dict,
     longest: int,
     selected: dict[str, int | None],
     engine: EngineArguments,
 ) -> None:
-    view = table_name(config)
+    name, view = config.name, config.table
     chosen = {
-        split: _rows_of_view(where.folder, view, split, selected) for split in store.table_splits(where.folder, view)
+        split: _rows_of_view(where.folder, config, split, selected) for split in store.table_splits(where.folder, view)
     }
     rows = {split: len(rows_of_view) for split, rows_of_view in chosen.items()}
-    with store.writing(where.folder, config, schema.PROMPTS, rows, made_from) as writer:
+    with store.writing(where.folder, name, schema.PROMPTS, rows, made_from) as writer:
         tasks = [
             _Shard(
                 writer=writer,
@@ -80,19 +78,20 @@ def _build(
                 folder=where.folder.absolute(),  # a worker may stand in another one
                 view=view,
                 corpus=where.corpus,
-                style=made_from["prompt_style"],
+                style=config.style,
                 longest=longest,
                 fingerprint=made_from["inputs"]["interactions"],
             )
             for shard in writer.shards
         ]
-        engine.run(_write_shard, tasks, config)
+        engine.run(_write_shard, tasks, name)
     counts = ", ".join(f"{count:,} {split}" for split, count in rows.items())
-    print(f"{where.folder / config}: {counts} prompts.", flush=True)
+    print(f"{where.folder / name}: {counts} prompts.", flush=True)
 
 
-def _rows_of_view(folder: Path, view: str, split: str, selected: dict[str, int | None]) -> np.ndarray:
+def _rows_of_view(folder: Path, config: Config, split: str, selected: dict[str, int | None]) -> np.ndarray:
     """(n,) ascending rows of a split of a view that get a prompt."""
+    view, per_sample = config.table, load_view(config.view).rows_per_sample
     of_samples = "train" if split == "mixed" else split
     shown = published.rows_of(
         folder, of_samples, store.provenance(folder, view).get("selected_rows", {}).get(of_samples)
@@ -104,13 +103,7 @@ def _rows_of_view(folder: Path, view: str, split: str, selected: dict[str, int |
             f"Build the view with as many: dataset_builders/view.py --{of_samples}_rows {len(wanted)} --overwrite true"
         )
     rows = np.searchsorted(shown, wanted)
-    return (2 * rows[:, None] + [0, 1]).ravel() if split == "mixed" else rows
-
-
-def load_style(name: str):
-    if name not in [module.name for module in pkgutil.iter_modules(styles.__path__)]:
-        raise ValueError(f"There is no prompt style {name!r} in rella_hub/prompts/.")
-    return importlib.import_module(f"{styles.__name__}.{name}")
+    return (per_sample * rows[:, None] + np.arange(per_sample)).ravel() if split == "mixed" else rows
 
 
 @dataclass(frozen=True)
@@ -143,12 +136,12 @@ def load_sources(folder: Path) -> Sources:
     )
 
 
-def _made_from(where: FolderArguments, config: str, style: str, version: int, selected: dict[str, int | None]) -> dict:
-    inputs = ["users", "items", "interactions", table_name(config)]
+def _made_from(where: FolderArguments, config: Config, version: int, selected: dict[str, int | None]) -> dict:
+    inputs = ["users", "items", "interactions", config.table]
     return {
         "corpus": where.corpus,
         "inputs": records.input_fingerprints(where.folder, inputs),
-        "prompt_style": style,
+        "prompt_style": config.style,
         "prompt_version": version,
         "selected_rows": selected,
     }

@@ -8,6 +8,8 @@ is how rows get from the order of the users into it.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -17,21 +19,34 @@ import pyarrow as pa
 
 from rella_hub.cli import refuse_without
 from rella_hub.corpora import load_corpus
+from rella_hub.prompts import load_style
 from rella_hub.stages.arguments import (
     PUBLISHED_ROWS,
     THIS_PROCESS,
+    USUAL_VECTORS,
     EngineArguments,
     FolderArguments,
     RowArguments,
+    VectorArguments,
     ViewArguments,
 )
 from rella_hub.tables import published, records, schema, store
-from rella_hub.tables.keys import codes_of
-from rella_hub.views import config_name, recency, reit, subr, table_name
+from rella_hub.views import (
+    POINTWISE,
+    SIMILARITIES,
+    VECTORS,
+    Config,
+    Histories,
+    View,
+    compares_vectors,
+    load_view,
+    parse_config,
+    parse_view,
+)
 
 SAMPLES_PER_BLOCK = 250_000
 BLOCKS_PER_WORKER = 4  # at least, so that the last block of a small corpus does not keep one worker waiting for another
-VIEWS = ("recency", "subr", "reit")  # in the order in which they need each other
+_BEHAVIORS, _SHARED = "behaviors-", "shared-"  # what the names of a view's arrays begin with
 
 
 def build_views(
@@ -39,85 +54,93 @@ def build_views(
     options: ViewArguments,
     rows: RowArguments = PUBLISHED_ROWS,
     engine: EngineArguments = THIS_PROCESS,
+    vectors: VectorArguments = USUAL_VECTORS,
 ) -> None:
     selected = rows.choose(load_corpus(where.corpus))
-    check_views(options)
-    for history_length in options.history_length:
-        for view in VIEWS:
-            if view in options.view:
-                _build(where, view, history_length, options.similarity, selected, engine)
+    for config in configs(options, vectors):
+        _build(where, config, selected, engine)
 
 
-def check_views(options: ViewArguments) -> None:
-    """ValueError for an unknown view or similarity, or a history length that shows nothing."""
-    for view in options.view:
-        if view not in VIEWS:
-            raise ValueError(f"There is no view {view!r}. Expected one of {', '.join(VIEWS)}.")
+def configs(options: ViewArguments, vectors: VectorArguments = USUAL_VECTORS, style: str = POINTWISE) -> list[Config]:
+    """What is asked for, each once, and a mixed view behind those that it mixes. ValueError for what is not there or shows nothing."""
     for history_length in options.history_length:
         if history_length < 1:
             raise ValueError(f"--history_length is {history_length}; a prompt must show at least 1 behavior.")
-    if options.similarity not in subr.SIMILARITIES:
-        raise ValueError(
-            f"There is no similarity {options.similarity!r}. Expected one of {', '.join(subr.SIMILARITIES)}."
-        )
-    if "subr" not in options.view:
+    if options.similarity not in SIMILARITIES:
+        raise ValueError(f"There is no similarity {options.similarity!r}. Expected one of {', '.join(SIMILARITIES)}.")
+    check_variant(vectors)
+    load_style(style)
+    by_name = {name: parse_view(name)[0] for name in options.view}
+    if not any(map(compares_vectors, by_name.values())):
         refuse_without("--view subr", options, ["similarity"])
+        refuse_without("--view subr", vectors)
+    ordered = sorted(by_name, key=lambda name: bool(load_view(by_name[name]).mixes))
+    found = [
+        Config("", history_length, options.similarity, vectors.vectors, style).of_view(name)
+        for history_length in options.history_length
+        for name in ordered
+    ]
+    for config in found:
+        if parse_config(config.name) != config:
+            raise ValueError(
+                f"The name {config.name} would mean something else as well. Rename the view, the vectors or the style."
+            )
+    return list(dict.fromkeys(found))
 
 
-def require_parts(where: FolderArguments, options: ViewArguments) -> None:
-    """ValueError when `reit` is asked for without the two views that it mixes, and they are not there either."""
-    for history_length in options.history_length if "reit" in options.view else []:
-        for part in ("recency", "subr"):
-            name = table_name(config_name(part, history_length))
-            if part not in options.view and not store.table_splits(where.folder, name):
+def check_variant(vectors: VectorArguments) -> None:
+    """ValueError for a variant of the item vectors that cannot be part of a name."""
+    if vectors.vectors is not None and not re.fullmatch(r"[a-z0-9]+", vectors.vectors):
+        raise ValueError(
+            f"--vectors is {vectors.vectors!r}. Give a name of lower-case letters and digits, such as pca64."
+        )
+
+
+def require_parts(where: FolderArguments, asked: Iterable[Config]) -> None:
+    """ValueError when a view is asked for without those that it mixes, and they are not there either."""
+    asked = list(asked)
+    for config in asked:
+        for part in config.parts:
+            if part not in asked and not store.table_splits(where.folder, part.table):
+                mixed = load_view(config.view).mixes
                 raise ValueError(
-                    f"The view reit mixes recency and subr, and {where.folder} has no {name}. Ask for it too: --view recency subr reit"
+                    f"The view {config.view} mixes {' and '.join(mixed)}, and {where.folder} has no {part.table}. "
+                    f"Ask for it too: --view {' '.join(mixed)} {config.view}"
                 )
 
 
-def _build(
-    where: FolderArguments,
-    view: str,
-    history_length: int,
-    similarity: str,
-    selected: dict[str, int | None],
-    engine: EngineArguments,
-) -> None:
-    name = table_name(config_name(view, history_length))
-    mixed_from = [table_name(config_name(part, history_length)) for part in ("recency", "subr")]
-    inputs = {
-        "recency": ["samples"],
-        "subr": ["samples", "interactions", "item_vectors"],
-        "reit": ["samples", *mixed_from],
-    }[view]
+def _build(where: FolderArguments, config: Config, selected: dict[str, int | None], engine: EngineArguments) -> None:
+    name, view, parts = config.table, load_view(config.view), [part.table for part in config.parts]
+    needed = [config.vectors_table if table == VECTORS else table for table in view.needs]
     made_from = {
         "corpus": where.corpus,
-        "inputs": records.input_fingerprints(where.folder, inputs),
-        "view": view,
-        "history_length": history_length,
+        "inputs": records.input_fingerprints(where.folder, ["samples", *needed, *parts]),
+        "view": config.view,
+        "history_length": config.history_length,
         "selected_rows": selected,
-        **({"similarity": similarity} if view == "subr" else {}),
+        **({"similarity": config.similarity} if VECTORS in view.needs else {}),
+        **({"parameter": config.number} if view.parameter is not None else {}),
     }
     if records.stands(where.folder, name, made_from, where.overwrite):
         return
     order = {split: published.rows_of(where.folder, split, selected[split]) for split in store.SPLITS}
     rows = {split: len(chosen) for split, chosen in order.items()}
-    if view == "reit":
-        rows = {"mixed": 2 * rows["train"], "validation": rows["validation"], "test": rows["test"]}
+    if parts:
+        rows = {"mixed": len(parts) * rows["train"], "validation": rows["validation"], "test": rows["test"]}
     with (
         store.writing(where.folder, name, schema.VIEWS, rows, made_from) as writer,
         store.scratch(where.folder, name) as scratch,
     ):
-        if view == "reit":
-            tasks = [_Mixed(writer, shard, where.folder.absolute(), *mixed_from) for shard in writer.shards]
+        if parts:
+            tasks = [_Mixed(writer, shard, where.folder.absolute(), tuple(parts)) for shard in writer.shards]
             engine.run(_mix_shard, tasks, name)
         else:
             _lay_out(where.folder, order, scratch)
-            if view == "subr":
+            if view.needs:
                 _lay_out_by_user(writer, scratch)
-                blocks = _lay_out_subr(where.folder, scratch, history_length, similarity, engine)
-                engine.run(_answer_block, blocks, name)
-            shards = [_Shard(writer, n, scratch, view, history_length) for n in range(len(writer.shards))]
+                _lay_out_arrays(where.folder, scratch, view, config)
+                engine.run(_answer_block, _blocks(scratch, config, engine.parallel), name)
+            shards = [_Shard(writer, n, scratch, config) for n in range(len(writer.shards))]
             engine.run(_put_together, shards, f"{name}, shards")
     print(f"{where.folder / name}: {sum(rows.values()):,} rows.", flush=True)
 
@@ -144,6 +167,18 @@ def _lay_out_by_user(writer: store.Writer, scratch: Path) -> None:
         np.save(scratch / f"by_user_{name}.npy", column[by_user])
 
 
+def _lay_out_arrays(folder: Path, scratch: Path, view: View, config: Config) -> None:
+    """Lay out what the view needs of other tables, for every task to read its part of."""
+    behaviors, shared = view.load(folder, config)
+    for prefix, arrays in ((_BEHAVIORS, behaviors), (_SHARED, shared)):
+        for name, array in arrays.items():
+            np.save(scratch / f"{prefix}{name}.npy", array)
+
+
+def _laid_out(scratch: Path, prefix: str) -> dict[str, np.ndarray]:
+    return {path.stem.removeprefix(prefix): np.load(path, mmap_mode="r") for path in scratch.glob(f"{prefix}*.npy")}
+
+
 @dataclass(frozen=True)
 class _Block:
     """The samples `begin` to `end`, by user and position: all those of some users."""
@@ -151,35 +186,16 @@ class _Block:
     scratch: Path
     begin: int
     end: int
-    history_length: int
-    similarity: str
+    config: Config
 
 
-def _lay_out_subr(
-    folder: Path, scratch: Path, history_length: int, similarity: str, engine: EngineArguments
-) -> list[_Block]:
-    item_code, vectors = _vectors_of_interactions(folder, similarity)
-    code, distinct = subr.distinct_vectors(vectors)
-    np.save(scratch / "vectors.npy", distinct)
-    np.save(scratch / "vector_code.npy", code[item_code])
+def _blocks(scratch: Path, config: Config, workers: int) -> list[_Block]:
     start = np.load(scratch / "by_user_sample_id.npy") - np.load(scratch / "by_user_position.npy")
     first_of_user = np.flatnonzero(np.r_[True, start[1:] != start[:-1]]) if len(start) else np.zeros(1, dtype=int)
-    size = max(1, min(SAMPLES_PER_BLOCK, -(-len(start) // (BLOCKS_PER_WORKER * engine.parallel))))
+    size = max(1, min(SAMPLES_PER_BLOCK, -(-len(start) // (BLOCKS_PER_WORKER * workers))))
     nearest = np.searchsorted(first_of_user, np.arange(0, len(start), size), side="right") - 1
     bounds = [*np.unique(first_of_user[nearest]).tolist(), len(start)]
-    return [_Block(scratch, begin, end, history_length, similarity) for begin, end in pairwise(bounds)]
-
-
-def _vectors_of_interactions(folder: Path, similarity: str) -> tuple[np.ndarray, np.ndarray]:
-    """(N,) row of each interaction's item in the vectors, and the vectors (I, D): found by item id, never by row number."""
-    table = store.read(folder, "item_vectors").sort_by("item_id").combine_chunks()
-    vectors = table["vector"].combine_chunks().flatten().to_numpy().reshape(len(table), -1)
-    if similarity != "cosine":  # the other distances are taken on the vectors as PCA gave them
-        vectors = vectors * table["norm"].to_numpy()[:, None]
-    item_id = store.read(folder, "interactions", columns=["item_id"])["item_id"].to_numpy()
-    return codes_of(
-        item_id, table["item_id"].to_numpy(), "items have interactions but no item vector (run embed.py again)"
-    ), vectors
+    return [_Block(scratch, begin, end, config) for begin, end in pairwise(bounds)]
 
 
 def _answer_block(block: _Block) -> None:
@@ -191,14 +207,11 @@ def _answer_block(block: _Block) -> None:
 
     sample_id, position = np.array(column("sample_id")), np.array(column("position"))
     first, last = (sample_id[0] - position[0], sample_id[-1]) if len(sample_id) else (0, -1)
-    positions = subr.select_distinct(
-        position,
-        sample_id - position - first,
-        np.array(np.load(block.scratch / "vector_code.npy", mmap_mode="r")[first : last + 1]),
-        np.load(block.scratch / "vectors.npy", mmap_mode="r"),
-        block.history_length,
-        block.similarity,
-    )
+    behaviors = {
+        name: np.array(array[first : last + 1]) for name, array in _laid_out(block.scratch, _BEHAVIORS).items()
+    }
+    histories = Histories(position, sample_id - position - first, behaviors, _laid_out(block.scratch, _SHARED))
+    positions = load_view(block.config.view).select(histories, block.config)
     shard, row = np.array(column("shard")), column("row")
     by_shard = np.argsort(shard, kind="stable")
     bounds = np.flatnonzero(np.r_[True, np.diff(shard[by_shard]) != 0, True]) if len(shard) else []
@@ -212,27 +225,27 @@ class _Shard:
     writer: store.Writer
     number: int  # in writer.shards
     scratch: Path
-    view: str
-    history_length: int
+    config: Config
 
 
 def _put_together(task: _Shard) -> None:
-    """Write one shard of `recency` or `subr`."""
+    """Write one shard of a view that is not mixed."""
+    view, history_length = load_view(task.config.view), task.config.history_length
     shards = task.writer.shards
     begin = sum(shard.end - shard.begin for shard in shards[: task.number])
     rows = slice(begin, begin + shards[task.number].end - shards[task.number].begin)
     sample_id, position = (
         np.array(np.load(task.scratch / f"{name}.npy", mmap_mode="r")[rows]) for name in ("sample_id", "position")
     )
-    if task.view == "recency":
-        positions = recency.select(position, task.history_length)
+    if not view.needs:
+        positions = view.select(Histories(position, sample_id - position), task.config)
     else:
-        positions = np.empty((len(position), task.history_length), dtype=np.int32)
+        positions = np.empty((len(position), history_length), dtype=np.int32)
         for path in task.scratch.glob(f"{task.number}-*.npy"):
             part = np.load(path)
             positions[part[:, 0]] = part[:, 1:]
             path.unlink()
-    schema.check_views(position, positions, task.history_length)
+    schema.check_views(position, positions, history_length)
     task.writer.write(shards[task.number], [pa.table({"sample_id": sample_id, "positions": _as_lists(positions)})])
 
 
@@ -241,21 +254,22 @@ class _Mixed:
     writer: store.Writer
     shard: store.Shard
     folder: Path
-    recency: str  # the two tables
-    subr: str
+    parts: tuple[str, ...]  # the tables
 
 
 def _mix_shard(task: _Mixed) -> None:
-    """Write one shard of `reit`: of `mixed` both views in turn, of the other splits SUBR."""
+    """Write one shard of a mixed view: of `mixed` all parts in turn, of the other splits the last part."""
     begin, end, split = task.shard.begin, task.shard.end, task.shard.split
     if split == "mixed":
-        first, last = begin // 2, -(-end // 2)
-        parts = [store.read_rows(task.folder, name, first, last, "train") for name in (task.recency, task.subr)]
-        assert parts[0]["sample_id"].equals(parts[1]["sample_id"]), "both views stand in the order of the samples"
-        turn = reit.mix(np.arange(last - first), np.arange(last - first, 2 * (last - first)))
-        table = pa.concat_tables(parts).take(turn[begin - 2 * first : end - 2 * first])
+        count = len(task.parts)
+        first, last = begin // count, -(-end // count)
+        parts = [store.read_rows(task.folder, name, first, last, "train") for name in task.parts]
+        for part in parts[1:]:
+            assert part["sample_id"].equals(parts[0]["sample_id"]), "all views stand in the order of the samples"
+        in_turn = np.arange(count * (last - first)).reshape(count, -1).T.ravel()
+        table = pa.concat_tables(parts).take(in_turn[begin - count * first : end - count * first])
     else:
-        table = store.read_rows(task.folder, task.subr, begin, end, split)
+        table = store.read_rows(task.folder, task.parts[-1], begin, end, split)
     task.writer.write(task.shard, [table])
 
 

@@ -8,10 +8,8 @@ from pathlib import Path
 
 from rella_hub.files import ownership, places
 from rella_hub.files.writer import sole_writer
-from rella_hub.stages.arguments import FolderArguments, RawArguments, ViewArguments
-from rella_hub.stages.view import VIEWS
+from rella_hub.stages.arguments import FolderArguments, RawArguments
 from rella_hub.tables import records, store
-from rella_hub.views import config_name, table_name
 
 CARD, DATA_CARD = "README.md", "data card"  # the file, and what it is
 ENCODER_NOTE = "encoder note"
@@ -32,11 +30,3 @@ def writing(where: FolderArguments, tables: Iterable[str], reads: Iterable[str |
 def raw_of(source: RawArguments) -> str:
     """What `prepare` reads: the archive or folder that was given, or the folder that it downloads into."""
     return source.raw or str(Path(source.raw_folder))
-
-
-def view_tables(options: ViewArguments) -> list[str]:
-    return [table_name(config) for config in configs(options)]
-
-
-def configs(options: ViewArguments) -> list[str]:
-    return [config_name(view, length) for length in options.history_length for view in VIEWS if view in options.view]

@@ -6,12 +6,10 @@ the first N samples. Source: ReLLa, section 3.3.
 
 from __future__ import annotations
 
-import numpy as np
+from rella_hub.views import View
 
-
-def mix(recency: np.ndarray, subr: np.ndarray) -> np.ndarray:
-    """(2N, ...) rows of both in turn, from (N, ...) each."""
-    mixed = np.empty((2 * len(recency), *recency.shape[1:]), dtype=recency.dtype)
-    mixed[0::2] = recency
-    mixed[1::2] = subr
-    return mixed
+VIEW = View(
+    sentence="twice, with the {latest} {item}s and with those closest in meaning to the one in question "
+    "(retrieval-enhanced instruction tuning)",
+    mixes=("recency", "subr"),
+)

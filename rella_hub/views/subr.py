@@ -11,18 +11,40 @@ costs nothing and cannot be forgotten.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
-import torch
+from scipy.spatial.distance import cdist
 
-from rella_hub.views import recency
+from rella_hub.tables import store
+from rella_hub.tables.keys import codes_of
+from rella_hub.views import SIMILARITIES, Config, Histories, Loaded, View
+from rella_hub.views.recency import latest
 
-SIMILARITIES = ("cosine", "l2", "l1", "inner_product")
 TARGETS_PER_BLOCK = 256  # (256, n) similarities and keys stay in the cache for all but the longest histories
 _NEVER = np.iinfo(np.int64).min
 
 
-def select(
+def select(histories: Histories, config: Config) -> np.ndarray:
+    codes, vectors = histories.behaviors["vector_code"], histories.shared["vectors"]
+    return closest_distinct(
+        histories.position, histories.start, codes, vectors, config.history_length, config.similarity
+    )
+
+
+def load(folder: Path, config: Config) -> Loaded:
+    """The vector of each interaction, found by item id, never by row number."""
+    table = store.read(folder, config.vectors_table).sort_by("item_id").combine_chunks()
+    vectors = table["vector"].combine_chunks().flatten().to_numpy().reshape(len(table), -1)
+    if config.similarity != "cosine":  # the other distances are taken on the vectors as PCA gave them
+        vectors = vectors * table["norm"].to_numpy()[:, None]
+    item_id = store.read(folder, "interactions", columns=["item_id"])["item_id"].to_numpy()
+    missing = "items have interactions but no item vector (run embed.py again)"
+    code, distinct = distinct_vectors(vectors)
+    return {"vector_code": code[codes_of(item_id, table["item_id"].to_numpy(), missing)]}, {"vectors": distinct}
+
+
+def closest(
     position: np.ndarray,
     start: np.ndarray,
     item_code: np.ndarray,
@@ -36,10 +58,10 @@ def select(
     of each interaction; vectors: (I, D), of unit length for `cosine`.
     """
     code, distinct = distinct_vectors(vectors)
-    return select_distinct(position, start, code[item_code], distinct, history_length, similarity)
+    return closest_distinct(position, start, code[item_code], distinct, history_length, similarity)
 
 
-def select_distinct(
+def closest_distinct(
     position: np.ndarray,
     start: np.ndarray,
     vector_code: np.ndarray,
@@ -48,7 +70,7 @@ def select_distinct(
     similarity: str,
 ) -> np.ndarray:
     """The same for interactions that are coded by `distinct_vectors` already, which many blocks of users can share."""
-    positions = recency.select(position, history_length)  # right already wherever the whole history is shown
+    positions = latest(position, history_length)  # right already wherever the whole history is shown
     closeness = _closeness(similarity)
     for samples in _users(start):
         rows = samples.start + np.flatnonzero(position[samples] > history_length)
@@ -105,7 +127,7 @@ def _closeness(similarity: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray
     if similarity == "l2":  # -|x - y|^2 = 2 x.y - |y|^2 - |x|^2, and |x|^2 is the same for the whole row
         return lambda targets, history: 2 * (targets @ history.T) - np.einsum("ud,ud->u", history, history)
     if similarity == "l1":
-        return lambda targets, history: -torch.cdist(torch.from_numpy(targets), torch.from_numpy(history), p=1).numpy()
+        return lambda targets, history: -cdist(targets, history, "cityblock").astype(np.float32)
     raise ValueError(f"There is no similarity {similarity!r}. Expected one of {', '.join(SIMILARITIES)}.")
 
 
@@ -113,3 +135,11 @@ def _users(start: np.ndarray) -> list[slice]:
     """The slices of samples that belong to one user each."""
     bounds = np.flatnonzero(np.r_[True, start[1:] != start[:-1], True]) if len(start) else np.array([0])
     return [slice(begin, end) for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)]
+
+
+VIEW = View(
+    sentence="with the {item}s closest in meaning to the one in question (semantic user behavior retrieval)",
+    select=select,
+    needs=("interactions", "item_vectors"),
+    load=load,
+)

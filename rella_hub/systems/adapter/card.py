@@ -14,13 +14,13 @@ from rella_hub.corpora import Corpus, load_corpus
 from rella_hub.files import places
 from rella_hub.hub import resolve as hub
 from rella_hub.language_models import chat_template
-from rella_hub.prompts import pointwise
+from rella_hub.prompts import load_style, style_of
 from rella_hub.systems.adapter import metadata, paper
 from rella_hub.systems.adapter.facts import Run, read_run
 from rella_hub.systems.adapter.names import names_of
 from rella_hub.tables import store
 from rella_hub.texts.shown import plain
-from rella_hub.views import view_of
+from rella_hub.views import load_view, shown_in_words, view_of
 
 TEMPLATE = "adapter.md.jinja"
 
@@ -72,7 +72,7 @@ def render(
     scored = [
         (c, dataset_on_hub(c.own["record"]["dataset"], c.corpus, options.dataset_id, trained_on)) for c in comparisons
     ]
-    rows_per_sample = 2 if data.view == "reit" else 1
+    rows_per_sample = load_view(data.view).rows_per_sample
     text = fill(
         TEMPLATE,
         metadata=metadata.card_metadata(
@@ -95,11 +95,12 @@ def render(
         record=record,
         config_name=main.config_name if main else run.recipe["config_name"],
         split=main.split if main else "test",
+        shown=shown_in_words(run.recipe["config_name"], data.corpus.words),
         num_shots=run.training["training_rows"] // rows_per_sample,
         licence=licence.get("license_name") or licence.get("license"),
         papers=_papers([main, *comparisons], data, names.base) if main else [],
         paper_weights=paper.paper_weights(),
-        answers=pointwise.ANSWERS,
+        answers=load_style(style_of(run.recipe["config_name"])).ANSWERS,
         chat=_template(record.get("chat_template_kwargs") or {}),
     )
     return text, names.local(options.hub_model_id)

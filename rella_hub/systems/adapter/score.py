@@ -30,7 +30,7 @@ from rella_hub.language_models.p_yes import p_yes
 from rella_hub.language_models.reading import adapter_tokenizer, trained_template_arguments
 from rella_hub.language_models.room import require_room
 from rella_hub.language_models.tokens import Answers, answer_tokens, encode_prompts
-from rella_hub.prompts import pointwise
+from rella_hub.prompts import load_style, style_of
 from rella_hub.systems.score_options import ScoreArguments
 from rella_hub.tables import records, shots, store
 from rella_hub.tables.checked import NAME, shown
@@ -126,7 +126,7 @@ def read_prompts(options, folder: Path) -> Read:
         sample_id=rows["sample_id"].to_numpy(),
         label=rows["label"].to_numpy(),
         prompts=encode_prompts(tokenizer, texts, options.max_length, arguments),
-        answers=answer_tokens(tokenizer, texts[0], pointwise.ANSWERS, arguments),
+        answers=answer_tokens(tokenizer, texts[0], load_style(style_of(options.config_name)).ANSWERS, arguments),
         texts=texts,
         tokenizer=tokenizer,
     )
@@ -156,7 +156,7 @@ def require_same_reading(read: Read, options, adapter: str, revision: str | None
     asked = options.chat_template_kwargs
     try:
         same = encode_prompts(own, read.texts, None, asked) == read.prompts and (
-            answer_tokens(own, read.texts[0], pointwise.ANSWERS, asked) == read.answers
+            answer_tokens(own, read.texts[0], load_style(style_of(options.config_name)).ANSWERS, asked) == read.answers
         )
     except ValueError:  # it cannot read them at all
         same = False

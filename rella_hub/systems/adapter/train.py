@@ -23,7 +23,7 @@ from rella_hub.language_models.answers import tokenized_rows
 from rella_hub.language_models.load import base_identity, load_base, load_tokenizer, write_base_record
 from rella_hub.language_models.room import require_room
 from rella_hub.language_models.tokens import answer_tokens, encode_completions, encode_prompts
-from rella_hub.prompts import pointwise
+from rella_hub.prompts import load_style, style_of
 from rella_hub.systems.adapter import checkpoints, requirements
 from rella_hub.systems.adapter.checkpoints import CheckpointingTrainer
 from rella_hub.systems.adapter.config import BESIDE_THE_RECIPE, NOT_OF_TRL, OF_THE_RECIPE, TuningConfig
@@ -123,13 +123,14 @@ def _rows(folder: Path, tokenizer: PreTrainedTokenizerBase, options: TuningArgum
     validation = shots.seeded_rows(folder, options.config_name, "validation", options.num_validation, config.seed)
     example = train["prompt"][0].as_py()
     arguments = options.chat_template_kwargs
-    completions = encode_completions(tokenizer, example, pointwise.ANSWERS, arguments)
+    answers = load_style(style_of(options.config_name)).ANSWERS
+    completions = encode_completions(tokenizer, example, answers, arguments)
 
     def tokenized(table):
         prompts = encode_prompts(tokenizer, table["prompt"].to_pylist(), config.max_length, arguments)
         return tokenized_rows(prompts, [completions[label] for label in table["label"].to_pylist()])
 
-    return tokenized(train), tokenized(validation), answer_tokens(tokenizer, example, pointwise.ANSWERS, arguments)
+    return tokenized(train), tokenized(validation), answer_tokens(tokenizer, example, answers, arguments)
 
 
 def _lora(options: TuningArguments) -> LoraConfig:
