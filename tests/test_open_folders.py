@@ -216,7 +216,7 @@ def test_variants_of_vectors_and_views_stand_side_by_side(prepared):
 
 @pytest.mark.parametrize("variant", ["PCA", "a_b", "", "l2-", "ä"])
 def test_a_variant_that_is_no_part_of_a_name(variant):
-    with pytest.raises(ValueError, match="--vectors is .* lower-case letters and digits"):
+    with pytest.raises(ValueError, match=r"--vectors is .* lower-case letters and digits"):
         configs(ViewArguments(), VectorArguments(variant))
 
 

@@ -14,7 +14,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import NoReturn
+from types import ModuleType
+from typing import Any, NoReturn, cast
 
 import yaml
 
@@ -90,7 +91,7 @@ def run(main: Callable[[], None]) -> None:
     """
     terminal.prepare()
     # Where this package is installed, bitsandbytes and transformers fetch code from the Hub through it and run it.
-    sys.modules.setdefault("kernels", None)
+    sys.modules.setdefault("kernels", cast(ModuleType, None))
     try:
         with redacted_output(), visible_output():
             _run(main)
@@ -122,7 +123,7 @@ def _run(main: Callable[[], None]) -> None:
         sys.exit(INTERRUPTED)
 
 
-def refuse_without(wanted: str, options: object, names: Sequence[str] | None = None) -> None:
+def refuse_without(wanted: str, options: Any, names: Sequence[str] | None = None) -> None:
     """ValueError for an option of a dataclass (one of `names`; default: any) that is given, but has no effect without what is wanted."""
     for one in fields(options):
         value = getattr(options, one.name)

@@ -28,7 +28,7 @@ def option(help: str, default: Any = MISSING, *, aliases: tuple[str, ...] = (), 
     return field(default=default, metadata=metadata)
 
 
-def add_options(parser: argparse.ArgumentParser, dataclass_type: type) -> None:
+def add_options(parser: argparse.ArgumentParser, dataclass_type: Any) -> None:
     """Give `parser` an option for each field that `option` made."""
     hints = get_type_hints(dataclass_type)
     for one in fields(dataclass_type):
@@ -37,12 +37,12 @@ def add_options(parser: argparse.ArgumentParser, dataclass_type: type) -> None:
         parser.add_argument(*flags, dest=one.name, **_settings(one, hints[one.name]))
 
 
-def option_names(dataclass_type: type) -> set[str]:
+def option_names(dataclass_type: Any) -> set[str]:
     """The names that a recipe may give values by."""
     return {name for one in fields(dataclass_type) for name in (one.name, *one.metadata.get("aliases", ()))}
 
 
-def instance(dataclass_type: type, values: Mapping[str, Any]) -> Any:
+def instance(dataclass_type: Any, values: Mapping[str, Any]) -> Any:
     return dataclass_type(**{one.name: values[one.name] for one in fields(dataclass_type)})
 
 

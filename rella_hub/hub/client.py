@@ -122,8 +122,7 @@ def _check_listing(entries: object, url: str) -> None:
     listing, _, query = url.partition("?")
     listed = _listed.setdefault(listing, set()) if "cursor=" in query else set()
     for entry in entries if isinstance(entries, list) else []:
-        name = entry.get("path") if isinstance(entry, dict) else None
-        _check_name(name, listing)
+        name = _checked_name(entry.get("path") if isinstance(entry, dict) else None, listing)
         if name.lower() in listed and name.endswith(LOADED):
             raise ValueError(f"{listing} lists {name!r} twice, in small and large letters. It is not read.")
         listed.add(name.lower())
@@ -140,16 +139,18 @@ def _check_info(info: object, url: str) -> None:
         raise ValueError(f"{url} says that its commit is {str(info['sha'])[:80]!r}, which is none. It is not read.")
     siblings = info.get("siblings")
     for sibling in siblings if isinstance(siblings, list) else []:
-        _check_name(sibling.get("rfilename") if isinstance(sibling, dict) else None, url)
+        _checked_name(sibling.get("rfilename") if isinstance(sibling, dict) else None, url)
 
 
-def _check_name(name: object, where: str) -> None:
-    parts = name.split("/") if isinstance(name, str) else [""]
+def _checked_name(given: object, where: str) -> str:
+    name = given if isinstance(given, str) else ""
+    parts = name.split("/")
     unsafe = any(part in ("", ".", "..") or part.lower() == ".git" for part in parts)
     if unsafe or "\\" in name or ":" in parts[0] or not name.isprintable() or len(name) > 1_000:
         raise ValueError(
-            f"{where} lists a file of the name {str(name)[:80]!r}, which no repository holds. It is not read."
+            f"{where} lists a file of the name {str(given)[:80]!r}, which no repository holds. It is not read."
         )
+    return name
 
 
 class _TooMuch(ValueError):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from rella_hub.hub.access import connect, explained
 from rella_hub.hub.retry import retrying
 
 
-def add_to_collection(title: str, repo_id: str, repo_type: str) -> None:
+def add_to_collection(title: str, repo_id: str, repo_type: Literal["model", "dataset", "space"]) -> None:
     """Put a repository into the collection `title` of its namespace, which is made where there is none."""
     namespace = repo_id.split("/")[0]
     api = connect(namespace)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, LocalEntryNotFoundError
@@ -31,7 +32,12 @@ def snapshot(
     guard()
     if repo_id and Path(repo_id).is_file():
         raise ValueError("it is a file; expected a folder, or a Hub id, owner/name.")
-    arguments = {"repo_type": repo_type, "revision": revision, "allow_patterns": patterns, "ignore_patterns": ignore}
+    arguments: dict[str, Any] = {
+        "repo_type": repo_type,
+        "revision": revision,
+        "allow_patterns": patterns,
+        "ignore_patterns": ignore,
+    }
     try:
         folder = Path(snapshot_download(repo_id, **arguments))
         damaged = _damaged(folder)

@@ -10,6 +10,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.nn.modules.module import register_module_parameter_registration_hook
@@ -45,7 +46,7 @@ def read_config(folder: Path) -> PreTrainedConfig:
     return config
 
 
-def require_size(auto_class: type, config: PreTrainedConfig, stored: Mapping[str, Stored]) -> None:
+def require_size(auto_class: Any, config: PreTrainedConfig, stored: Mapping[str, Stored]) -> None:
     """ValueError when the configuration describes a model that its stored tensors cannot fill; found out without memory."""
     most, tensors = 2 * sum(tensor.size for tensor in stored.values()) + SLACK, 4 * len(stored) + MOST_LAYERS
     with bounded_parameters(most, tensors), torch.device("meta"):

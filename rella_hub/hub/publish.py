@@ -140,7 +140,7 @@ def _create(api: HfApi, repository: Repository) -> str:
     )
     visibility.require_private(api, repository.id, repository.type, repository.private)
     made = retrying(repository.id, lambda: api.repo_info(repository.id, repo_type=repository.type))
-    return made.sha
+    return str(made.sha)
 
 
 def _upload(api: HfApi, repository: Repository, plan: Plan, scratch: Path) -> list[CommitOperationAdd]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # takes a second to import, and the options of commands need none of it
     from transformers import PreTrainedTokenizerBase
@@ -191,7 +191,7 @@ def _expected(given: str, what: str) -> str:
 
 def _own_template(tokenizer: PreTrainedTokenizerBase, whose: str) -> str | None:
     """The template of a tokenizer, of several the one that is called default."""
-    own = tokenizer.chat_template
+    own: Any = tokenizer.chat_template
     if isinstance(own, Mapping) and own:
         if not own.get("default"):
             raise ValueError(
@@ -204,7 +204,7 @@ def _own_template(tokenizer: PreTrainedTokenizerBase, whose: str) -> str | None:
     return own or None
 
 
-def _day(given: object) -> date:
+def _day(given: Any) -> date:
     try:
         return date.fromisoformat(given)
     except (TypeError, ValueError) as error:

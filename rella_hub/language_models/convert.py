@@ -260,7 +260,7 @@ def _package(name: str) -> tuple[Path, str]:
     inside = [file for file in found.files or [] if file.suffix == ".gguf"]
     if not inside:
         raise ValueError(f"The package {name} {found.version} carries no GGUF file.")
-    return Path(found.locate_file(inside[0])).parent, found.version
+    return Path(str(found.locate_file(inside[0]))).parent, found.version
 
 
 def _choose_gguf(name: str, folder: Path, wanted: str | None) -> str:

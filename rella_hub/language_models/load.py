@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import PeftModel
@@ -36,7 +37,7 @@ OBJECTS = (CONFIG, "generation_config.json", "tokenizer.json", "tokenizer_config
 
 def load_tokenizer(base: str, revision: str | None = None) -> PreTrainedTokenizerBase:
     try:
-        tokenizer = AutoTokenizer.from_pretrained(local_folder(base, revision), trust_remote_code=False)
+        tokenizer: Any = AutoTokenizer.from_pretrained(local_folder(base, revision), trust_remote_code=False)
     except Exception as error:  # whatever a damaged file makes the tokenizer's class raise
         raise ValueError(_cannot_load("tokenizer of", base, _broken_file(base, revision) or error)) from error
     tokenizer.name_or_path = base
@@ -58,7 +59,9 @@ def load_base(
     """
     chosen = number_format(dtype, use_cpu)
     on_gpu = torch.cuda.is_available() and not use_cpu
-    options = {"quantization_config": _quantization(quantization, chosen)} if quantization != "none" else {}
+    options: dict[str, Any] = {}
+    if quantization != "none":
+        options["quantization_config"] = _quantization(quantization, chosen)
     if on_gpu:
         options["device_map"] = {"": torch.cuda.current_device()}
     try:

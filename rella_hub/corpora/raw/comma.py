@@ -52,7 +52,8 @@ def _records(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
     while begin < len(text):
         record, position = [], begin - 1
         while position < begin or text.startswith(",", position):
-            field = FIELD.match(text, position + 1)  # always matches: a bare field may be empty
+            field = FIELD.match(text, position + 1)
+            assert field is not None, "a bare field may be empty"
             quoted, bare = field.groups()
             record.append(bare if quoted is None else quoted.replace('""', '"'))
             position = field.end()
