@@ -41,14 +41,16 @@ def main() -> None:
     from rella_hub.corpora import load_corpus
     from rella_hub.stages.embed import embed
     from rella_hub.stages.prepare import TABLES, prepare
-    from rella_hub.stages.prompt import build_prompts
+    from rella_hub.stages.prompt import build_prompts, require_answers
     from rella_hub.stages.view import build_views, configs, require_parts
     from rella_hub.stages.writing import raw_of, writing
     from rella_hub.views import compares_vectors, vectors_table
 
     # What is wrong with a late stage is said before the early ones take their time.
     asked = configs(views, vectors, prompts.style)
-    rows.choose(load_corpus(where.corpus))
+    corpus = load_corpus(where.corpus)
+    require_answers(corpus)
+    rows.choose(corpus)
     engine.check()
     require_parts(where, asked)
     retrieves = any(compares_vectors(config.view) for config in asked)

@@ -19,7 +19,7 @@ import yaml
 from huggingface_hub import ModelCard
 from test_shown import active, rows_of, unseen
 
-from rella_hub.cards import records, results, verdict, write
+from rella_hub.cards import records, results, templates, verdict
 from rella_hub.cards.model_index import METRICS
 from rella_hub.cards.publishing.checks import check_card
 from rella_hub.paper.tables import read_table
@@ -214,7 +214,7 @@ def test_no_placeholder_ships(made):
 
 def test_undefined_value_is_an_error():
     with pytest.raises(jinja2.UndefinedError):
-        write.environment().from_string("{{ run.no_such_thing }}").render(run={})
+        templates.environment().from_string("{{ run.no_such_thing }}").render(run={})
 
 
 def test_metadata_is_what_the_hub_reads(inside):

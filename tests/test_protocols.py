@@ -34,7 +34,7 @@ def ids(splits: dict[str, pl.DataFrame]) -> dict[str, list[int]]:
 
 def test_every_corpus_has_a_protocol_that_says_what_it_does():
     for corpus_id in corpus_ids():
-        protocol = load_protocol(load_corpus(corpus_id).protocol)
+        protocol = load_protocol(load_corpus(corpus_id).tasks[0])
         assert protocol.ORDER
         assert protocol.SPLIT
         assert "{minimum_history}" in protocol.SAMPLES

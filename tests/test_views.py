@@ -125,7 +125,7 @@ def write_vectors(
     table = pa.table(
         {"item_id": item_id, "vector": pa.FixedSizeListArray.from_arrays(vectors.ravel(), 6), "norm": norms}
     )
-    made_from = {"corpus": "ml1m", "inputs": {}, **({"seed": seed} if variant else {})}
+    made_from = {"corpus": "ml1m", "inputs": {}, "encoder": "chance", "encoder_revision": str(seed)}
     store.write(where.folder, vectors_table(variant), schema.item_vectors(6), {"train": table}, made_from)
     return dict(zip(item_id.tolist(), given.astype(np.float64), strict=True))
 

@@ -1,52 +1,14 @@
-"""From what a card says to its file: a template filled, and the card written with the training curve beside it."""
+"""From the text of a card to its file, with the training curve beside it."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-import jinja2
-
-from rella_hub.cards import verdict
-from rella_hub.cards.model_index import DIGITS
 from rella_hub.cards.records import CURVE
 from rella_hub.files import ownership
-from rella_hub.resources import resources
-from rella_hub.texts.shown import FILTERS
 
 MODEL_CARD = "model card"  # what the files are recorded as
-TEMPLATES = resources("model_cards/templates")
-
-
-def fill(template: str, **values) -> str:
-    """A template of templates/ with these values; one that is missing is an error."""
-    return environment().get_template(template).render(**values)
-
-
-def environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    environment.filters |= FILTERS | {
-        "identifier": _identifier,
-        "count": "{:,}".format,
-        "metric": f"{{:.{DIGITS}f}}".format,
-        "interval": verdict.number,
-        "sentence": verdict.sentence,
-    }
-    return environment
-
-
-def _identifier(name: str) -> str:
-    """A name that stands bare in the code of a card."""
-    if not name.isidentifier():
-        raise ValueError(f"The results name {name!r} where a dtype of torch is expected. Score again.")
-    return name
 
 
 def write(text: str, output: Path, curve: Path | None, local: list[str], what: Path, overwrite: bool = False) -> None:

@@ -23,9 +23,9 @@ UNKNOWN = "unknown"  # what a text field holds where the raw files hold nothing,
 class RawTables:
     """What a corpus reads, checked against each other, in any order.
 
-    `users`: user_id Int32, text fields; `items`: item_id Int32, text fields; `interactions`: user_id, item_id, rating Float32,
-    timestamp Int64 (all null where the corpus knows no time). A corpus whose published ids are no numbers numbers its items and
-    keeps the published id as a text field.
+    `users`: user_id Int32, text fields; `items`: item_id Int32, text fields; `interactions`: user_id, item_id, rating Float32 (all
+    null where the corpus has no ratings), timestamp Int64 (all null where it knows no time). A corpus whose
+    published ids are no numbers numbers its items and keeps the published id as a text field.
     """
 
     users: pl.DataFrame
@@ -83,10 +83,10 @@ class Corpus:
     generate: Callable[[Path], Path] | None  # writes the raw files into a folder
     files: list[str]
     read: Callable[[RawFiles], RawTables]
-    protocol: str  # which interactions are samples, and of which split: a file in rella_hub/tasks/
-    label_threshold: float  # label = rating > threshold
+    tasks: tuple[str, ...]  # what may be predicted, and how samples are split: files in rella_hub/tasks/; the first is the usual one
+    label_threshold: float | None  # label = rating > threshold; None: the corpus has no ratings, so nobody knows what was liked
     minimum_history: int
-    rating_range: tuple[float, float]
+    rating_range: tuple[float, float] | None
     group_field: str  # the item field whose distinct values among the shown behaviors measure heterogeneity
     features: tuple[str, ...]  # the columns of users and items that the paper counts as feature fields (table 1)
     unrated_items_count: bool  # whether the paper counts items that nobody rated

@@ -127,7 +127,7 @@ CORPUS = Corpus(
             ),
         ),
     ),
-    protocol="one_per_user",
+    tasks=("one_per_user",),
     label_threshold=5,
     minimum_history=5,
     rating_range=(0, 10),

@@ -84,12 +84,13 @@ def _data_statistics(folders: list[Path]) -> Iterator[str]:
 def count(folder: Path, corpus: Corpus) -> dict[str, int]:
     """The columns of table 1, counted as the paper counts each corpus."""
     users, items = (pl.from_arrow(store.read(folder, name)) for name in ("users", "items"))
-    interactions = store.read(folder, "interactions", columns=["item_id", "rating"])
+    columns = ["item_id", "rating"] if store.has_labels(folder) else ["item_id"]
+    interactions = store.read(folder, "interactions", columns=columns)
     counted = (
         items["item_id"] if corpus.unrated_items_count else pl.Series(np.unique(interactions["item_id"].to_numpy()))
     )
     distinct = field_counts(users, items, counted)
-    ratings = len(np.unique(interactions["rating"].to_numpy()))
+    ratings = len(np.unique(interactions["rating"].to_numpy())) if "rating" in columns else 0
     return {
         "users": len(users),
         "items": len(counted),
@@ -126,7 +127,7 @@ def _heterogeneity(folders: list[Path]) -> Iterator[str]:
             "|---|---:|---:|---:|---:|",
         )
         for (view, length), name in built.items():
-            printed = paper.where({"view": view, "history_length": length}) if corpus.id == "ml1m" else []
+            printed = paper.where({"corpus": corpus.id, "view": view, "history_length": length})
             beside = (
                 f"{printed[0]['distinct_genres']:.2f} | {ours[name] - printed[0]['distinct_genres']:+.2f}"
                 if printed

@@ -39,6 +39,11 @@ class RawArguments:
         "Seed of the order of the training samples, and of everything that a corpus without timestamps leaves to chance.",
         0,
     )
+    task: str | None = option(
+        "What is predicted, and how the samples are split: the name of a file in rella_hub/tasks/ that the corpus lists. Default: the "
+        "first one that it lists.",
+        None,
+    )
     label_threshold: float | None = option(
         "A rating above this is the label Yes. Default: the corpus's, as in the paper. (BookCrossing: the paper says "
         "> 5; the released code's >= 5 is 4.)",

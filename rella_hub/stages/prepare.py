@@ -23,10 +23,10 @@ def prepare(where: FolderArguments, source: RawArguments) -> None:
     corpus = load_corpus(where.corpus)
     if source.seed < 0:
         raise ValueError(f"--seed is {source.seed}; a whole number from 0 is needed.")
-    threshold = _threshold(corpus, source.label_threshold)
+    threshold, protocol = _threshold(corpus, source.label_threshold), _protocol(corpus, source.task)
     reexport = corpus.reexport
     with open_raw(_raw_path(corpus, source), corpus.files, corpus.archive, reexport and reexport.files) as raw:
-        made_from = _made_from(corpus, raw, source.seed, threshold)
+        made_from = _made_from(corpus, raw, source.seed, threshold, protocol)
         standing = [name for name in TABLES if records.stands(where.folder, name, made_from, where.overwrite)]
         if len(standing) == len(TABLES):
             return
@@ -35,7 +35,17 @@ def prepare(where: FolderArguments, source: RawArguments) -> None:
         _write(corpus, tables, raw, where.folder, made_from, threshold)
 
 
-def _threshold(corpus: Corpus, asked: float | None) -> float:
+def _protocol(corpus: Corpus, asked: str | None) -> str:
+    if asked is not None and asked not in corpus.tasks:
+        raise ValueError(f"--task is {asked!r}, but the tasks of {corpus.name} are {', '.join(corpus.tasks)}.")
+    return asked or corpus.tasks[0]
+
+
+def _threshold(corpus: Corpus, asked: float | None) -> float | None:
+    if corpus.rating_range is None:
+        if asked is not None:
+            raise ValueError(f"--label_threshold is {asked:g}, but {corpus.name} has no ratings. Leave it out.")
+        return None
     low, high = corpus.rating_range
     if asked is not None and not low <= asked < high:
         raise ValueError(
@@ -52,18 +62,18 @@ def _raw_path(corpus: Corpus, source: RawArguments) -> Path:
     return corpus.generate(folder) if corpus.generate else download(corpus.archive, folder)
 
 
-def _made_from(corpus: Corpus, raw: RawFiles, seed: int, threshold: float) -> dict:
-    protocol = load_protocol(corpus.protocol)
+def _made_from(corpus: Corpus, raw: RawFiles, seed: int, threshold: float | None, task: str) -> dict:
+    protocol = load_protocol(task)
     return {
         "corpus": corpus.id,
         "raw_sha256": raw.sha256,
         "raw_status": raw.status,
         "rules": {
             "version": corpus.rules_version,
-            "label": f"rating > {threshold:g}",
+            "label": store.NO_LABEL if threshold is None else f"rating > {threshold:g}",
             "order": protocol.ORDER,
             "minimum_history": corpus.minimum_history,
-            "protocol": corpus.protocol,
+            "protocol": task,
             "split": protocol.SPLIT,
         },
         "seed": seed,
@@ -83,15 +93,17 @@ def _say_status(corpus: Corpus, raw: RawFiles) -> None:
     print(f"WARNING: {raw.path} {what}. It is used, and every table and card will say so.", file=sys.stderr, flush=True)
 
 
-def _write(corpus: Corpus, tables: RawTables, raw: RawFiles, folder: Path, made_from: dict, threshold: float) -> None:
-    protocol, seed = load_protocol(corpus.protocol), made_from["seed"]
-    interactions = protocol.order(tables.interactions, seed).with_columns(
-        label=(pl.col("rating") > threshold).cast(pl.Int8)
-    )
+def _write(
+    corpus: Corpus, tables: RawTables, raw: RawFiles, folder: Path, made_from: dict, threshold: float | None
+) -> None:
+    protocol, seed = load_protocol(made_from["rules"]["protocol"]), made_from["seed"]
+    liked = pl.lit(None) if threshold is None else pl.col("rating") > threshold
+    interactions = protocol.order(tables.interactions, seed).with_columns(label=liked.cast(pl.Int8))
     samples = protocol.samples(interactions, corpus.minimum_history)
     if samples.is_empty():
+        noun = "interactions" if threshold is None else "ratings"
         raise ValueError(
-            f"No user has more than {corpus.minimum_history} ratings, so there is no sample to predict: {len(interactions)} ratings "
+            f"No user has more than {corpus.minimum_history} {noun}, so there is no sample to predict: {len(interactions)} {noun} "
             f"by {interactions['user_id'].n_unique()} users were read."
         )
     by_split = protocol.split(samples, seed)

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from rella_hub.corpora import load_corpus
+from rella_hub.corpora import Corpus, load_corpus
 from rella_hub.prompts import load_style
 from rella_hub.stages.arguments import (
     PUBLISHED_ROWS,
@@ -47,13 +47,23 @@ def build_prompts(
     engine: EngineArguments = THIS_PROCESS,
     vectors: VectorArguments = USUAL_VECTORS,
 ) -> None:
-    style = load_style(options.style)
-    selected = rows.choose(load_corpus(where.corpus))
+    corpus, style = load_corpus(where.corpus), load_style(options.style)
+    require_answers(corpus)
+    selected = rows.choose(corpus)
     longest = max(view_options.history_length)
     for config in configs(view_options, vectors, options.style):
         made_from = _made_from(where, config, style.VERSION, selected)
         if not records.stands(where.folder, config.name, made_from, where.overwrite):
             _build(where, config, made_from, longest, selected, engine)
+
+
+def require_answers(corpus: Corpus) -> None:
+    """ValueError for a corpus without ratings."""
+    if corpus.rating_range is None:
+        raise ValueError(
+            f"{corpus.name} has no ratings, so nobody knows the answer to a prompt. Build its tables and views: "
+            "dataset_builders/prepare.py, embed.py and view.py."
+        )
 
 
 def _build(

@@ -66,11 +66,13 @@ def text_table(key: str, fields: list[str]) -> Features:
     return Features({key: Value("int32"), **{field: Value("string") for field in fields}})
 
 
-# A column of one of these names has one type and no nulls wherever it stands; only a timestamp may be missing.
+# A column of one of these names has one type and no nulls wherever it is read; only a timestamp may be missing. A corpus without
+# ratings has tables without ratings and labels: whoever can do without them reads the other columns.
 COLUMNS = {
     column.name: column.type for table in (INTERACTIONS, SAMPLES, VIEWS, PROMPTS) for column in table.arrow_schema
 }
 MAY_BE_MISSING = {"timestamp"}
+OF_RATINGS = {"rating", "label"}
 
 
 def check_types(columns: pa.Schema, where: object) -> None:
@@ -88,6 +90,8 @@ def check_values(part: pa.Table | pa.RecordBatch, where: object) -> None:
     """ValueError for nulls, and for labels that are not 0 or 1."""
     for name in part.schema.names:
         nulls = part[name].null_count if name in COLUMNS and name not in MAY_BE_MISSING else 0
+        if nulls == part.num_rows > 0 and name in OF_RATINGS:
+            raise ValueError(f"{where}: there is no {name}, because the corpus has no ratings. Take a corpus that has some.")
         if nulls:
             raise ValueError(f"{where}: column {name!r} has {nulls:,} nulls. Build the table again.")
     if "label" in part.schema.names and part.num_rows:

@@ -6,15 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rella_hub.tables import store
 
 COLUMNS = ["sample_id", "prompt", "completion", "label"]
+MOST_ROWS_PER_SAMPLE = 100
 
 
 def training_split(folder: Path, config_name: str) -> tuple[str, int]:
-    """The split to train on and its rows per sample: `mixed` holds every sample twice."""
-    return ("mixed", 2) if "mixed" in store.table_splits(folder, config_name) else ("train", 1)
+    """The split to train on and its rows per sample: `mixed` holds those of a sample one after the other."""
+    if "mixed" not in store.table_splits(folder, config_name):
+        return "train", 1
+    rows = min(store.count_rows(folder, config_name, "mixed"), MOST_ROWS_PER_SAMPLE)
+    sample_id = store.read_rows(folder, config_name, 0, rows, "mixed", ["sample_id"])["sample_id"]
+    return "mixed", pc.sum(pc.equal(sample_id, sample_id[0])).as_py() if len(sample_id) else 1
 
 
 def first_shots(folder: Path, config_name: str, num_shots: int | None) -> pa.Table:

@@ -35,6 +35,7 @@ PROVENANCE_KEY = b"rella"
 ENCODER_FOLDER = ".encoder"  # a note of this machine, no part of the data set
 ROWS_PER_SHARD = 400_000
 ROWS_PER_GROUP = 50_000
+NO_LABEL = "none"  # the label rule of a corpus without ratings
 NOTHING: Mapping = {}
 RECORD_KINDS = {  # what the record of a table may say, as far as anything here reads it
     **dict.fromkeys(("corpus", "fingerprint", "view", "similarity", "prompt_style", "raw_sha256"), NAME),
@@ -127,6 +128,12 @@ def provenance(folder: Path, name: str) -> dict | None:
             f"Remove {path.parent} and build it again."
         )
     return record
+
+
+def has_labels(folder: Path) -> bool:
+    """Whether the interactions of a data set have ratings, and so labels."""
+    record = provenance(folder, "interactions")
+    return record is None or record.get("rules", NOTHING).get("label") != NO_LABEL
 
 
 def own_files(table: Path) -> set[str]:

@@ -1,4 +1,4 @@
-"""The protocols: each file here says what may be predicted from what, and adding a file is registering it.
+"""The tasks: each file here, a protocol, says what may be predicted from what, and adding a file is registering it.
 
 A protocol puts each user's interactions into the order in which they count as past and future, says which of them are samples,
 and cuts the samples into train, validation and test. It defines

@@ -185,6 +185,11 @@ def view_of(name: str) -> tuple[str, int] | tuple[None, None]:
     return (parsed.view, parsed.history_length) if parsed else (None, None)
 
 
+def first_line(view: str) -> str:
+    """What the file of a view says of itself."""
+    return load_member(sys.modules[__name__], "view", view).__doc__.partition("\n")[0]
+
+
 def shown_in_words(name: str, words: Words) -> str:
     """How the config of that name shows a sample, as a card says it of a corpus."""
     config = parse_config(name)

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import ast
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +18,11 @@ from datasets.splits import SplitDict, SplitInfo
 from rella_hub import views
 from rella_hub.corpora import Corpus
 from rella_hub.tables import store
-from rella_hub.views import view_of
+from rella_hub.views import POINTWISE, VECTORS, parse_config
 
 TABLES = {  # in the order of the card; any other table is a view or holds the prompts of one
-    "interactions": "One row a rating, sorted by user and then by what comes first; `label` is what a language model is asked for.",
+    "interactions": "One row an interaction of a user with an item, sorted by user and then by what comes first; `label` is what "
+    "a language model is asked for.",
     "samples": "One row a prediction: `sample_id` is the row of its target in `interactions`, `position` the number of earlier "
     "behaviors of that user, which are the `position` rows right before it.",
     "users": "The users and what is known of them.",
@@ -44,15 +44,19 @@ class Config:
     """One table of the folder, as `load_dataset(..., name)` gives it."""
 
     name: str
-    view: str | None  # of the prompts, or of the view itself
-    history_length: int | None
+    shows: views.Config | None  # of prompts, or of the view itself; None for any other table
     rows: dict[str, int]  # of each split
     description: str
     content_sha256: str
 
     @property
     def holds_prompts(self) -> bool:
-        return self.view is not None and not self.name.startswith("view_")
+        return self.shows is not None and not self.name.startswith(views.TABLE)
+
+    @property
+    def rows_per_sample(self) -> int:
+        """Rows of a training sample."""
+        return views.load_view(self.shows.view).rows_per_sample
 
 
 def configs(folder: Path, names: list[str]) -> list[Config]:
@@ -61,25 +65,34 @@ def configs(folder: Path, names: list[str]) -> list[Config]:
         hashes = dict(zip(names, pool.map(lambda name: store.content_hash(folder, name), names), strict=True))
     found = []
     for name in names:
-        view, history_length = view_of(name)
         rows = {split: store.count_rows(folder, name, split) for split in store.table_splits(folder, name)}
-        found.append(Config(name, view, history_length, rows, _describe(name, view, history_length), hashes[name]))
-    order = list(TABLES)
-    return sorted(
-        found,
-        key=lambda c: (
-            not c.holds_prompts,
-            order.index(c.name) if c.name in TABLES else len(order),
-            c.view or "",
-            c.history_length or 0,
-        ),
-    )
+        shows = parse_config(name)
+        found.append(Config(name, shows, rows, _describe(name, shows), hashes[name]))
+    return sorted(found, key=_order)
+
+
+def _order(config: Config) -> tuple:
+    kind = _kind(config.name)
+    place = list(TABLES).index(kind) if kind else len(TABLES)
+    if config.shows is None:
+        return not config.holds_prompts, place, config.name
+    return not config.holds_prompts, place, config.shows.view, config.shows.history_length, config.name
+
+
+def _kind(name: str) -> str | None:
+    """Which of TABLES a table is, or a variant of; None for every other."""
+    return VECTORS if name.startswith(f"{VECTORS}_") else name if name in TABLES else None
 
 
 def default_config(found: list[Config]) -> Config:
     """What `load_dataset` without a name gives: SUBR with the longest history, else the longest prompts, else the first table."""
     prompts = [config for config in found if config.holds_prompts]
-    return max(prompts, key=lambda c: (c.view == "subr", c.history_length), default=found[0])
+    usual = {length: views.config_name("subr", length) for length in {c.shows.history_length for c in prompts}}
+    return max(
+        prompts,
+        key=lambda c: (c.name in usual.values(), c.shows.view == "subr", c.shows.history_length),
+        default=found[0],
+    )
 
 
 def card_metadata(folder: Path, corpus: Corpus, found: list[Config], samples: int) -> str:
@@ -112,6 +125,7 @@ def card_metadata(folder: Path, corpus: Corpus, found: list[Config], samples: in
         ],
         "dataset_info": [{"config_name": config.name, **_info(folder, config)} for config in found],
     }
+    # Not by huggingface_hub.DatasetCardData, which breaks lines of more than 80 letters.
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=1000)
 
 
@@ -124,8 +138,8 @@ def columns(folder: Path, name: str) -> dict[str, str]:
     return {column: _type_in_words(feature) for column, feature in _features(folder, name).items()}
 
 
-def vector_dimension(folder: Path) -> int:
-    return _features(folder, "item_vectors")["vector"].length
+def vector_dimension(folder: Path, name: str) -> int:
+    return _features(folder, name)["vector"].length
 
 
 def _info(folder: Path, config: Config) -> dict:
@@ -164,10 +178,24 @@ def _type_in_words(feature) -> str:
     return feature.dtype
 
 
-def _describe(name: str, view: str | None, history_length: int | None) -> str:
-    if view is None:
-        return TABLES.get(name, "")
-    source = (Path(views.__path__[0]) / f"{view}.py").read_text(encoding="utf-8")
-    first_line = ast.get_docstring(ast.parse(source)).partition("\n")[0]
-    what = "The positions of the behaviors shown" if name.startswith("view_") else "Prompts"
-    return f"{what} with K = {history_length}. {first_line}"
+def _describe(name: str, shows: views.Config | None) -> str:
+    if shows is None:
+        kind = _kind(name)
+        return (
+            TABLES.get(kind, "") + (f" Variant {name.removeprefix(f'{VECTORS}_')}." if kind != name else "")
+            if kind
+            else ""
+        )
+    what = "The positions of the behaviors shown" if name.startswith(views.TABLE) else "Prompts"
+    style = f" in the style {shows.style}" if shows.style != POINTWISE else ""
+    return f"{what}{style} with K = {shows.history_length}. {views.first_line(shows.view)}{_variant(shows)}"
+
+
+def _variant(shows: views.Config) -> str:
+    """What sets a view apart from the usual one of its name, as a sentence with a space before it, or nothing."""
+    parts = [
+        *([f"similarity {shows.similarity}"] if shows.similarity != views.SIMILARITIES[0] else []),
+        *([f"vectors of {shows.vectors_table}"] if shows.vectors else []),
+        *([f"the number is {shows.number}"] if shows.parameter is not None else []),
+    ]
+    return f" Here: {', '.join(parts)}." if parts else ""

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import jinja2
 import polars as pl
 
 from rella_hub.cards.dataset import metadata, statistics
 from rella_hub.cards.dataset.heterogeneity import heterogeneity
 from rella_hub.cards.dataset.metadata import Config
+from rella_hub.cards.templates import fill
 from rella_hub.corpora import Corpus
-from rella_hub.resources import resources
 from rella_hub.tables import store
 from rella_hub.tasks import load_protocol
-from rella_hub.texts.shown import FILTERS, as_code
-from rella_hub.views import view_of
+from rella_hub.texts.shown import as_code
+from rella_hub.views import TABLE, VECTORS, load_view, parse_config, shown_in_words
 
 TEMPLATE = "dataset.md.jinja"
 
@@ -32,18 +31,11 @@ def render(
     counts = statistics.corpus_statistics(folder)
     samples = sum(split.samples for split in counts.splits)
     prompts = [config for config in configs if config.holds_prompts]
-    vectors = store.provenance(folder, "item_vectors") if "item_vectors" in names else None
-    count_tokens = _token_counter(folder, vectors) if prompts and vectors else None
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resources("model_cards/templates")),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    environment.filters |= {"percent": "{:.1%}".format, "count": "{:,}".format, "cell": cell} | FILTERS
-    return environment.get_template(TEMPLATE).render(
+    made_from = store.provenance(folder, "interactions")
+    vectors = [_described(folder, config.name) for config in configs if config.name.startswith(VECTORS)]
+    count_tokens = _token_counter(folder, vectors[0]) if prompts and vectors else None
+    return fill(
+        TEMPLATE,
         metadata=metadata.card_metadata(folder, corpus, configs, samples),
         pretty_name=metadata.pretty_name(corpus),
         corpus=corpus,
@@ -52,14 +44,18 @@ def render(
         repository=repository or f"rella/{folder.resolve().name}",
         permission=permission,
         has_profile=_has_profile(folder, corpus),
-        made_from=store.provenance(folder, "interactions"),
-        protocol=load_protocol(corpus.protocol),
+        made_from=made_from,
+        has_labels=store.has_labels(folder),
+        protocol=load_protocol(made_from["rules"]["protocol"]),
         published=_published(prompts, {split.name: split.samples for split in counts.splits}),
         configs=configs,
         columns={config.name: metadata.columns(folder, config.name) for config in configs},
         prompts=prompts,
+        shown=_shown(corpus, configs),
+        mixed={config.shows.view: config.rows_per_sample for config in prompts if config.rows_per_sample > 1},
         default=metadata.default_config(configs),
-        vectors=vectors and _described(folder, vectors),
+        vectors=vectors[0] if vectors else None,
+        all_vectors=vectors,
         similarities=_similarities(folder, names),
         styles=_styles(folder, prompts),
         sampled_prompts=statistics.SAMPLED_PROMPTS,
@@ -77,18 +73,12 @@ def _has_profile(folder: Path, corpus: Corpus) -> bool:
 
 def _published(prompts: list[Config], samples: dict[str, int]) -> dict[str, int]:
     """Rows of each split, where prompts hold fewer than there are samples; the most that any config holds."""
-    of_training = {"mixed": ("train", 2)}
     most: dict[str, int] = {}
     for config in prompts:
         for split, rows in config.rows.items():
-            name, per_sample = of_training.get(split, (split, 1))
+            name, per_sample = ("train", config.rows_per_sample) if split == "mixed" else (split, 1)
             most[name] = max(most.get(name, 0), rows // per_sample)
     return {split: most[split] for split in samples if split in most} if any(most[s] < samples[s] for s in most) else {}
-
-
-def cell(text: str) -> str:
-    """`text` as a cell of a Markdown table."""
-    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def _token_counter(folder: Path, vectors: dict) -> Callable[[list[str]], list[int]] | None:
@@ -99,7 +89,7 @@ def _token_counter(folder: Path, vectors: dict) -> Callable[[list[str]], list[in
     from rella_hub.hub.models import is_cached
     from rella_hub.vectors.encode import PACKAGED, load_tokenizer
 
-    revision, note = vectors["encoder_revision"], folder / store.ENCODER_FOLDER
+    revision, note = vectors["revision"], folder / store.ENCODER_FOLDER
     encoder = note.read_text(encoding="utf-8") if note.is_file() else vectors["encoder"]
     if not (note.is_file() or encoder in PACKAGED or is_cached(encoder, revision)):
         return None
@@ -111,16 +101,27 @@ def _token_counter(folder: Path, vectors: dict) -> Callable[[list[str]], list[in
     return lambda prompts: [len(ids) for ids in tokenizer(prompts)["input_ids"]]
 
 
-def _described(folder: Path, vectors: dict) -> dict:
+def _described(folder: Path, name: str) -> dict:
+    record = store.provenance(folder, name)
     return {
-        "encoder": vectors["encoder"],
-        "revision": vectors["encoder_revision"],
-        "dimension": metadata.vector_dimension(folder),
+        "name": name,
+        "encoder": record["encoder"],
+        "revision": record["encoder_revision"],
+        "dimension": metadata.vector_dimension(folder, name),
+    }
+
+
+def _shown(corpus: Corpus, configs: list[Config]) -> dict[str, str]:
+    """view, with its number -> how it shows a sample."""
+    shows = [config.shows for config in configs if config.shows]
+    return {
+        f"{one.view}{'' if one.parameter is None else one.parameter}": shown_in_words(one.name, corpus.words)
+        for one in sorted(shows, key=lambda one: one.name)
     }
 
 
 def _similarities(folder: Path, names: list[str]) -> list[str]:
-    records = (store.provenance(folder, name) for name in names if name.startswith("view_"))
+    records = (store.provenance(folder, name) for name in names if name.startswith(TABLE))
     return sorted({record["similarity"] for record in records if "similarity" in record})
 
 
@@ -149,11 +150,11 @@ def _tokens(folder: Path, prompts: list[Config], count_tokens: Callable) -> dict
 
 
 def _heterogeneity(folder: Path, corpus: Corpus, names: list[str]) -> dict[str, dict[int, float]]:
-    """view -> K -> mean number of distinct groups. ReiT is left out: its test split is SUBR's."""
-    views = {name: view_of(name) for name in names if name.startswith("view_")}
-    views = {name: view for name, view in views.items() if view[0] not in (None, "reit")}
+    """view -> K -> mean number of distinct groups. Mixed views are left out: their test split is another view's."""
+    shows = {name: parse_config(name) for name in names if name.startswith(TABLE)}
+    views = {name: one for name, one in shows.items() if one and not load_view(one.view).mixes}
     found: dict[str, dict[int, float]] = {}
     for name, value in heterogeneity(folder, list(views), corpus.group_field).items():
-        view, history_length = views[name]
-        found.setdefault(view, {})[history_length] = value
+        length = views[name].history_length
+        found.setdefault(name.removeprefix(TABLE).removesuffix(f"_k{length}"), {})[length] = value
     return {view: dict(sorted(by_length.items())) for view, by_length in sorted(found.items())}

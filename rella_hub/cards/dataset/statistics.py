@@ -38,7 +38,7 @@ class CorpusStatistics:
 class SplitStatistics:
     name: str
     samples: int
-    positive: float  # share of label Yes
+    positive: float | None  # share of label Yes; None where the corpus has no ratings
     history: list[int]  # QUANTILES of the number of earlier behaviors
     users: int
     samples_of_new_users: int  # users without a training sample
@@ -76,15 +76,16 @@ def _sharing_their_time(user_id: np.ndarray, timestamp: np.ndarray) -> int:
 
 def _split_statistics(folder: Path, timestamp: np.ndarray | None) -> list[SplitStatistics]:
     found, train_users = [], None
+    columns = ["sample_id", "user_id", "position", *(["label"] if store.has_labels(folder) else [])]
     for split in store.table_splits(folder, "samples"):  # train comes first
-        table = store.read(folder, "samples", split, ["sample_id", "user_id", "position", "label"])
-        sample_id, user_id, position, label = (column.to_numpy() for column in table.columns)
+        table = store.read(folder, "samples", split, columns)
+        sample_id, user_id, position, *label = (column.to_numpy() for column in table.columns)
         train_users = np.unique(user_id) if train_users is None else train_users
         found.append(
             SplitStatistics(
                 name=split,
                 samples=len(table),
-                positive=float(label.mean()) if len(label) else 0.0,
+                positive=(float(label[0].mean()) if len(table) else 0.0) if label else None,
                 history=quantiles(position),
                 users=len(np.unique(user_id)),
                 samples_of_new_users=int(np.count_nonzero(~np.isin(user_id, train_users))),

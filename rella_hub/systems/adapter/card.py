@@ -9,7 +9,8 @@ from rella_hub.cards.arguments import CardArguments
 from rella_hub.cards.data import encoder_of
 from rella_hub.cards.names import dataset_on_hub, require_hub_id
 from rella_hub.cards.results import Comparison, main_comparison, read_results
-from rella_hub.cards.write import fill, write
+from rella_hub.cards.templates import fill
+from rella_hub.cards.write import write
 from rella_hub.corpora import Corpus, load_corpus
 from rella_hub.files import places
 from rella_hub.hub import resolve as hub
