@@ -274,7 +274,7 @@ def fragments(words, users, items, ratings, history_length):
     return pl.concat([title + ", ", title + "?\\n"]).to_arrow().cast("large_string"), len(items)
 
 
-def prompts(known, user, target, item, rating, shown):
+def prompts(known, user, target, item, rating, liked, shown):
     texts, items = known
     codes = np.column_stack([item, target + items])
     return concatenate(texts, codes, np.column_stack([shown, np.ones(len(shown), dtype=bool)]))
@@ -349,7 +349,7 @@ def test_one_prompt_is_that_of_the_tables(corpus, tmp_path):
             text = prompts.one_prompt(
                 words,
                 users[target["user_id"]],
-                [(items[behavior["item_id"]], behavior["rating"]) for behavior in behaviors],
+                [(items[b["item_id"]], b["rating"], b["label"] == 1) for b in behaviors],
                 items[target["item_id"]],
                 style,
             )

@@ -176,6 +176,7 @@ def test_a_user_without_a_profile_is_the_user(words):
         target=np.array([1]),
         item=np.array([[0, 0]]),
         rating=np.array([[0.5, 0.5]], dtype=np.float32),
+        liked=np.array([[False, False]]),
         shown=np.array([[True, False]]),
     ).to_pylist()
     assert text == (

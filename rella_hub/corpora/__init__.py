@@ -83,8 +83,12 @@ class Corpus:
     generate: Callable[[Path], Path] | None  # writes the raw files into a folder
     files: list[str]
     read: Callable[[RawFiles], RawTables]
-    tasks: tuple[str, ...]  # what may be predicted, and how samples are split: files in rella_hub/tasks/; the first is the usual one
-    label_threshold: float | None  # label = rating > threshold; None: the corpus has no ratings, so nobody knows what was liked
+    tasks: tuple[
+        str, ...
+    ]  # what may be predicted, and how samples are split: files in rella_hub/tasks/; the first is the usual one
+    label_threshold: (
+        float | None
+    )  # label = rating > threshold; None: the corpus has no ratings, so nobody knows what was liked
     minimum_history: int
     rating_range: tuple[float, float] | None
     group_field: str  # the item field whose distinct values among the shown behaviors measure heterogeneity

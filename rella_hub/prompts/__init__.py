@@ -4,8 +4,8 @@ A style maps whole tables to whole columns of text. It defines
 
 - ``VERSION``, which rises whenever a character of any prompt changes, and ``ANSWERS``: the completion of label 0 and of label 1;
 - ``fragments(words, users, items, ratings, history_length)``: all that its prompts of a corpus are composed of;
-- ``prompts(fragments, user, target, item, rating, shown)``: (S,) texts. user, target: (S,) rows of `users` and `items`; item,
-  rating: (S, K) row and value of each behavior shown; shown: (S, K), False where a history has fewer.
+- ``prompts(fragments, user, target, item, rating, liked, shown)``: (S,) texts. user, target: (S,) rows of `users` and `items`; item,
+  rating, liked: (S, K) row, value and label of each behavior shown; shown: (S, K), False where a history has fewer.
 
 A config names its style (`subr_k30_tallrec`), unless it is `pointwise`.
 """
@@ -41,16 +41,17 @@ def style_of(config_name: str) -> str:
 def one_prompt(
     words: Words,
     user: Mapping[str, str],
-    behaviors: Sequence[tuple[Mapping[str, str], float]],
+    behaviors: Sequence[tuple[Mapping[str, str], float, bool]],
     target: Mapping[str, str],
     style: str = POINTWISE,
 ) -> str:
     """The prompt of a single case, such as one that a user types in: the very text that the tables would have.
 
-    user, target: the text fields of the corpus's users and items; behaviors: the item and the rating of each, the oldest first.
+    user, target: the text fields of the corpus's users and items; behaviors: of each the item, its
+    rating and whether it was liked, the oldest first.
     """
-    users, items = pl.DataFrame([{"user_id": 0, **user}]), pl.DataFrame([target, *(item for item, _ in behaviors)])
-    rating = np.array([[rating for _, rating in behaviors]], dtype=np.float32)  # (1, K)
+    users, items = pl.DataFrame([{"user_id": 0, **user}]), pl.DataFrame([target, *(item for item, _, _ in behaviors)])
+    rating = np.array([[rating for _, rating, _ in behaviors]], dtype=np.float32)  # (1, K)
     frame = load_style(style)
     (text,) = frame.prompts(
         frame.fragments(words, users, items, np.unique(rating), rating.shape[1]),
@@ -58,6 +59,7 @@ def one_prompt(
         target=np.zeros(1, dtype=np.int64),
         item=1 + np.arange(rating.shape[1])[None],
         rating=rating,
+        liked=np.array([[liked for _, _, liked in behaviors]], dtype=bool),
         shown=np.ones(rating.shape, dtype=bool),
     ).to_pylist()
     return text

@@ -78,9 +78,15 @@ def fragments(
 
 
 def prompts(
-    known: Fragments, user: np.ndarray, target: np.ndarray, item: np.ndarray, rating: np.ndarray, shown: np.ndarray
+    known: Fragments,
+    user: np.ndarray,
+    target: np.ndarray,
+    item: np.ndarray,
+    rating: np.ndarray,
+    liked: np.ndarray,
+    shown: np.ndarray,
 ) -> pa.LargeStringArray:
-    """(S,) prompts. user, target: (S,) row codes; item, rating: (S, K) code and value of each shown behavior; shown: (S, K)."""
+    """(S,) prompts. user, target: (S,) row codes; item, rating: (S, K) code and value of each behavior; it tells its label, too."""
     codes, used = behavior_codes(known, user, item, rating, shown)
     question = known.questions + known.subject[user] * known.items + target
     codes = np.column_stack([codes, question.astype(codes.dtype)])

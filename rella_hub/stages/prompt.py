@@ -203,6 +203,7 @@ def _parts(task: _Shard) -> Iterator[pa.Table]:
             source.item_code[sample_id],
             source.item_code[rows],
             source.rating[rows],
+            source.label[rows] == 1,
             shown,
         )
         label = source.label[sample_id]

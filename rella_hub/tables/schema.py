@@ -91,7 +91,9 @@ def check_values(part: pa.Table | pa.RecordBatch, where: object) -> None:
     for name in part.schema.names:
         nulls = part[name].null_count if name in COLUMNS and name not in MAY_BE_MISSING else 0
         if nulls == part.num_rows > 0 and name in OF_RATINGS:
-            raise ValueError(f"{where}: there is no {name}, because the corpus has no ratings. Take a corpus that has some.")
+            raise ValueError(
+                f"{where}: there is no {name}, because the corpus has no ratings. Take a corpus that has some."
+            )
         if nulls:
             raise ValueError(f"{where}: column {name!r} has {nulls:,} nulls. Build the table again.")
     if "label" in part.schema.names and part.num_rows:
