@@ -22,7 +22,6 @@ def main() -> None:
     if not hub.push_to_hub:
         for one in (hub, publishing):
             cli.refuse_without("--push_to_hub", one)
-    from rella_hub.reports.measure import measure
     from rella_hub.systems.ctr.train import train
 
     if hub.push_to_hub:
@@ -30,7 +29,7 @@ def main() -> None:
 
         push = PushArguments(options.output_dir, hub.hub_model_id, private=hub.hub_private_repo)
         check_before_training(options.dataset, options.dataset_revision, push, publishing)
-    train(options, measure)
+    train(options)
     if hub.push_to_hub:
         push_ctr_model(push, publishing)
 

@@ -16,10 +16,9 @@ def main() -> None:
     from rella_hub.systems.ctr.options import GridArguments, Options
 
     options, grid = cli.parse(Options, GridArguments, description=__doc__)
-    from rella_hub.reports.measure import measure
     from rella_hub.systems.ctr.grid import search
 
-    search(options, grid, measure)
+    search(options, grid)
 
 
 if __name__ == "__main__":

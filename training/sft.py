@@ -25,30 +25,27 @@ RECIPES = Path(__file__).parent / "recipes"
 
 def main() -> None:
     from rella_hub.cards.publishing.arguments import AdapterPublishingArguments, PushArguments
-    from rella_hub.systems.adapter.config import TuningConfig
     from rella_hub.systems.adapter.not_taken import NOT_TAKEN
-    from rella_hub.systems.adapter.options import TuningArguments
+    from rella_hub.systems.adapter.options import Options
 
-    options, publishing, config = cli.parse(
-        *(TuningArguments, AdapterPublishingArguments, TuningConfig),
+    options, publishing = cli.parse(
+        *(Options, AdapterPublishingArguments),
         description=__doc__,
         fallback=RECIPES / "ml1m" / "rella.yaml",
         refused=NOT_TAKEN,
     )
-    if not config.push_to_hub:
+    if not options.push_to_hub:
         cli.refuse_without("--push_to_hub", publishing)
-    from rella_hub.language_models.p_yes import p_yes
-    from rella_hub.reports.measure import measure
-    from rella_hub.systems.adapter.train import tune
+    from rella_hub.systems.adapter.train import train
     from rella_hub.systems.adapter.trainer_arguments import sft_config
 
-    pushes = config.push_to_hub and sft_config(config).process_index == 0  # one of several processes
+    pushes = options.push_to_hub and sft_config(options).process_index == 0  # one of several processes
     if pushes:
         from rella_hub.systems.adapter.publish import PlannedRun, check_before_training, push_adapter
 
-        push = PushArguments(config.output_dir, config.hub_model_id, private=bool(config.hub_private_repo))
+        push = PushArguments(options.output_dir, options.hub_model_id, private=bool(options.hub_private_repo))
         check_before_training(PlannedRun(options.base, options.dataset, options.full_finetuning), push, publishing)
-    tune(options, config, score=p_yes, measure=measure)
+    train(options)
     if pushes:
         push_adapter(push, publishing)
 

@@ -14,7 +14,9 @@ A sub-folder of this one is a family, found by its name: there is no base class 
 
 A System has
     family, name            the family, and the default name of its row in reports
-    identity                dict of everything that pins its scores: hashes and settings, never a place of this machine
+    identity                dict of everything that pins its scores: hashes and settings, never a place of this machine. What it
+                            names it names by `runs.public_name`: a Hub id as it is, a folder by its own name. `sha256` in it is the
+                            hash of the weights that cards and reports know the system by
     training_samples        how many samples it was trained on; None where that is not known
     tables                  tables of the data set that it reads beside its config and the samples
     prepare(folder, config_name, split)   work to do once before scoring; the System may do without

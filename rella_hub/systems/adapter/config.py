@@ -135,10 +135,5 @@ class TuningConfig:
 
 # What is written into recipe.yaml; the rest gives the same weights whatever its value.
 OF_THE_RECIPE = tuple(one.name for one in fields(TuningConfig) if one.metadata["pins"])
-# What a recipe of an earlier version may hold beside it.
-BESIDE_THE_RECIPE = (
-    *(one.name for one in fields(TuningConfig) if not one.metadata["pins"]),
-    *(alias for one in fields(TuningConfig) for alias in one.metadata["aliases"]),
-)
 # What this project does itself, so that SFTConfig is not told.
 NOT_OF_TRL = ("max_length", "push_to_hub", "hub_model_id", "hub_private_repo", "resume_from_checkpoint", "report_to")

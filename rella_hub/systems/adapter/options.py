@@ -13,6 +13,7 @@ from rella_hub.systems.adapter.values import check_values
 from rella_hub.tables import runs
 
 RESULT, RUN, MARK = "adapter", "tuning run", "adapter_config.json"
+READS = ("base", "base_revision", "dataset", "dataset_revision")  # in a recipe by name, in a record by their hashes
 
 
 def holds(folder: Path) -> bool:
@@ -47,8 +48,8 @@ class ScoreOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class TuningArguments:
-    base: str = option("Base model: Hub id or folder.")
-    dataset: str = option("Data set: Hub id or folder, such as rella/ml1m.")
+    base: str = option("Base model: Hub id or folder.", pins=False)
+    dataset: str = option("Data set: Hub id or folder, such as rella/ml1m.", pins=False)
     config_name: str = option(
         "Prompts to train on: reit_k30 (mixed), recency_k30, subr_k30. Validation is its split of that name."
     )
@@ -56,8 +57,8 @@ class TuningArguments:
     num_validation: int = option(
         "Validation samples scored after each epoch, a seeded choice. The best epoch is kept.", 2000
     )
-    base_revision: str | None = option("Branch, tag or commit of the base model.", None)
-    dataset_revision: str | None = option("Branch, tag or commit of the data set.", None)
+    base_revision: str | None = option("Branch, tag or commit of the base model.", None, pins=False)
+    dataset_revision: str | None = option("Branch, tag or commit of the data set.", None, pins=False)
     dtype: str = option("float32, bfloat16, float16, or auto: bfloat16 on a GPU, else float32.", "auto")
     quantization: str = option("none, 8bit or 4bit base weights (bitsandbytes, on a GPU or a CPU).", "none")
     chat_template_kwargs: dict | None = option(

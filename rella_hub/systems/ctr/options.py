@@ -9,6 +9,7 @@ from rella_hub.cli.options import option
 from rella_hub.tables import runs
 
 RESULT, RUN, MARK = "model", "ctr run", "features.json"
+READS = ("dataset", "dataset_revision")  # in a recipe by name, in a record by their hashes
 
 
 def holds(folder: Path) -> bool:
@@ -23,7 +24,7 @@ class ScoreOptions:
 @dataclass(frozen=True)
 class Options:
     model: str = option("Architecture: a file in rella_hub/networks/ctr/, such as din.")
-    dataset: str = option("Data set: Hub id or folder, such as rella/ml1m.")
+    dataset: str = option("Data set: Hub id or folder, such as rella/ml1m.", pins=False)
     output_dir: str = option("The run folder: model/, recipe.yaml, training.json, training.png.", pins=False)
     model_options: str = option(
         'Options of the architecture as JSON (in a recipe: a mapping), such as {"embedding_size": 64}; the constructor in '
@@ -45,7 +46,7 @@ class Options:
         "Validation metric that chooses the epoch: auc or log_loss. Never on test.", "auc"
     )
     seed: int = option("Seed of the weights, of dropout and of the order of the samples.", 0)
-    dataset_revision: str | None = option("Branch, tag or commit of the data set.", None)
+    dataset_revision: str | None = option("Branch, tag or commit of the data set.", None, pins=False)
     overwrite: bool = option("Start again where --output_dir holds a run of another recipe.", False, pins=False)
 
 
