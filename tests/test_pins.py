@@ -64,7 +64,7 @@ def test_a_run_is_kept_when_a_later_version_has_one_more_option(options, monkeyp
     monkeypatch.setattr(ctr_train, "Options", later)
     ctr_train.train(later(**vars(options)))
     assert "unchanged inputs, kept." in capsys.readouterr().out
-    with pytest.raises(ValueError, match="its recipe.temperature is 1.0, asked for is 2.0"):
+    with pytest.raises(ValueError, match=r"its recipe\.temperature is 1\.0, asked for is 2\.0"):
         ctr_train.train(later(**vars(options), temperature=2.0))
 
 

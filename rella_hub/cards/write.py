@@ -9,9 +9,9 @@ import jinja2
 
 from rella_hub.cards import verdict
 from rella_hub.cards.model_index import DIGITS
-from rella_hub.cards.records import CURVE
 from rella_hub.files import ownership
 from rella_hub.resources import resources
+from rella_hub.tables.runs import CURVE
 from rella_hub.texts.shown import FILTERS
 
 MODEL_CARD = "model card"  # what the files are recorded as

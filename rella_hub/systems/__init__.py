@@ -4,6 +4,7 @@ A sub-folder of this one is a family, found by its name: there is no base class 
 
     options.py  Options       dataclass of training. Its options that pin the result are the recipe; `pins=False` marks where and how.
                 ScoreOptions  dataclass of what scoring needs beside the data set; empty where there is nothing.
+                REFUSED       optional: name → why there is no such option, of those that a user may look for.
                 RESULT        folder of a run that holds what was trained, such as "model".
                 RUN           what a run folder is recorded as (rella_hub/files/ownership.py), such as "ctr run".
                 MARK          JSON file in that folder, and in a published repository, that only this family writes.
@@ -11,6 +12,7 @@ A sub-folder of this one is a family, found by its name: there is no base class 
     train.py    train(options)                    trains, and leaves a run folder (rella_hub/tables/runs.py).
     score.py    load(name, revision, options)     a System: name is a run folder, its RESULT folder or a Hub id; options: ScoreOptions.
     facts.py    facts(folder)                     what a card and a push need to know of a run (rella_hub/cards/facts.py).
+                planned(options)                  what of that is known before training, by its Options.
 
 A System has
     family, name            the family, and the default name of its row in reports
@@ -32,6 +34,10 @@ import importlib
 import pkgutil
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rella_hub.cards.facts import Facts
 
 REFERENCE = "zero_shot"  # the base model alone: what tuned systems are compared with
 
@@ -62,6 +68,13 @@ def family_of(name: str | Path, revision: str | None = None) -> str:
             else f"{name} is no trained system: it is neither a run folder nor a published model of {', '.join(families())}."
         )
     return found[0]
+
+
+def facts_of(run: Path) -> Facts:
+    """What the family of a run folder says of it. ValueError where it is no whole run."""
+    if not run.is_dir():
+        raise ValueError(f"There is no run folder {run}. It is what a training writes into its --output_dir.")
+    return part(family_of(run), "facts").facts(run)
 
 
 def _pulled(name: str, revision: str | None) -> Path:

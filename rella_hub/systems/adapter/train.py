@@ -36,9 +36,8 @@ from rella_hub.systems.adapter.resume import MadeFrom, checkpoint_to_go_on_from
 from rella_hub.systems.adapter.trainer_arguments import sft_config
 from rella_hub.tables import records, shots, store
 from rella_hub.tables.checked import parse_yaml, read_text, require
-from rella_hub.tables.runs import CURVE, RECIPE, RECORD
+from rella_hub.tables.runs import CURVE, INPUTS, RECIPE, RECORD
 
-INPUTS = "inputs.json"  # everything that pins the result, before there is one
 ADAPTER = "adapter"  # what the result in a run folder is recorded as
 OF_SFT_CONFIG = tuple(name for name in OF_THE_RECIPE if name not in NOT_OF_TRL)
 ALWAYS_SAID = ("learning_rate", "weight_decay", "lr_scheduler_type", "num_train_epochs", "seed", "max_length")
