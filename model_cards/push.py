@@ -22,14 +22,10 @@ from rella_hub.cards.publishing.arguments import AdapterPublishingArguments, Pus
 
 def main() -> None:
     what, how = cli.parse(PushArguments, AdapterPublishingArguments, description=__doc__)
-    from rella_hub.systems.ctr.facts import is_ctr_run
+    from rella_hub.cards.publishing.push import push_model
+    from rella_hub.systems import facts_of
 
-    if is_ctr_run(Path(what.run)):
-        from rella_hub.systems.ctr.publish import push_ctr_model as push
-    else:
-        from rella_hub.systems.adapter.publish import push_adapter as push
-
-    push(what, how)
+    push_model(what, how, facts_of(Path(what.run)))
 
 
 if __name__ == "__main__":

@@ -19,14 +19,10 @@ from rella_hub.cards.arguments import CardArguments
 
 def main() -> None:
     (options,) = cli.parse(CardArguments, description=__doc__)
-    from rella_hub.systems.ctr.facts import is_ctr_run
+    from rella_hub.cards.card import write_card
+    from rella_hub.systems import facts_of
 
-    if is_ctr_run(Path(options.run)):
-        from rella_hub.systems.ctr.card import write_card
-    else:
-        from rella_hub.systems.adapter.card import write_card
-
-    write_card(options)
+    write_card(options, facts_of(Path(options.run)))
 
 
 if __name__ == "__main__":

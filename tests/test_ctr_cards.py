@@ -18,7 +18,6 @@ from huggingface_hub import ModelCard
 from safetensors.numpy import load_file, save_file
 from test_shown import active, rows_of, unseen
 
-from rella_hub.cards import records
 from rella_hub.cards.model_index import METRICS
 from rella_hub.cards.publishing.checks import check_card as check_filled
 from rella_hub.cards.results import read_results
@@ -28,8 +27,8 @@ from rella_hub.networks.ctr import load_model_class, model_names
 from rella_hub.paper.tables import read_table
 from rella_hub.systems.ctr import architecture, paper
 from rella_hub.systems.ctr import facts as run
-from rella_hub.systems.ctr import load as trained
-from rella_hub.systems.ctr import train as fitting
+from rella_hub.systems.ctr.inputs.vocabulary import load_values
+from rella_hub.tables import runs
 from rella_hub.tables.scores import read_scores, write_scores
 
 REPOSITORY = Path(__file__).parents[1]
@@ -117,7 +116,7 @@ def test_every_number_is_of_the_run_the_results_or_the_paper(render, results, mo
         f"| SHA-256 of `model.safetensors` | `{hash_file(Path(model, 'model/model.safetensors'))}` |",
     ):
         assert line in text
-    values = trained.load_values(Path(model, "model"))
+    values = load_values(Path(model, "model"))
     for field in load_corpus("ml1m").features:
         assert f"| {field} | {values.field_sizes[field] - 1:,} |" in text
     assert not re.findall(r"\{\{|\}\}|\{%|\{#|\b(?:Undefined|None|nan|inf|TODO)\b", text.replace("{lin2024rella", ""))
@@ -159,7 +158,7 @@ def test_systems_are_told_apart_in_words(render):
 
 
 def test_only_the_same_setting_stands_beside_the_paper(inside):
-    found = read_results(Path(RESULTS), run.read_run(Path(RUN)).sha256, "model", Path(RUN)).comparisons[0]
+    found = read_results(Path(RESULTS), run.facts(Path(RUN)).sha256, "model", Path(RUN)).comparisons[0]
     assert paper.paper_row("DIN", "ml1m", None, found)["auc"] == 0.7962
     assert paper.paper_row("DIN", "ml1m", 1024, found) is None
     assert paper.paper_row("DIN", "ml25m", None, found) is None
@@ -186,8 +185,15 @@ def test_the_code_of_the_card_scores_like_the_scorer(render, capsys):
 
 
 def test_a_card_needs_no_torch(inside):
-    code = "import sys, rella_hub.systems.ctr.card, rella_hub.systems.adapter.card; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY).returncode == 0
+    """The whole of it: what decides the family, reads the run and writes the card."""
+    code = (
+        "import runpy, sys; sys.argv = ['render.py', '--run', sys.argv[1], '--results', sys.argv[2], '--output', 'quick.md']; "
+        f"runpy.run_path({str(REPOSITORY / 'model_cards/render.py')!r}, run_name='__main__'); "
+        "assert 'torch' not in sys.modules and 'transformers' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code, RUN, RESULTS], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert Path("quick.md").read_text().startswith("---\n")
 
 
 @pytest.mark.parametrize("name", model_names())
@@ -199,16 +205,8 @@ def test_architectures_are_read_and_weights_counted_without_torch(name, tmp_path
     sizes = {"history_length": HISTORY_LENGTH} if name == "sasrec" else {}
     model = model_class(FIELD_SIZES, RATING_VALUES, **sizes)
     model.save_pretrained(tmp_path)
-    counted = records.count_weights(tmp_path / run.WEIGHTS, leave_out=run.NOT_TRAINED)
+    counted = runs.count_weights(tmp_path / run.WEIGHTS, leave_out=run.NOT_TRAINED)
     assert counted == sum(parameter.numel() for parameter in model.parameters())
-
-
-def test_names_are_those_that_training_writes():
-    assert (records.RECIPE, records.RECORD, records.CURVE) == (fitting.RECIPE, fitting.RECORD, fitting.CURVE)
-    assert (
-        *(fitting.MODEL, fitting.FEATURES),
-        *(trained.WEIGHTS, trained.CONFIG),
-    ) == (run.MODEL, run.FEATURES, run.WEIGHTS, run.CONFIG)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +227,7 @@ def test_names_are_those_that_training_writes():
         (lambda: change(f"{RUN}/training.json", recipe={"seed": 5}), "says that seed is 5"),
         (lambda: change(f"{RUN}/model/features.json", history_length=9), "says that history_length is 9"),
         (lambda: change(f"{RUN}/model/config.json", rating_values=3), "has other values than config.json"),
-        (lambda: change(f"{RUN}/training.json", inputs={"interactions": "x"}), "has been built anew since"),
+        (lambda: change(f"{RUN}/training.json", inputs={"interactions": "x"}), "was built again since"),
         (lambda: shutil.rmtree(DATA), "neither a folder here nor to be had from the Hub"),
         (lambda: Path(RESULTS).unlink(), "There are no results"),
         (lambda: shutil.copy("runs/ml1m/sim/model/model.safetensors", f"{RUN}/model"), "not of the same run"),

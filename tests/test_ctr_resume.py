@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 from test_views import write_vectors
 
-from rella_hub.reports.measure import measure
+from rella_hub.metrics import measure
 from rella_hub.stages.arguments import ViewArguments
 from rella_hub.stages.view import build_views
-from rella_hub.systems.ctr.options import FittingArguments
+from rella_hub.systems.ctr.options import Options
 from rella_hub.systems.ctr.train import train
 
 
 @pytest.fixture
-def options(prepared, tmp_path) -> FittingArguments:
+def options(prepared, tmp_path) -> Options:
     write_vectors(prepared)
     build_views(prepared, ViewArguments(view=["subr"], history_length=[3]))
-    return FittingArguments(
+    return Options(
         model="sim",
         dataset=str(prepared.folder),
         output_dir=str(tmp_path / "run"),
@@ -36,7 +36,7 @@ def weights(folder) -> bytes:
     return (Path(folder) / "model/model.safetensors").read_bytes()
 
 
-def stopped(options: FittingArguments, after: int) -> None:
+def stopped(options: Options, after: int) -> None:
     """Train, and press Ctrl-C while epoch `after` + 1 is validated."""
     calls = []
 
@@ -46,20 +46,22 @@ def stopped(options: FittingArguments, after: int) -> None:
             raise KeyboardInterrupt
         return measure(labels, scores)
 
-    with pytest.raises(KeyboardInterrupt):
-        train(options, impatient)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("rella_hub.systems.ctr.loop.measure", impatient)
+        with pytest.raises(KeyboardInterrupt):
+            train(options)
 
 
 def test_an_interrupted_run_ends_with_the_same_weights_and_log(options, tmp_path, capsys):
     whole = replace(options, output_dir=str(tmp_path / "whole"))
-    train(whole, measure)
+    train(whole)
     for after in (1, 2):  # twice: what goes on from a checkpoint leaves one that can be gone on from
         stopped(options, 1)
         assert sorted(path.name for path in Path(options.output_dir).iterdir()) == [".rella.json", "checkpoint"]
         progress = json.loads((Path(options.output_dir) / "checkpoint/progress.json").read_text())
         assert progress["progress"]["epoch"] == after
     capsys.readouterr()
-    train(options, measure)
+    train(options)
     said = capsys.readouterr().out
     assert "after epoch 2" in said
     assert "epoch 2:" not in said, "no epoch is trained twice"
@@ -76,10 +78,10 @@ def test_the_beginning_of_another_run_is_refused_unless_overwritten(options, tmp
     with pytest.raises(
         ValueError, match=r"made from other inputs: its recipe.seed is 3, asked for is 4. Pass --overwrite true"
     ):
-        train(other, measure)
+        train(other)
     anew = replace(other, output_dir=str(tmp_path / "anew"))
-    train(anew, measure)
-    train(replace(other, overwrite=True), measure)
+    train(anew)
+    train(replace(other, overwrite=True))
     assert weights(options.output_dir) == weights(anew.output_dir), "nothing of the other run's checkpoint is left"
 
 
@@ -88,11 +90,11 @@ def test_a_damaged_checkpoint_says_what_to_do(options):
     state = Path(options.output_dir) / "checkpoint/state.safetensors"
     state.write_bytes(state.read_bytes()[:-100])
     with pytest.raises(ValueError, match=r"is a damaged checkpoint .* Remove it and train from the start"):
-        train(options, measure)
+        train(options)
 
 
 def test_without_its_record_a_checkpoint_is_not_gone_on_from(options, capsys):
     stopped(options, 1)
     (Path(options.output_dir) / "checkpoint/progress.json").unlink()
-    train(options, measure)
+    train(options)
     assert "going on" not in capsys.readouterr().out

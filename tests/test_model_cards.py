@@ -19,13 +19,13 @@ import yaml
 from huggingface_hub import ModelCard
 from test_shown import active, rows_of, unseen
 
-from rella_hub.cards import records, results, templates, verdict
+from rella_hub.cards import results, templates, verdict
 from rella_hub.cards.model_index import METRICS
 from rella_hub.cards.publishing.checks import check_card
 from rella_hub.paper.tables import read_table
 from rella_hub.stages.arguments import EncoderArguments, FolderArguments, PromptArguments, RawArguments, ViewArguments
-from rella_hub.systems.adapter import facts as run
 from rella_hub.systems.adapter import paper
+from rella_hub.systems.adapter.facts import facts
 from rella_hub.tables import shots, store
 from rella_hub.tables.scores import read_scores
 
@@ -353,11 +353,11 @@ def check_printed(printed: str, scores: Path) -> None:
         )
 
 
-def test_trainable_weights_are_counted(made):
+def test_trainable_weights_are_counted(made, inside):
     counted = (
         LAYERS * 2 * (RANK * HIDDEN + HIDDEN * RANK)
     )  # a down and an up matrix for the query and the value of each layer
-    assert run.read_run(made.folder / RUN).weights == counted
+    assert facts(Path(RUN)).weights == counted
     assert f"| trainable weights, counted in the file | {counted:,} |" in made.text
     (printed,) = read_table("efficiency").where({"system": "ReLLa"})
     assert f"{printed['trainable_weights']:,} printed for Vicuna-13B" in made.text
@@ -547,14 +547,6 @@ def test_full_finetuning_is_an_error(inside, capsys):
 @pytest.mark.parametrize("name", ["rella", "a/b/c", "../x", "a b/c"])
 def test_what_is_no_hub_id_is_an_error(inside, capsys, name):
     assert "expected a Hub id, owner/name" in refused(capsys, "--hub_model_id", name)
-
-
-def test_names_are_those_that_training_writes():
-    from rella_hub.language_models import load
-    from rella_hub.systems.adapter import train as tuning
-
-    assert (records.RECIPE, records.RECORD, run.ADAPTER) == (tuning.RECIPE, tuning.RECORD, tuning.RESULT)
-    assert load.BASE_RECORD == run.BASE_RECORD
 
 
 def test_a_card_without_results_says_that_it_is_not_scored(inside):

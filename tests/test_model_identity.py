@@ -11,7 +11,7 @@ import pytest
 from rella_hub.files import ownership
 from rella_hub.hub.identity import config_hash, tokenizer_hash
 from rella_hub.language_models.load import load_tokenizer
-from rella_hub.systems.adapter.train import TUNING_RUN
+from rella_hub.systems.adapter.options import RUN
 from rella_hub.tables.scores import read_scores, write_scores
 from rella_hub.vectors.encode import encoder_revision
 
@@ -149,7 +149,7 @@ def test_scores_and_runs_that_do_not_record_it_are_out_of_date(command, base, sm
     old = {
         key: value for key, value in json.loads((run / "inputs.json").read_text()).items() if "of the base" not in key
     }
-    with ownership.writing_file(run / "inputs.json", TUNING_RUN) as temporary:
+    with ownership.writing_file(run / "inputs.json", RUN) as temporary:
         temporary.write_text(json.dumps(old))
     tuning = ["training/sft.py", "--config", REPOSITORY / "training/recipes/smoke/rella.yaml", "--output_dir", run]
     assert command(*tuning) == 2

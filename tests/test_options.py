@@ -14,10 +14,11 @@ from transformers.trainer_utils import SchedulerType
 from transformers.training_args import OptimizerNames
 from trl import SFTConfig
 
+from rella_hub.cards.publishing.arguments import HubArguments
 from rella_hub.systems.adapter import values
-from rella_hub.systems.adapter.config import BESIDE_THE_RECIPE, NOT_OF_TRL, OF_THE_RECIPE, TuningConfig
+from rella_hub.systems.adapter.config import NOT_OF_TRL, TuningConfig
 from rella_hub.systems.adapter.not_taken import NOT_TAKEN
-from rella_hub.systems.adapter.options import TuningArguments
+from rella_hub.systems.adapter.options import Options
 from rella_hub.systems.adapter.trainer_arguments import sft_config
 
 REPOSITORY = Path(__file__).parents[1]
@@ -46,7 +47,7 @@ CHANGES_THE_ADAPTER = {
     "data_seed": "1",
     "bf16": "true",
     "dataloader_drop_last": "true",
-    # of TuningArguments
+    # of what is trained
     "num_shots": "8",
     "dtype": "bfloat16",
     "quantization": "8bit",
@@ -68,7 +69,8 @@ ELSEWHERE = {
     *("activation_checkpointing", "activation_checkpointing_kwargs", "deepspeed"),
     *("torch_compile", "torch_compile_backend", "torch_compile_mode"),
 }
-INPUTS = {"chat_template_kwargs", "base", "dataset", "base_revision", "dataset_revision", "max_length", "overwrite"}
+INPUTS = {"chat_template_kwargs", "max_length"}
+BESIDE_THE_RECIPE = {one.name for one in fields(TuningConfig) if not one.metadata["pins"]}
 
 
 def plain() -> TuningConfig:
@@ -79,7 +81,7 @@ def test_every_option_of_trl_is_honored_or_refused_by_name():
     """A field that a newer TRL adds is in neither, and this fails until somebody has looked at what it does here."""
     of_trl = {one.name for one in fields(SFTConfig) if one.init}
     aliases = {alias for one in fields(TuningConfig) for alias in one.metadata.get("aliases", ())}
-    taken = {one.name for one in fields(TuningConfig)} | aliases
+    taken = {one.name for kind in (TuningConfig, HubArguments) for one in fields(kind)} | aliases
     assert of_trl - taken - NOT_TAKEN.keys() == set(), "neither taken nor refused"
     assert taken & NOT_TAKEN.keys() == set(), "both taken and refused"
     assert (taken | NOT_TAKEN.keys()) - of_trl == set(), "no option of TRL"
@@ -87,7 +89,7 @@ def test_every_option_of_trl_is_honored_or_refused_by_name():
 
 
 def test_every_option_that_pins_the_weights_is_known_to_these_tests():
-    pinning = {*OF_THE_RECIPE, *(one.name for one in fields(TuningArguments))}
+    pinning = {one.name for one in fields(Options) if one.metadata["pins"]}
     assert pinning == {*CHANGES_THE_ADAPTER, *CHOOSES_THE_EPOCH, *ELSEWHERE, *INPUTS}
 
 
@@ -119,7 +121,7 @@ TESTED_ELSEWHERE = {"ddp_backend", "save_total_limit"}  # two processes, and the
 
 @pytest.mark.parametrize(
     "name",
-    sorted({*BESIDE_THE_RECIPE} & {one.name for one in fields(TuningConfig)} - {*NOT_OF_TRL} - TESTED_ELSEWHERE),
+    sorted(BESIDE_THE_RECIPE - {*NOT_OF_TRL} - TESTED_ELSEWHERE),
 )
 def test_an_option_beside_the_recipe_reaches_the_trainer(name, monkeypatch):
     monkeypatch.setattr(

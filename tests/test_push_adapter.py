@@ -16,13 +16,10 @@ import yaml
 from hub_server import HubServer
 from huggingface_hub import ModelCard
 
-from rella_hub.cards import records
 from rella_hub.cards.publishing import checks, identity
 from rella_hub.cards.publishing.arguments import AdapterPublishingArguments
+from rella_hub.cards.publishing.push import NEEDED, OF_A_BASE
 from rella_hub.corpora import load_corpus
-from rella_hub.systems.adapter import facts as runs
-from rella_hub.systems.adapter import publish as adapter
-from rella_hub.systems.adapter.metadata import NEEDED
 from rella_hub.tables import store
 from rella_hub.tables.scores import read_scores
 
@@ -179,6 +176,7 @@ def test_published_scores_give_the_same_report(world, command, tmp_path):
         ours, published = read_scores(Path(f"{SCORES}/{name}.parquet")), read_scores(tmp_path / f"{name}.parquet")
         assert np.array_equal(ours.score, published.score)
         assert published.record["dataset_folder"] is None
+        assert published.record["fingerprint"] == ours.record["fingerprint"], "it is of identities, not of names"
         assert (published.record["base"], published.record["dataset"]) == (BASE_ID, DATA_ID)
         assert published.record["adapter"] == (ADAPTER_ID if name == "rella" else None)
     files = [tmp_path / f"{name}.parquet" for name in ("rella", "zero_shot")]
@@ -190,14 +188,6 @@ def test_published_scores_give_the_same_report(world, command, tmp_path):
     assert [[row[key] for key in numbers] for row in again] == [[row[key] for key in numbers] for row in published]
     assert [row["score_file"] for row in published] == ["scores/rella.parquet", "scores/zero_shot.parquet", None, None]
     assert [row["record"]["fingerprint"] for row in again[:2]] == [r["record"]["fingerprint"] for r in published[:2]]
-
-
-def test_a_fingerprint_is_that_of_what_the_record_says(world):
-    record = read_scores(Path(f"{SCORES}/rella.parquet")).record
-    from rella_hub.cards.publishing.copies import OF_THE_FILE
-
-    pinned = {key: value for key, value in record.items() if key not in OF_THE_FILE}
-    assert store.fingerprint(pinned) == record["fingerprint"], "the rule is that of rella_hub/systems/adapter/score.py"
 
 
 def test_a_second_push_sends_nothing_and_a_new_card_only_itself(world, capsys):
@@ -452,9 +442,9 @@ tags: [x]
     ],
 )
 def test_an_unfinished_card_is_refused(text, message):
-    checks.check_card(CARD + "\n```bibtex\ntitle={{The} title}\n```\n", NEEDED)
+    checks.check_card(CARD + "\n```bibtex\ntitle={{The} title}\n```\n", (*NEEDED, *OF_A_BASE))
     with pytest.raises(ValueError, match=message):
-        checks.check_card(text, NEEDED)
+        checks.check_card(text, (*NEEDED, *OF_A_BASE))
 
 
 @pytest.mark.parametrize(
@@ -470,7 +460,7 @@ def test_what_things_are_called_on_the_hub(base, in_folder, dataset, given, expe
     monkeypatch.chdir(tmp_path)
     Path("rella/ml1m").mkdir(parents=True)  # the default folder has the name of the Hub's
     options = AdapterPublishingArguments(**given)
-    found = identity.identify_adapter("me/a", base, in_folder, dataset, "ml1m", options)
+    found = identity.identify("me/a", dataset, "ml1m", options, base, in_folder)
     assert (found.base, found.dataset) == expected
 
 
@@ -534,7 +524,3 @@ def test_what_cannot_be_published_is_not_trained(world, monkeypatch, capsys, tok
     assert "hf_secret" not in error
     assert not Path(RUN).exists()
     assert ("model", ADAPTER_ID) not in world.hub.repositories
-
-
-def test_names_are_those_of_the_run():
-    assert {records.RECIPE, records.RECORD, records.CURVE, runs.WEIGHTS, runs.BASE_RECORD} <= adapter.OURS

@@ -23,9 +23,8 @@ from rella_hub.metrics.auc import auc
 from rella_hub.networks.ctr import load_model_class
 from rella_hub.stages.arguments import EncoderArguments, FolderArguments, PromptArguments, RawArguments, ViewArguments
 from rella_hub.systems.adapter import requirements
-from rella_hub.systems.adapter.config import TuningConfig
-from rella_hub.systems.adapter.options import TuningArguments
-from rella_hub.systems.ctr.options import FittingArguments
+from rella_hub.systems.adapter.options import Options as AdapterOptions
+from rella_hub.systems.ctr.options import Options
 from rella_hub.tables import store
 from rella_hub.tables.scores import read_scores
 from training.pretrain import PretrainArguments
@@ -108,17 +107,16 @@ def test_the_recipe_written_is_the_recipe_given(smoke):
         >= {key: given[key] for key in given.keys() - {"output_dir", "per_device_train_batch_size"}}.items()
     )
     parsed = cli.parse(
-        *(TuningArguments, TuningConfig),
+        AdapterOptions,
         description="",
         arguments=["--config", str(smoke.run / "recipe.yaml"), "--output_dir", "elsewhere"],
     )
     again = cli.parse(
-        *(TuningArguments, TuningConfig),
+        AdapterOptions,
         description="",
         arguments=["--config", str(RECIPES / "smoke/rella.yaml"), "--output_dir", "elsewhere"],
     )
-    assert parsed[0] == again[0]
-    assert parsed[1] == again[1]
+    assert parsed == again
 
 
 def test_trainable_weights_are_counted(smoke):
@@ -182,7 +180,7 @@ def test_options_that_change_no_weight_are_no_other_recipe(tune, run_copy, capsy
         ("num_shots", "40", "80", "40"),
         ("max_grad_norm", "0.5", "'the default'", "0.5"),
         ("gradient_accumulation_steps", "1", "2", "'the default'"),
-        ("neftune_noise_alpha", "5", "'the default'", "5.0"),
+        ("neftune_noise_alpha", "5", "None", "5.0"),
     ],
 )
 def test_another_recipe_is_refused(tune, run_copy, capsys, option, value, got, asked):
@@ -342,7 +340,7 @@ def test_a_run_interrupted_inside_an_epoch_goes_on_to_the_same_adapter(tune, tmp
 def test_an_interrupted_run_goes_on_counting_the_epochs_without_progress(tune, tmp_path, monkeypatch):
     """The best epoch is the first, two without progress end the run; the fourth would be better and must not be reached."""
     by_epoch = iter([0.7, 0.6, 0.65, 0.9])
-    monkeypatch.setattr("rella_hub.reports.measure.measure", lambda labels, scores: {"auc": next(by_epoch)})
+    monkeypatch.setattr("rella_hub.systems.adapter.train.measure", lambda labels, scores: {"auc": next(by_epoch)})
     four_epochs = ["--num_train_epochs", "4", "--num_shots", "16"]
     interrupt(monkeypatch, at_step=5)
     assert tune(*four_epochs) == 130
@@ -587,11 +585,11 @@ def test_there_are_recipes_of_every_kind():
 def test_every_recipe_is_parsed_by_the_parser_of_its_command(path):
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
     if "base" in values:
-        types = (TuningArguments, TuningConfig)
+        types = (AdapterOptions,)
     elif "hidden_size" in values:
         types = (PretrainArguments,)
     elif "model" in values:
-        types = (FittingArguments,)
+        types = (Options,)
     else:
         types = BUILDERS
     found = {}

@@ -1,8 +1,8 @@
 """Train a traditional CTR model on the same samples as the language models: DeepFM, AutoInt, DCNv2, GRU4Rec, Caser, SASRec, DIN, SIM.
 
 Reads the tables of a data set (interactions, samples, users, items), by folder or Hub id. The run folder gets the weights of the best
-validation epoch with their vocabulary (model/), the recipe and the log. With --push_to_hub the finished model is published, with a card
-that says that it is not scored yet; whether it can be is asked before training.
+validation epoch with their vocabulary (model/), the recipe and the log. With --push_to_hub the finished model is published. Its card says
+that it has no scores yet. Permission to push is checked before training starts.
 
 examples:
   python training/ctr.py --config training/recipes/ml1m/din.yaml
@@ -15,24 +15,9 @@ from rella_hub import cli
 
 
 def main() -> None:
-    from rella_hub.cards.publishing.arguments import HubArguments, PublishingArguments, PushArguments
-    from rella_hub.systems.ctr.options import FittingArguments
+    from rella_hub.systems.training import run
 
-    options, hub, publishing = cli.parse(FittingArguments, HubArguments, PublishingArguments, description=__doc__)
-    if not hub.push_to_hub:
-        for one in (hub, publishing):
-            cli.refuse_without("--push_to_hub", one)
-    from rella_hub.reports.measure import measure
-    from rella_hub.systems.ctr.train import train
-
-    if hub.push_to_hub:
-        from rella_hub.systems.ctr.publish import check_before_training, push_ctr_model
-
-        push = PushArguments(options.output_dir, hub.hub_model_id, private=hub.hub_private_repo)
-        check_before_training(options.dataset, options.dataset_revision, push, publishing)
-    train(options, measure)
-    if hub.push_to_hub:
-        push_ctr_model(push, publishing)
+    run("ctr", __doc__)
 
 
 if __name__ == "__main__":

@@ -13,13 +13,12 @@ from rella_hub import cli
 
 
 def main() -> None:
-    from rella_hub.systems.ctr.options import FittingArguments, GridArguments
+    from rella_hub.systems.ctr.options import GridArguments, Options
 
-    options, grid = cli.parse(FittingArguments, GridArguments, description=__doc__)
-    from rella_hub.reports.measure import measure
+    options, grid = cli.parse(Options, GridArguments, description=__doc__)
     from rella_hub.systems.ctr.grid import search
 
-    search(options, grid, measure)
+    search(options, grid)
 
 
 if __name__ == "__main__":

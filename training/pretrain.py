@@ -27,7 +27,7 @@ NARROWEST = 16  # the feed-forward layers are 8/3 as wide, in steps of 32
 class PretrainArguments:
     dataset: str = option("Data set folder or Hub id, with the views recency and subr at this history length.")
     history_length: int = option("K of the views that the rating diaries show.")
-    output: str = option("Folder of the base model.")
+    output: str = option("Folder of the base model.", pins=False)
     diaries: int = option("Training samples written as diaries, of each of the two views.", 20_000)
     item_rounds: int = option("How many times the item documents are repeated, with new questions.", 10)
     vocabulary: int = option("Size of the tokenizer's vocabulary.", 2_000)
@@ -38,7 +38,7 @@ class PretrainArguments:
     batch_size: int = option("Documents per step.", 32)
     epochs: float = option("Passes over the text.", 1.0)
     learning_rate: float = option("Peak learning rate of AdamW; linear warm-up, cosine decay.", 2e-3)
-    overwrite: bool = option("Replace a base model that was made from other inputs.", False)
+    overwrite: bool = option("Replace a base model that was made from other inputs.", False, pins=False)
     seed: int = option("Seed of the text, the weights and the order.", 0)
 
     def __post_init__(self) -> None:

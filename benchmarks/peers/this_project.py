@@ -15,11 +15,10 @@ from turn import processor_seconds, read_settings, write_result
 
 from rella_hub.networks.ctr import load_model_class
 from rella_hub.networks.layers.batch import Batch
-from rella_hub.reports.measure import measure
 from rella_hub.systems.ctr.inputs.batches import Samples, sample_ids
 from rella_hub.systems.ctr.inputs.columns import load_columns
 from rella_hub.systems.ctr.loop import fit
-from rella_hub.systems.ctr.options import FittingArguments
+from rella_hub.systems.ctr.options import Options
 from rella_hub.systems.ctr.train import build_model
 
 
@@ -37,7 +36,7 @@ class TimedSamples(Samples):
 
 def main() -> None:
     settings = read_settings()
-    options = FittingArguments(
+    options = Options(
         model=settings["model"],
         dataset=settings["dataset"],
         output_dir="",
@@ -61,7 +60,7 @@ def main() -> None:
         split: TimedSamples(columns, folder, split, found, options.history_length, search, options.retrieved)
         for split, found in ids.items()
     }
-    _, progress = fit(model, parts["train"], parts["validation"], options, measure, torch.device("cpu"))
+    _, progress = fit(model, parts["train"], parts["validation"], options, torch.device("cpu"))
     timed, weights = parts["train"], sum(p.numel() for p in model.parameters())
     write_result(timed.seconds, timed.processor, progress.log[-1]["auc"], weights, torch.get_num_threads())
 

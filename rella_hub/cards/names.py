@@ -2,13 +2,53 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rella_hub.tables import store
+from rella_hub.tables.runs import HUB_ID
+
+if TYPE_CHECKING:
+    from rella_hub.cards.arguments import CardArguments
+    from rella_hub.cards.facts import Facts
 
 IN_FOLDER = "sha256:"  # how the revision of a base begins that was read from a folder: it is a hash of its weights
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+@dataclass(frozen=True)
+class Names:
+    model: str
+    dataset: str  # that was trained on
+    scored: str  # the data set of the scores
+    dataset_on_hub: str | None  # that was trained on
+    base: str | None  # None where there is no base model
+    base_on_hub: str | None
+    base_commit: str | None
+    local: list[str]  # the options that would name a thing by its Hub id, for each one that is a folder
+
+
+def names_of(options: CardArguments, facts: Facts, record: dict | None) -> Names:
+    """record: of the scores that the card is about, None where there are none."""
+    trained_on, corpus = facts.recipe["dataset"], facts.data.corpus.id
+    on_hub = dataset_on_hub(trained_on, corpus, options.dataset_id, trained_on)
+    scored_on = record["dataset"] if record else trained_on
+    scored_on_hub = dataset_on_hub(scored_on, record["corpus"] if record else corpus, options.dataset_id, trained_on)
+    base = (record or {}).get("base_identity") or facts.base
+    base_on_hub = base and (options.base_model_id or (None if is_in_folder(base) else base["name"]))
+    pinned = base_on_hub and options.base_model_id is None and base["revision"] != "unknown"
+    wanted = {"base_model_id": base_on_hub} if base else {}
+    wanted |= {"dataset_id": on_hub, "hub_model_id": options.hub_model_id}
+    return Names(
+        model=options.hub_model_id or facts.result.as_posix(),
+        dataset=on_hub or trained_on,
+        scored=scored_on_hub or scored_on,
+        dataset_on_hub=on_hub,
+        base=base and (base_on_hub or facts.base["name"]),
+        base_on_hub=base_on_hub,
+        base_commit=base["revision"] if pinned else None,
+        local=[f"--{option}" for option, name in wanted.items() if name is None],
+    )
 
 
 def require_hub_id(option: str, name: str | None) -> None:
@@ -17,8 +57,7 @@ def require_hub_id(option: str, name: str | None) -> None:
 
 
 def dataset_on_hub(name: str, corpus: str | None, given: str | None, trained_on: str) -> str | None:
-    """The Hub id of a data set: the one given for what was trained on, else its name, unless that is a folder of another name than
-    the Hub's."""
+    """The Hub id of a data set: `given` if it is what was trained on, else `name` unless that is only a local folder."""
     if given and name in (trained_on, given):
         return given
     if not HUB_ID.fullmatch(name):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from rella_hub.cards.records import CURVE
 from rella_hub.files import ownership
+from rella_hub.tables.runs import CURVE
 
 MODEL_CARD = "model card"  # what the files are recorded as
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, field, fields
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -32,18 +32,41 @@ def add_options(parser: argparse.ArgumentParser, dataclass_type: Any) -> None:
     """Give `parser` an option for each field that `option` made."""
     hints = get_type_hints(dataclass_type)
     for one in fields(dataclass_type):
-        names = [one.name, *one.metadata.get("aliases", ())]
-        flags = [f"--{spelled}" for name in names for spelled in dict.fromkeys((name, name.replace("_", "-")))]
+        flags = [f"--{spelled}" for name in _names(one) for spelled in dict.fromkeys((name, name.replace("_", "-")))]
         parser.add_argument(*flags, dest=one.name, **_settings(one, hints[one.name]))
 
 
 def option_names(dataclass_type: Any) -> set[str]:
     """The names that a recipe may give values by."""
-    return {name for one in fields(dataclass_type) for name in (one.name, *one.metadata.get("aliases", ()))}
+    return {name for one in fields(dataclass_type) for name in _names(one)}
 
 
 def instance(dataclass_type: Any, values: Mapping[str, Any]) -> Any:
     return dataclass_type(**{one.name: values[one.name] for one in fields(dataclass_type)})
+
+
+def pinning(options: Any) -> dict[str, Any]:
+    """The values of a dataclass of options that have an effect on the result."""
+    return {one.name: getattr(options, one.name) for one in fields(options) if one.metadata["pins"]}
+
+
+def recipe(options: Any, reads: Sequence[str]) -> dict[str, Any]:
+    """What a result is made again with: the options that pin it and the names of what is read, in their order."""
+    return {
+        one.name: getattr(options, one.name) for one in fields(options) if one.metadata["pins"] or one.name in reads
+    }
+
+
+def without_places(values: Mapping[str, Any], dataclass_type: type) -> dict[str, Any]:
+    """Recorded values of options without those that do not pin the result, which earlier versions recorded too."""
+    others = {name for one in fields(dataclass_type) if not one.metadata["pins"] for name in _names(one)}
+    return {name: value for name, value in values.items() if name not in others}
+
+
+def pinning_defaults(dataclass_type: type) -> dict[str, Any]:
+    """Their defaults: what an option counts as in a record that is older than it."""
+    known = {one.name: default_of(one) for one in fields(dataclass_type) if one.metadata["pins"]}
+    return {name: default for name, default in known.items() if default is not MISSING}
 
 
 def default_of(one: Field) -> Any:
@@ -57,6 +80,10 @@ def set_defaults(parser: argparse.ArgumentParser, values: Mapping[str, Any]) -> 
         for name in {option.lstrip("-") for option in action.option_strings} & values.keys():
             if values[name] is not None:
                 action.default, action.required = values[name], False
+
+
+def _names(one: Field) -> list[str]:
+    return [one.name, *one.metadata.get("aliases", ())]
 
 
 def _settings(one: Field, hint: Any) -> dict[str, Any]:

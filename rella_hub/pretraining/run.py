@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +19,7 @@ from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase, Trainer, TrainingArguments, set_seed
 
 from rella_hub.cli import terminal
+from rella_hub.cli.options import pinning, pinning_defaults
 from rella_hub.files import ownership, places
 from rella_hub.files.writer import sole_writer
 from rella_hub.hub import resolve as hub
@@ -46,10 +46,11 @@ def pretrain(options, output: Path) -> None:
     ownership.require_own_folder(output, BASE_MODEL)
     folder = hub.resolve(options.dataset, tables)
     made_from = {
-        **{key: value for key, value in asdict(options).items() if key not in ("output", "overwrite")},
+        **pinning(options),
         "inputs": records.input_fingerprints(folder, tables),
     }
-    if records.is_current(output, records.read_record(output / RECORD), made_from, options.overwrite):
+    existing, defaults = records.read_record(output / RECORD), pinning_defaults(type(options))
+    if records.is_current(output, existing, made_from, options.overwrite, defaults=defaults):
         return
     with sole_writer(output, beside=True):
         _pretrain(options, folder, output, made_from)

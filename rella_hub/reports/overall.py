@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from rella_hub.metrics import measure
 from rella_hub.paper.rows import Place, place_of
 from rella_hub.paper.tables import read_table
-from rella_hub.reports.measure import measure
 from rella_hub.reports.rows import natural_order
 from rella_hub.systems import model_free
 from rella_hub.tables import store

@@ -15,6 +15,8 @@ from rella_hub.files.places import real
 from rella_hub.tables import store
 from rella_hub.tables.checked import read_json, require
 
+NOTHING: Mapping = {}
+
 
 def stands(folder: Path, name: str, made_from: Mapping, overwrite: bool) -> bool:
     """True when the table is there and made from exactly this; ValueError when it is there from other inputs."""
@@ -32,15 +34,17 @@ def is_current(
     overwrite: bool,
     option: str = "--output",
     whole: bool = True,
+    defaults: Mapping = NOTHING,
 ) -> bool:
     """True when `output` was made from exactly what is wanted, which is said; ValueError, without `overwrite`, when from something else.
 
     existing: what it records, None where it is not there. wanted: what it would record; of `existing` only its keys are looked at.
-    whole: False for the beginning of a run, which is never current.
+    whole: False for the beginning of a run, which is never current. defaults: what a key of `wanted` counts as where `existing` lacks
+    it, because it is older than that option; in a group of values, a group.
     """
     if existing is None:
         return False
-    wanted = json.loads(json.dumps(wanted))  # as it would be read back
+    existing, wanted = (json.loads(json.dumps(values)) for values in (_filled(existing, defaults), wanted))
     if all(existing.get(key) == value for key, value in wanted.items()):
         if whole:
             print(f"{output}: unchanged inputs, kept.", flush=True)
@@ -51,6 +55,24 @@ def is_current(
             f"Pass --overwrite true to replace it, or another {option}."
         )
     return False
+
+
+def fingerprint(made_from: Mapping, defaults: Mapping = NOTHING) -> str:
+    """A short name for what something was made from: an option at its default is left out, so that a new one changes no name."""
+    defaults = json.loads(json.dumps(defaults))
+    given = json.loads(json.dumps(made_from))
+    return store.fingerprint(
+        {key: value for key, value in given.items() if key not in defaults or value != defaults[key]}
+    )
+
+
+def _filled(existing: Mapping, defaults: Mapping) -> dict:
+    inner = {
+        key: _filled(existing[key], value)
+        for key, value in defaults.items()
+        if isinstance(value, Mapping) and isinstance(existing.get(key), Mapping)
+    }
+    return {**defaults, **existing, **inner}
 
 
 def read_record(path: Path) -> dict | None:

@@ -55,7 +55,7 @@ class HubArguments:
     """Hub options, named as in `transformers.TrainingArguments`. They do not affect the weights, so they are not in the recipe."""
 
     push_to_hub: bool = option("Publish the finished model on the Hub, as model_cards/push.py does.", False)
-    hub_model_id: str | None = option("Hub id of the model, such as rella/ml1m-din.", None)
+    hub_model_id: str | None = option("Hub id of what was trained, such as rella/ml1m-din.", None)
     hub_private_repo: bool = option("Publish it in a private repository.", False)
 
     def __post_init__(self):

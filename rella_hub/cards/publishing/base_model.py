@@ -18,8 +18,7 @@ from rella_hub.cards.publishing.arguments import PublishingArguments, PushArgume
 from rella_hub.cards.publishing.checks import check_staged, refuse_pickles
 from rella_hub.cards.publishing.identity import Identity, identify, licence_given
 from rella_hub.cards.publishing.terms import PRETRAINING
-from rella_hub.cards.records import count_weights
-from rella_hub.cards.write import fill
+from rella_hub.cards.templates import fill
 from rella_hub.corpora import Corpus, load_corpus
 from rella_hub.hub import resolve as hub
 from rella_hub.hub.access import connect
@@ -27,6 +26,7 @@ from rella_hub.hub.collection import add_to_collection
 from rella_hub.hub.publish import Repository, publish
 from rella_hub.tables import store
 from rella_hub.tables.checked import COUNT, LINE, NAME, NUMBER, read_json, require
+from rella_hub.tables.runs import count_weights
 
 WEIGHTS = "model.safetensors"
 PARTS = (WEIGHTS, "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json")

@@ -10,7 +10,7 @@ from huggingface_hub import HfApi, ModelInfo
 from huggingface_hub.errors import RepositoryNotFoundError
 
 from rella_hub.cards.names import IN_FOLDER, dataset_on_hub, require_hub_id
-from rella_hub.cards.publishing.arguments import AdapterPublishingArguments, PublishingArguments
+from rella_hub.cards.publishing.arguments import PublishingArguments
 from rella_hub.hub.access import explained
 from rella_hub.hub.retry import retrying
 
@@ -19,40 +19,30 @@ LICENCES = "https://huggingface.co/docs/hub/repositories-licenses"
 
 @dataclass(frozen=True)
 class Identity:
-    model: str  # adapter or CTR model; this and the others are Hub ids
+    """Hub ids."""
+
+    model: str
     dataset: str  # that was trained on
-    base: str | None = None  # of an adapter
+    base: str | None = None  # that was trained on top of
 
 
-def identify(model: str, dataset: str, corpus: str | None, options: PublishingArguments) -> Identity:
-    """The names of a CTR model. ValueError naming the option that is missing where the data set is a folder of this machine."""
-    for option, name in (("hub_model_id", model), ("dataset_id", options.dataset_id)):
-        require_hub_id(option, name)
-    on_hub = dataset_on_hub(dataset, corpus, options.dataset_id, dataset)
-    _require_names(model, {"dataset_id": (f"the data set {dataset}", on_hub)})
-    return Identity(model, on_hub)
-
-
-def identify_adapter(
-    adapter: str, base: str, base_in_folder: bool, dataset: str, corpus: str | None, options: AdapterPublishingArguments
+def identify(
+    model: str,
+    dataset: str,
+    corpus: str | None,
+    options: PublishingArguments,
+    base: str | None = None,
+    base_in_folder: bool = False,
 ) -> Identity:
     """ValueError naming every option that is missing where something is a folder of this machine."""
-    for option, name in (
-        ("hub_model_id", adapter),
-        ("base_model_id", options.base_model_id),
-        ("dataset_id", options.dataset_id),
-    ):
+    base_given = getattr(options, "base_model_id", None)
+    for option, name in (("hub_model_id", model), ("base_model_id", base_given), ("dataset_id", options.dataset_id)):
         require_hub_id(option, name)
-    base_on_hub = options.base_model_id or (None if base_in_folder else base)
-    data_on_hub = dataset_on_hub(dataset, corpus, options.dataset_id, dataset)
-    _require_names(
-        adapter,
-        {
-            "base_model_id": (f"the base model {base}", base_on_hub),
-            "dataset_id": (f"the data set {dataset}", data_on_hub),
-        },
-    )
-    return Identity(adapter, data_on_hub, base_on_hub)
+    on_hub = dataset_on_hub(dataset, corpus, options.dataset_id, dataset)
+    base_on_hub = base and (base_given or (None if base_in_folder else base))
+    wanted = {"base_model_id": (f"the base model {base}", base_on_hub)} if base else {}
+    _require_names(model, wanted | {"dataset_id": (f"the data set {dataset}", on_hub)})
+    return Identity(model, on_hub, base_on_hub)
 
 
 def _require_names(model: str, found: dict[str, tuple[str, str | None]]) -> None:

@@ -1,18 +1,34 @@
-"""What pushing an adapter and a CTR model share: what the Hub holds already, what is staged for either, and sending it in one commit."""
+"""A trained system of any family as a repository of the Hub: staged in a temporary folder, checked, and sent in one commit."""
 
 from __future__ import annotations
 
+import json
+import tempfile
 import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import yaml
 from huggingface_hub import HfApi
 
+from rella_hub.cards.arguments import CardArguments
+from rella_hub.cards.card import card_of, check_names, render
+from rella_hub.cards.facts import Facts, Planned, read_training_data
+from rella_hub.cards.names import is_in_folder
 from rella_hub.cards.publishing import terms
 from rella_hub.cards.publishing.arguments import PublishingArguments, PushArguments
-from rella_hub.cards.publishing.copies import SCORES, Copies
-from rella_hub.cards.records import CURVE, RECIPE, RECORD
+from rella_hub.cards.publishing.checks import check_staged, refuse_pickles
+from rella_hub.cards.publishing.copies import SCORES, public_recipe, public_results, write_public_scores
+from rella_hub.cards.publishing.identity import (
+    Identity,
+    identify,
+    licence_given,
+    licence_of,
+    look_up,
+    require_same_weights,
+)
+from rella_hub.cards.results import read_results
 from rella_hub.corpora import Corpus
 from rella_hub.files.hashes import hash_file
 from rella_hub.hub.access import connect, explained
@@ -21,9 +37,107 @@ from rella_hub.hub.collection import add_to_collection
 from rella_hub.hub.plan import Plan, make_plan
 from rella_hub.hub.publish import Repository, publish
 from rella_hub.hub.sending import private_copy, require_own
+from rella_hub.tables.runs import CURVE, RECIPE, RECORD
 
 CARD, RESULTS, FIGURE = "README.md", "results.json", "report.png"
 SHARED = {CARD, RECIPE, RECORD, CURVE, RESULTS, FIGURE}  # files of a repository of either kind
+
+
+NEEDED = ("license", "datasets", "library_name", "pipeline_tag", "tags")  # in the YAML of a card
+OF_A_BASE = ("base_model", "base_model_relation")  # and where there is a base model
+
+
+def check_before_training(planned: Planned, what: PushArguments, how: PublishingArguments) -> None:
+    """ValueError when what a training is to end with, the push, cannot succeed: names, token, repository, licence, terms."""
+    corpus = read_training_data({"dataset": planned.dataset, "dataset_revision": planned.dataset_revision}).corpus
+    in_folder = bool(planned.base) and Path(planned.base).is_dir()
+    identity = identify(what.hub_model_id, planned.dataset, corpus.id, how, planned.base, in_folder)
+    if identity.base is None:
+        licence_given(how.license)
+    api = connect(identity.model.split("/")[0])
+    _as_allowed(what, standing(api, identity.model, {}), corpus, how, planned.noun, planned.holds)
+    if identity.base is not None:
+        licence_of(how.license, identity.base, look_up(api, identity.base))
+
+
+def push_model(what: PushArguments, how: PublishingArguments, facts: Facts) -> None:
+    """Publish the result of a finished run, and say what it did.
+
+    Without results, a model that the Hub has with its results already is left as it is.
+    """
+    check_names(how, facts)
+    refuse_pickles(facts.result, facts.weights_file)
+    _require_own_files(facts)
+    base, corpus = facts.base, facts.data.corpus
+    of_base = (base["name"], is_in_folder(base)) if base else ()
+    identity = identify(what.hub_model_id, facts.recipe["dataset"], corpus.id, how, *of_base)
+    licence = {} if base else licence_given(how.license)
+    terms.require_allowed(facts.parts(), what, how)
+    if what.results:
+        read_results(Path(what.results), facts.sha256, facts.noun, facts.result)
+    api = client(what)
+    found = standing(api, identity.model, {facts.weights_file: facts.result / facts.weights_file})
+    what = _as_allowed(what, found, corpus, how, facts.noun, facts.holds)
+    check_scores(what, how)
+    if holds_results(what, found, facts.noun):
+        return
+    if base:
+        base_on_hub = look_up(api, identity.base)
+        require_same_weights(identity.base, base_on_hub, base)
+        licence = licence_of(how.license, identity.base, base_on_hub)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        _stage(folder, facts, identity, licence, what, how.permission)
+        check_staged(folder, facts.folder, (*NEEDED, *(OF_A_BASE if base else ())))
+        made = {facts.weights_file: facts.sha256} | facts.training.get("sha256", {})
+        require_as_trained(
+            folder, {name: one for name, one in made.items() if name not in facts.rewritten}, facts.folder
+        )
+        ours = {*SHARED, facts.weights_file, *facts.files, *facts.rewritten}
+        send(folder, ours, facts.about, what, how)
+
+
+def _as_allowed(
+    what: PushArguments, found: Plan, corpus: Corpus, how: PublishingArguments, noun: str, holds: str | None
+) -> PushArguments:
+    if holds:
+        return as_the_terms_ask(what, found, corpus, how, f"A {noun}", holds)
+    require_privacy(what, found)
+    return what
+
+
+def _stage(
+    folder: Path, facts: Facts, identity: Identity, licence: dict[str, str], what: PushArguments, permission: str | None
+) -> None:
+    recipe = public_recipe(facts.recipe, identity)
+    recipe_text = facts.recipe_text if recipe == facts.recipe else yaml.safe_dump(recipe, sort_keys=False)
+    files = [facts.result / name for name in (facts.weights_file, *facts.files)]
+    stage_files(folder, [*files, *([facts.curve] if facts.curve else [])])
+    stage_texts(folder, {RECIPE: recipe_text, RECORD: _record(facts, identity), **facts.texts(identity)})
+    figure = _stage_results(folder, facts, identity, what)
+    options = CardArguments(
+        run=what.run,
+        results=str(folder / RESULTS) if what.results else None,
+        hub_model_id=identity.model,
+        base_model_id=identity.base if facts.base and identity.base != facts.base["name"] else None,
+        dataset_id=identity.dataset,
+    )
+    card = card_of(options, replace(facts, recipe_text=recipe_text), licence, figure, permission)
+    stage_texts(folder, {CARD: render(card, options)})
+
+
+def _record(facts: Facts, identity: Identity) -> str:
+    """training.json; that of an earlier version may name the data set."""
+    record = facts.training.get("recipe") or {}
+    if public_recipe(record, identity) == record:
+        return (facts.folder / RECORD).read_text(encoding="utf-8")
+    return json.dumps(facts.training | {"recipe": public_recipe(record, identity)}, indent=2) + "\n"
+
+
+def _require_own_files(facts: Facts) -> None:
+    """ValueError for a file of the run that a link leads to from outside of it."""
+    of_result = [facts.result / name for name in (facts.weights_file, *facts.files, *facts.rewritten)]
+    require_own_files(facts.folder, [*of_result, *(facts.folder / name for name in (RECIPE, RECORD, CURVE))])
 
 
 def check_scores(what: PushArguments, how: PublishingArguments) -> None:
@@ -82,12 +196,12 @@ def holds_results(what: PushArguments, found: Plan, kind: str) -> bool:
     return held
 
 
-def stage_results(folder: Path, copies: Copies, what: PushArguments) -> str | None:
+def _stage_results(folder: Path, facts: Facts, identity: Identity, what: PushArguments) -> str | None:
     """Put results, scores and figure into `folder`; the name of the figure, where there is one."""
-    score_files = _stage_scores(folder, copies, what.scores)
+    score_files = _stage_scores(folder, facts, identity, what.scores)
     if not what.results:
         return None
-    stage_texts(folder, {RESULTS: copies.results(Path(what.results), score_files)})
+    stage_texts(folder, {RESULTS: public_results(Path(what.results), facts, identity, score_files)})
     drawn = Path(what.results).with_name(FIGURE)
     if not drawn.is_file():
         return None
@@ -148,7 +262,7 @@ def send(folder: Path, ours: Collection[str], message: str, what: PushArguments,
         )
 
 
-def _stage_scores(folder: Path, copies: Copies, paths: list[str]) -> list[str]:
+def _stage_scores(folder: Path, facts: Facts, identity: Identity, paths: list[str]) -> list[str]:
     names = [Path(path).name for path in paths]
     for name in names:
         if names.count(name) > 1:
@@ -156,5 +270,5 @@ def _stage_scores(folder: Path, copies: Copies, paths: list[str]) -> list[str]:
     if names:
         (folder / SCORES).mkdir()
     for path, name in zip(paths, names, strict=True):
-        copies.write_scores(Path(path), folder / SCORES / name)
+        write_public_scores(Path(path), folder / SCORES / name, facts, identity)
     return names

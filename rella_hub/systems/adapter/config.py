@@ -12,7 +12,7 @@ from rella_hub.cli.options import option
 from rella_hub.systems.adapter.values import check_values
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TuningConfig:
     """Source of the defaults: ReLLa, section 4.1.4: AdamW, no weight decay, linear decay."""
 
@@ -122,12 +122,6 @@ class TuningConfig:
     )
     run_name: str | None = option("Name of the run in them. Default: --output_dir.", None, pins=False)
     project: str = option("Project of the run in trackio and wandb.", "huggingface", pins=False)
-    # Publishing, by training/sft.py.
-    push_to_hub: bool = option(
-        "Publish the finished adapter on the Hub, as model_cards/push.py does.", False, pins=False
-    )
-    hub_model_id: str | None = option("Hub id of the adapter, such as rella/ml1m-rella-vicuna-13b.", None, pins=False)
-    hub_private_repo: bool | None = option("Publish it in a private repository.", None, pins=False)
 
     def __post_init__(self) -> None:
         check_values(self)
@@ -135,10 +129,5 @@ class TuningConfig:
 
 # What is written into recipe.yaml; the rest gives the same weights whatever its value.
 OF_THE_RECIPE = tuple(one.name for one in fields(TuningConfig) if one.metadata["pins"])
-# What a recipe of an earlier version may hold beside it.
-BESIDE_THE_RECIPE = (
-    *(one.name for one in fields(TuningConfig) if not one.metadata["pins"]),
-    *(alias for one in fields(TuningConfig) for alias in one.metadata["aliases"]),
-)
 # What this project does itself, so that SFTConfig is not told.
-NOT_OF_TRL = ("max_length", "push_to_hub", "hub_model_id", "hub_private_repo", "resume_from_checkpoint", "report_to")
+NOT_OF_TRL = ("max_length", "resume_from_checkpoint", "report_to")

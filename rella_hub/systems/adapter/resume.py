@@ -38,8 +38,9 @@ class MadeFrom(TrainerCallback, ExportableState):
         return {"args": {"made_from": self._made_from}, "attributes": {}}
 
 
-def checkpoint_to_go_on_from(output: Path, made_from: Mapping, asked: str | None) -> Path | None:
-    """None where there is nothing to go on from. `asked`: --resume_from_checkpoint.
+def checkpoint_to_go_on_from(output: Path, made_from: Mapping, asked: str | None, defaults: Mapping) -> Path | None:
+    """None where there is nothing to go on from. asked: --resume_from_checkpoint; defaults: what an option that a checkpoint does not
+    record counts as.
 
     ValueError when a checkpoint is of another run or has code in it, when none can be read, or when what was asked for is not there.
     """
@@ -54,7 +55,7 @@ def checkpoint_to_go_on_from(output: Path, made_from: Mapping, asked: str | None
     for checkpoint in reversed(checkpoints):
         damage = _damage(checkpoint)
         if damage is None:
-            _require_same_run(checkpoint, made_from)
+            _require_same_run(checkpoint, made_from, defaults)
             _find_best(checkpoint)
             return checkpoint
         print(f"{checkpoint} is passed over: {damage}.", flush=True)
@@ -128,12 +129,12 @@ def _keys(name: str) -> set[str]:
     return {OPTIMIZER: {"state", "param_groups"}, SCHEDULER: {"last_epoch"}}.get(name, set())
 
 
-def _require_same_run(checkpoint: Path, made_from: Mapping) -> None:
+def _require_same_run(checkpoint: Path, made_from: Mapping, defaults: Mapping) -> None:
     """Earlier versions kept no such record; then that of the run folder alone speaks."""
     kept = (trainer_state(checkpoint).get("stateful_callbacks") or {}).get(MadeFrom.__name__)
-    existing = kept["args"]["made_from"] if kept else made_from
-    for key in {**made_from, **existing}:
-        got, asked = (values.get(key, "the default") for values in (existing, made_from))
+    existing = {**defaults, **(kept["args"]["made_from"] if kept else made_from)}
+    for key, asked in made_from.items():
+        got = existing.get(key, "not recorded")
         if got != asked:
             raise ValueError(
                 f"{checkpoint} is of another run: its {key} is {got!r}, asked for is {asked!r}. {STARTS_ANEW}"

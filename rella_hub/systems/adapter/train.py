@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
@@ -15,70 +15,78 @@ from peft import LoraConfig
 from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, set_seed
 from trl import SFTConfig
 
+from rella_hub.cli.options import pinning, pinning_defaults, recipe, without_places
 from rella_hub.files import ownership, places
 from rella_hub.files.hashes import hash_file
 from rella_hub.files.writer import sole_writer
 from rella_hub.hub import resolve as hub
 from rella_hub.language_models.answers import tokenized_rows
 from rella_hub.language_models.load import base_identity, load_base, load_tokenizer, write_base_record
+from rella_hub.language_models.p_yes import p_yes
 from rella_hub.language_models.room import require_room
 from rella_hub.language_models.tokens import answer_tokens, encode_completions, encode_prompts
+from rella_hub.metrics import measure
 from rella_hub.prompts import load_style, style_of
 from rella_hub.systems.adapter import checkpoints, requirements
 from rella_hub.systems.adapter.checkpoints import CheckpointingTrainer
-from rella_hub.systems.adapter.config import BESIDE_THE_RECIPE, NOT_OF_TRL, OF_THE_RECIPE, TuningConfig
+from rella_hub.systems.adapter.config import NOT_OF_TRL, OF_THE_RECIPE, TuningConfig
 from rella_hub.systems.adapter.curve import draw
-from rella_hub.systems.adapter.options import TuningArguments
+from rella_hub.systems.adapter.options import READS, RESULT, RUN, Options
 from rella_hub.systems.adapter.resume import MadeFrom, checkpoint_to_go_on_from
 from rella_hub.systems.adapter.trainer_arguments import sft_config
 from rella_hub.tables import records, shots, store
 from rella_hub.tables.checked import parse_yaml, read_text, require
+from rella_hub.tables.runs import CURVE, INPUTS, RECIPE, RECORD
 
-TUNING_RUN, ADAPTER = "tuning run", "adapter"  # what the run folder and the result in it are recorded as
-RECIPE, INPUTS, RECORD, CURVE, RESULT = "recipe.yaml", "inputs.json", "training.json", "training.png", "adapter"
-Inputs = tuple[dict, dict, dict]  # the identity of the base model, the recipe, and the hashes of what it was applied to
+ADAPTER = "adapter"  # what the result in a run folder is recorded as
+OF_SFT_CONFIG = tuple(name for name in OF_THE_RECIPE if name not in NOT_OF_TRL)
+ALWAYS_SAID = ("learning_rate", "weight_decay", "lr_scheduler_type", "num_train_epochs", "seed", "max_length")
 
 
-def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None:
-    """Train and keep the best epoch. score, measure: see `rella_hub.language_models.answers.AnswerTrainer`."""
-    arguments = sft_config(config)
+@dataclass(frozen=True)
+class MadeOf:
+    """What a run is made of."""
+
+    base: dict  # the identity of the base model
+    recipe: dict  # as people read it: without what is at its default
+    pinned: dict  # every option that pins the result, and the hashes of what they are applied to
+    defaults: dict  # what an option counts as in a record that is older than it
+
+
+def train(options: Options) -> None:
+    """Train, and keep the best epoch."""
+    defaults = pinning_defaults(Options) | _used(sft_config(TuningConfig(output_dir="unused")))
+    arguments = sft_config(options)  # the last one made: the devices are set up by it
     needs = {key: getattr(options, key) for key in requirements.Needs.__dataclass_fields__}
     requirements.check(requirements.Needs(**needs))
     if not options.full_finetuning:
         requirements.check_layers(options.base, options.base_revision, options.lora_target_modules)
-    output = Path(config.output_dir)
+    output = Path(options.output_dir)
     _check_output(output, options)
     folder = hub.resolve(options.dataset, [options.config_name], options.dataset_revision)
     records.require_current(folder, options.config_name)
     identity = base_identity(options.base, options.base_revision)
-    recipe = _recipe(options, arguments, config.max_length)
-    inputs = {
+    hashes = {
         "base model": identity["weights"],
         "configuration of the base model": identity["config"],
         "tokenizer of the base model": identity["tokenizer"],
         "prompts": store.provenance(folder, options.config_name)["fingerprint"],
     }
-    if not options.overwrite and _is_finished(output, recipe, inputs):
+    pinned = {**pinning(options), **_used(arguments), **hashes}
+    made_of = MadeOf(identity, _recipe(options, pinned, defaults), pinned, defaults)
+    if not options.overwrite and _is_finished(output, made_of, hashes):
         return
     with sole_writer(output) if PartialState().is_main_process else nullcontext():
-        _tune(options, config, arguments, folder, (identity, recipe, inputs), score, measure)
+        _train(options, arguments, folder, made_of)
 
 
-def _tune(
-    options: TuningArguments,
-    config: TuningConfig,
-    arguments: SFTConfig,
-    folder: Path,
-    made_from: Inputs,
-    score,
-    measure,
-) -> None:
-    output, kept = Path(config.output_dir), config.save_total_limit
-    set_seed(config.seed)
+def _train(options: Options, arguments: SFTConfig, folder: Path, made_of: MadeOf) -> None:
+    output = Path(options.output_dir)
+    set_seed(options.seed)
     tokenizer = load_tokenizer(options.base, options.base_revision)
-    train, validation, answers = _rows(folder, tokenizer, options, config)
+    train, validation, answers = _rows(folder, tokenizer, options)
     model = load_base(
-        *(options.base, options.base_revision, options.dtype, options.quantization), use_cpu=config.use_cpu
+        *(options.base, options.base_revision, options.dtype, options.quantization), use_cpu=options.use_cpu
     )
     require_room(model, options.base, [*train["input_ids"], *validation["input_ids"]], (answers.no, answers.yes))
     trainer = CheckpointingTrainer(
@@ -88,18 +96,18 @@ def _tune(
         eval_dataset=validation,
         processing_class=tokenizer,
         peft_config=None if options.full_finetuning else _lora(options),
-        callbacks=[EarlyStoppingCallback(options.early_stopping_patience), MadeFrom(made_from[1] | made_from[2])],
+        callbacks=[EarlyStoppingCallback(options.early_stopping_patience), MadeFrom(made_of.pinned)],
         yes=answers.yes,
-        score=lambda model, prompts: score(model, prompts, answers),
+        score=lambda model, prompts: p_yes(model, prompts, answers),
         measure=measure,
-        kept=kept,
+        kept=options.save_total_limit,
     )
     trainable = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     print(
         f"{len(train):,} training rows, {len(validation):,} validation samples, {trainable:,} trainable weights.",
         flush=True,
     )
-    checkpoint = _open_folder(output, made_from, options.overwrite, config.resume_from_checkpoint)
+    checkpoint = _open_folder(output, made_of, options.overwrite, options.resume_from_checkpoint)
     begin = time.perf_counter()
     trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
     record = {
@@ -114,26 +122,26 @@ def _tune(
         "log": trainer.state.log_history,
     }
     if trainer.is_world_process_zero():
-        _save(trainer, tokenizer, output, made_from, options.overwrite, record)
+        _save(trainer, tokenizer, output, made_of, options.overwrite, record)
     trainer.accelerator.wait_for_everyone()
 
 
-def _rows(folder: Path, tokenizer: PreTrainedTokenizerBase, options: TuningArguments, config: TuningConfig):
+def _rows(folder: Path, tokenizer: PreTrainedTokenizerBase, options: Options):
     train = shots.first_shots(folder, options.config_name, options.num_shots)
-    validation = shots.seeded_rows(folder, options.config_name, "validation", options.num_validation, config.seed)
+    validation = shots.seeded_rows(folder, options.config_name, "validation", options.num_validation, options.seed)
     example = train["prompt"][0].as_py()
     arguments = options.chat_template_kwargs
     answers = load_style(style_of(options.config_name)).ANSWERS
     completions = encode_completions(tokenizer, example, answers, arguments)
 
     def tokenized(table):
-        prompts = encode_prompts(tokenizer, table["prompt"].to_pylist(), config.max_length, arguments)
+        prompts = encode_prompts(tokenizer, table["prompt"].to_pylist(), options.max_length, arguments)
         return tokenized_rows(prompts, [completions[label] for label in table["label"].to_pylist()])
 
     return tokenized(train), tokenized(validation), answer_tokens(tokenizer, example, answers, arguments)
 
 
-def _lora(options: TuningArguments) -> LoraConfig:
+def _lora(options: Options) -> LoraConfig:
     wanted = options.lora_target_modules
     return LoraConfig(
         r=options.lora_r,
@@ -145,21 +153,21 @@ def _lora(options: TuningArguments) -> LoraConfig:
     )
 
 
-def _check_output(output: Path, options: TuningArguments) -> None:
+def _check_output(output: Path, options: Options) -> None:
     """ValueError before any work where the run folder is none, or a name in it that the run writes is somebody else's."""
     places.check_own_folder(output, "--output_dir", reads=[options.dataset, options.base])
-    ownership.require_own_folder(output, TUNING_RUN)
+    ownership.require_own_folder(output, RUN)
     ownership.require_own_folder(output / RESULT, ADAPTER)
     checkpoints.require_own(output)
     for name in (RECIPE, INPUTS, RECORD, CURVE):
-        ownership.require_replaceable(output / name, TUNING_RUN, options.overwrite)
+        ownership.require_replaceable(output / name, RUN, options.overwrite)
 
 
 def _has_result(output: Path) -> bool:
     return (output / RESULT).is_dir() and (output / RECORD).is_file()
 
 
-def _is_finished(output: Path, recipe: dict, inputs: dict) -> bool:
+def _is_finished(output: Path, made_of: MadeOf, hashes: dict) -> bool:
     """Whether the folder holds the result of this very run. ValueError when it holds another run, or the beginning of one."""
     finished = _has_result(output)
     if not finished and checkpoints.last_whole(output) is None:
@@ -167,34 +175,34 @@ def _is_finished(output: Path, recipe: dict, inputs: dict) -> bool:
     stored = {}
     if (output / RECIPE).exists():
         stored = require(parse_yaml(read_text(output / RECIPE), str(output / RECIPE)), {}, str(output / RECIPE))
-        stored = {key: value for key, value in stored.items() if key not in BESIDE_THE_RECIPE}
-    existing = stored | (records.read_record(output / INPUTS) or inputs)
-    unsaid = dict.fromkeys(existing | recipe, "the default") | dict.fromkeys(inputs, "not recorded")
-    both = [{key: values.get(key, unsaid[key]) for key in unsaid} for values in (existing, recipe | inputs)]
-    return records.is_current(output, *both, overwrite=False, option="--output_dir", whole=finished)
+    existing = without_places(stored, Options) | (records.read_record(output / INPUTS) or hashes)
+    defaults = made_of.defaults | dict.fromkeys(hashes, "not recorded")
+    return records.is_current(
+        output, existing, made_of.pinned, False, "--output_dir", whole=finished, defaults=defaults
+    )
 
 
-def _open_folder(output: Path, made_from: Inputs, overwrite: bool, asked: str | None) -> Path | None:
+def _open_folder(output: Path, made_of: MadeOf, overwrite: bool, asked: str | None) -> Path | None:
     """Make the run folder ready, by the first of several processes, and give the checkpoint to go on from, if any."""
     state = PartialState()
     if state.is_main_process:
-        ownership.open_folder(output, TUNING_RUN)
+        ownership.open_folder(output, RUN)
         if overwrite:
             checkpoints.remove_all(output)
         if not _has_result(output):  # else that of the older run, whose recipe it has until it is replaced
-            _write_recipe(output, made_from, overwrite)
+            _write_recipe(output, made_of, overwrite)
     state.wait_for_everyone()
-    checkpoint = checkpoint_to_go_on_from(output, made_from[1] | made_from[2], asked)
+    checkpoint = checkpoint_to_go_on_from(output, made_of.pinned, asked, made_of.defaults)
     if checkpoint is not None:
         print(f"going on from {checkpoint}", flush=True)
     return checkpoint
 
 
-def _write_recipe(output: Path, made_from: Inputs, overwrite: bool) -> None:
-    _, recipe, inputs = made_from
-    texts = {RECIPE: yaml.safe_dump(recipe, sort_keys=False), INPUTS: json.dumps(inputs, indent=2) + "\n"}
+def _write_recipe(output: Path, made_of: MadeOf, overwrite: bool) -> None:
+    recipe_text = yaml.safe_dump(made_of.recipe, sort_keys=False)
+    texts = {RECIPE: recipe_text, INPUTS: json.dumps(made_of.pinned, indent=2) + "\n"}
     for name, text in texts.items():
-        with ownership.writing_file(output / name, TUNING_RUN, overwrite) as temporary:
+        with ownership.writing_file(output / name, RUN, overwrite) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
 
@@ -208,33 +216,35 @@ def _auc_at(step: int | None, log: list[dict]) -> float:
     return found[0]
 
 
-def _recipe(options: TuningArguments, arguments: SFTConfig, max_length: int) -> dict:
-    """Every option of ours, and those of SFTConfig that pin the weights and differ from their defaults, as they are used."""
-    plain = sft_config(TuningConfig(output_dir="unused"))
-    always = ("learning_rate", "weight_decay", "lr_scheduler_type", "num_train_epochs", "seed")
-    used = {name: getattr(arguments, name) for name in OF_THE_RECIPE if name not in NOT_OF_TRL}
-    used = {name: value for name, value in used.items() if name in always or value != getattr(plain, name)}
-    values = {**asdict(options), "max_length": max_length, **used}
-    del values["overwrite"]
+def _recipe(options: Options, pinned: dict, defaults: dict) -> dict:
+    """What the run is made again with; of SFTConfig's options those that are not at their defaults, as they are used."""
+    plain = {name: defaults[name] for name in OF_SFT_CONFIG if name not in ALWAYS_SAID}
+    values = {name: pinned.get(name, value) for name, value in recipe(options, READS).items()}
     if not options.chat_template_kwargs:
         del values["chat_template_kwargs"]
+    return {name: value for name, value in values.items() if name not in plain or value != plain[name]}
+
+
+def _used(arguments: SFTConfig) -> dict:
+    """The options of SFTConfig that pin the weights, as they are used on this machine."""
+    values = {name: getattr(arguments, name) for name in OF_SFT_CONFIG}
     return {name: value.value if isinstance(value, Enum) else value for name, value in values.items()}
 
 
-def _save(trainer: CheckpointingTrainer, tokenizer, output: Path, made_from: Inputs, overwrite: bool, record) -> None:
+def _save(trainer: CheckpointingTrainer, tokenizer, output: Path, made_of: MadeOf, overwrite: bool, record) -> None:
     """Replace the result, with its recipe, and then write the record, which says that the run is finished."""
     with ownership.writing_folder(output / RESULT, ADAPTER) as temporary:
         trainer.save_model(str(temporary))
         tokenizer.save_pretrained(temporary)
         (temporary / "training_args.bin").unlink(missing_ok=True)  # a pickle; the recipe says the same in text
         (temporary / "README.md").unlink(missing_ok=True)  # PEFT's empty form; model_cards/render.py writes the card
-        write_base_record(temporary, made_from[0], made_from[1].get("chat_template_kwargs"))
+        write_base_record(temporary, made_of.base, made_of.pinned["chat_template_kwargs"] or None)
         record |= {"sha256": {path.name: hash_file(path) for path in sorted(temporary.glob("*.safetensors"))}}
-        ownership.remove(output, TUNING_RUN, [RECORD])  # of the older run: without it neither result is a finished one
-        _write_recipe(output, made_from, overwrite)
-    with ownership.writing_file(output / CURVE, TUNING_RUN, overwrite) as temporary:
+        ownership.remove(output, RUN, [RECORD])  # of the older run: without it neither result is a finished one
+        _write_recipe(output, made_of, overwrite)
+    with ownership.writing_file(output / CURVE, RUN, overwrite) as temporary:
         draw(record["log"], temporary)
-    with ownership.writing_file(output / RECORD, TUNING_RUN, overwrite) as temporary:
+    with ownership.writing_file(output / RECORD, RUN, overwrite) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(
         f"{output / RESULT}: validation AUC {record['best_validation_auc']:.4f} at step {record['best_step']}.",

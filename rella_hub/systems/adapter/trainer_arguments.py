@@ -28,7 +28,7 @@ def check_here(config: TuningConfig) -> None:
         if getattr(config, name) and not on_gpu:
             raise ValueError(f"--{name} {getattr(config, name)} needs a GPU; this run is on the CPU. Leave it out.")
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        of_ddp = [one.name for one in fields(config) if one.name.startswith("ddp_")]
+        of_ddp = [one.name for one in fields(TuningConfig) if one.name.startswith("ddp_")]
         refuse_without("several processes (accelerate launch --num_processes N)", config, of_ddp)
     for option, packages in {
         f"--optim {config.optim}": ["bitsandbytes"] if config.optim in OF_BITSANDBYTES else [],
@@ -52,7 +52,7 @@ def require_package(option: str, package: str) -> None:
 def sft_config(config: TuningConfig) -> SFTConfig:
     """The rows are tokenized and within budget: TRL must neither tokenize nor cut them, nor push anything."""
     check_here(config)
-    given = {one.name: getattr(config, one.name) for one in fields(config) if one.name not in NOT_OF_TRL}
+    given = {one.name: getattr(config, one.name) for one in fields(TuningConfig) if one.name not in NOT_OF_TRL}
     use_cpu = config.use_cpu or not torch.cuda.is_available()
     given |= {
         "use_cpu": use_cpu,

@@ -79,7 +79,7 @@ def check_values(options: object) -> None:
     if trains:
         _check_steps(options)
         _check_needless(options)
-        _check_push(options)
+        _check_formats(options)
 
 
 def check_value(name: str, value: object) -> None:
@@ -171,16 +171,12 @@ def _check_needless(config) -> None:
         "run_name": (tracked and config.report_to != ["tensorboard"], "a tracker that names runs in --report_to"),
         "project": ("trackio" in config.report_to, "--report_to trackio"),
         "logging_first_step": (config.logging_strategy == "steps", "--logging_strategy steps"),
-        "hub_model_id": (config.push_to_hub, "--push_to_hub"),
-        "hub_private_repo": (config.push_to_hub, "--push_to_hub"),
     }
     for name, (there, wanted) in needs.items():
         if not there:
             refuse_without(wanted, config, [name])
 
 
-def _check_push(config) -> None:
-    if config.push_to_hub and config.hub_model_id is None:
-        raise ValueError("--push_to_hub needs to know where: pass --hub_model_id owner/name.")
+def _check_formats(config) -> None:
     if config.fp16 and config.bf16:
         raise ValueError("--fp16 and --bf16 are both true. Train in one of them.")

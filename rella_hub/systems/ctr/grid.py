@@ -19,26 +19,18 @@ from typing import get_type_hints
 from rella_hub.files import ownership, places
 from rella_hub.files.writer import LOCK, sole_writer
 from rella_hub.systems.ctr.loop import BETTER_IS_LESS
-from rella_hub.systems.ctr.options import FittingArguments, GridArguments
-from rella_hub.systems.ctr.train import CTR_RUN, RECORD, Measure, train
+from rella_hub.systems.ctr.options import RUN, GridArguments, Options
+from rella_hub.systems.ctr.train import train
 from rella_hub.tables import records
+from rella_hub.tables.runs import RECORD
 from rella_hub.texts.shown import in_markdown
 
-NOT_SEARCHED = (
-    "model",
-    "dataset",
-    "dataset_revision",
-    "output_dir",
-    "overwrite",
-    "model_options",
-    "seed",
-    "metric_for_best_model",
-)
+SEARCHED_BY = ("model", "model_options", "seed", "metric_for_best_model")
 GRID = "grid"  # what the folder is recorded as
 FIGURES = ("weights", "best_epoch", "seconds", "best_validation")
 
 
-def search(options: FittingArguments, grid: GridArguments, measure: Measure) -> None:
+def search(options: Options, grid: GridArguments) -> None:
     """Train every setting, then the best one with the other seeds."""
     if grid.seeds < 1:
         raise ValueError(f"--seeds is {grid.seeds}; at least 1 is needed.")
@@ -48,15 +40,15 @@ def search(options: FittingArguments, grid: GridArguments, measure: Measure) -> 
     ownership.require_own_folder(output, GRID)
     with sole_writer(output):
         ownership.open_folder(output, GRID)
-        _search(options, settings, grid.seeds, output, measure)
+        _search(options, settings, grid.seeds, output)
 
 
-def _search(options: FittingArguments, settings: list[dict], seeds: int, output: Path, measure: Measure) -> None:
+def _search(options: Options, settings: list[dict], seeds: int, output: Path) -> None:
     found = []
     for number, setting in enumerate(settings, start=1):
         folder = output / "search" / setting_name(setting)
         print(f"setting {number} of {len(settings)}: {setting_name(setting)}", flush=True)
-        train(apply(options, setting, folder), measure)
+        train(apply(options, setting, folder))
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         found.append({"setting": setting, **{key: record[key] for key in FIGURES}})
     metric = options.metric_for_best_model
@@ -71,7 +63,7 @@ def _search(options: FittingArguments, settings: list[dict], seeds: int, output:
         if seed == options.seed:
             _copy(output / "search" / setting_name(best["setting"]), folder, options.overwrite)
         else:
-            train(replace(apply(options, best["setting"], folder), seed=seed), measure)
+            train(replace(apply(options, best["setting"], folder), seed=seed))
     print(
         f"{output}: {setting_name(best['setting'])} is best of {len(found)}, trained with {seeds} seeds.",
         flush=True,
@@ -86,10 +78,11 @@ def settings_of(grid: str) -> list[dict]:
         raise ValueError(f"--grid is {grid!r}, expected JSON ({error}).") from error
     if not isinstance(axes, dict) or not axes or not all(isinstance(v, list) and v for v in axes.values()):
         raise ValueError(f'--grid is {grid}; expected lists of values by option, such as {{"dropout": [0.0, 0.2]}}.')
-    refused = sorted(set(axes) & set(NOT_SEARCHED))
+    one_for_all = {one.name for one in fields(Options) if not one.metadata["pins"]} | set(SEARCHED_BY)
+    refused = sorted(set(axes) & one_for_all)
     if refused:
         raise ValueError(f"--grid has {refused[0]!r}, which is one for all settings. Give --{refused[0]} instead.")
-    for name, expected in get_type_hints(FittingArguments).items():
+    for name, expected in get_type_hints(Options).items():
         for value in axes.get(name, []):
             if isinstance(value, bool) or not isinstance(value, int | float if expected is float else expected):
                 wanted = getattr(expected, "__name__", expected)
@@ -101,9 +94,9 @@ def setting_name(setting: dict) -> str:
     return ",".join(f"{key}={json.dumps(value, separators=(',', ':'))}" for key, value in setting.items())
 
 
-def apply(options: FittingArguments, setting: dict, output: Path) -> FittingArguments:
+def apply(options: Options, setting: dict, output: Path) -> Options:
     """The options of one setting: what is no option of training is one of the architecture."""
-    of_training = {one.name for one in fields(FittingArguments)}
+    of_training = {one.name for one in fields(Options)}
     model_options = json.loads(options.model_options) | {k: v for k, v in setting.items() if k not in of_training}
     return replace(
         options,
@@ -115,12 +108,12 @@ def apply(options: FittingArguments, setting: dict, output: Path) -> FittingArgu
 
 def _copy(run: Path, folder: Path, overwrite: bool) -> None:
     """The files of a run, as its record lists them, in another folder."""
-    ownership.require_own_folder(folder, CTR_RUN)
+    ownership.require_own_folder(folder, RUN)
     trained = records.read_record(run / RECORD)
     if records.is_current(folder, records.read_record(folder / RECORD), trained, overwrite, "--output_dir"):
         return
-    with ownership.writing_folder(folder, CTR_RUN) as temporary:
-        for name in ownership.own_names(run, CTR_RUN) - {ownership.FILE, LOCK}:
+    with ownership.writing_folder(folder, RUN) as temporary:
+        for name in ownership.own_names(run, RUN) - {ownership.FILE, LOCK}:
             (temporary / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(run / name, temporary / name)
 

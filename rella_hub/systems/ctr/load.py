@@ -19,7 +19,8 @@ from rella_hub.systems.ctr.inputs.columns import load_columns
 from rella_hub.systems.ctr.inputs.retrieval import SEARCHES
 from rella_hub.systems.ctr.inputs.vocabulary import FILE, load_values
 from rella_hub.systems.ctr.loop import predict
-from rella_hub.systems.ctr.train import FEATURES, MODEL
+from rella_hub.systems.ctr.options import MARK as FEATURES
+from rella_hub.systems.ctr.options import RESULT as MODEL
 from rella_hub.tables import checked
 from rella_hub.tables.checked import COUNT, COUNTS, NAME, optional
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 from tqdm import tqdm
 
+from rella_hub.metrics import measure
 from rella_hub.networks.layers.batch import Batch
 from rella_hub.systems.ctr import checkpoint
 from rella_hub.systems.ctr.checkpoint import Progress, Running
@@ -28,12 +29,11 @@ def fit(
     train: Samples,
     validation: Samples,
     options,
-    measure: Callable[[np.ndarray, np.ndarray], dict[str, float]],
     device: torch.device,
     kept: Path | None = None,
     made_from: Mapping | None = None,
 ) -> tuple[dict, Progress]:
-    """The weights of the best epoch, and how it went. `options`: FittingArguments; measure(labels, scores) -> metrics.
+    """The weights of the best epoch, and how it went. `options`: Options;
 
     After each epoch the folder `kept` gets a checkpoint of the run `made_from`; where it holds one of this run already, that is gone on
     from, to the same weights as without the interruption.

@@ -5,15 +5,13 @@ from __future__ import annotations
 import inspect
 import json
 import math
-from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import torch
 import yaml
 
 from rella_hub.cli import refuse_without
+from rella_hub.cli.options import pinning, pinning_defaults, recipe, without_places
 from rella_hub.files import ownership, places
 from rella_hub.files.hashes import hash_file
 from rella_hub.files.writer import sole_writer
@@ -26,21 +24,16 @@ from rella_hub.systems.ctr.inputs.columns import load_columns
 from rella_hub.systems.ctr.inputs.retrieval import SEARCHES, searched_tables
 from rella_hub.systems.ctr.inputs.vocabulary import Values
 from rella_hub.systems.ctr.loop import fit
-from rella_hub.systems.ctr.options import FittingArguments
+from rella_hub.systems.ctr.options import READS, RESULT, RUN, Options
 from rella_hub.tables import records, store
+from rella_hub.tables.runs import CURVE, RECIPE, RECORD
 
 TABLES = ["users", "items", "interactions", "samples"]
-MODEL, RECIPE, RECORD, CURVE = "model", "recipe.yaml", "training.json", "training.png"
 FEATURES, CHECKPOINT = "features.json", "checkpoint"
-NOT_OF_THE_RECIPE = ("output_dir", "overwrite")
 METRICS = ("auc", "log_loss")
-CTR_RUN = "ctr run"  # what the run folder is recorded as
 
 
-Measure = Callable[[np.ndarray, np.ndarray], dict[str, float]]  # labels, scores → metrics by name
-
-
-def train(options: FittingArguments, measure: Measure) -> None:
+def train(options: Options) -> None:
     """Leave the run of `options` in its folder, unless it is there already."""
     _check(options)
     output = Path(options.output_dir)
@@ -53,21 +46,18 @@ def train(options: FittingArguments, measure: Measure) -> None:
     folder = hub.resolve(options.dataset, [*TABLES, *views], options.dataset_revision)
     for view in views:
         records.require_current(folder, view)
-    recipe = {key: value for key, value in asdict(options).items() if key not in NOT_OF_THE_RECIPE}
     record = {
         "corpus": store.provenance(folder, "samples")["corpus"],
         "inputs": records.input_fingerprints(folder, [*TABLES, *views]),
-        "recipe": recipe,
+        "recipe": pinning(options),
     }
     if _is_finished(output, record, options.overwrite):
         return
     with sole_writer(output, beside=True):
-        _train(options, model_class, folder, output, record, measure)
+        _train(options, model_class, folder, output, record)
 
 
-def _train(
-    options: FittingArguments, model_class: type, folder: Path, output: Path, record: dict, measure: Measure
-) -> None:
+def _train(options: Options, model_class: type, folder: Path, output: Path, record: dict) -> None:
     search = options.search if model_class.RETRIEVES else None
     ids = sample_ids(folder, "train", options.num_shots)
     columns = load_columns(folder, train=ids)
@@ -83,9 +73,9 @@ def _train(
         f"{options.model}: {weights:,} weights, {len(parts['train']):,} training and {len(parts['validation']):,} validation samples.",
         flush=True,
     )
-    ownership.open_folder(output, CTR_RUN)
+    ownership.open_folder(output, RUN)
     best, progress = fit(
-        *(model.to(device), parts["train"], parts["validation"], options, measure, device),
+        *(model.to(device), parts["train"], parts["validation"], options, device),
         kept=output / CHECKPOINT,
         made_from=record,
     )
@@ -98,13 +88,13 @@ def _train(
         "best_validation": progress.log[progress.best_epoch - 1],
         "log": progress.log,
     }
-    with ownership.writing_folder(output, CTR_RUN) as temporary:
+    with ownership.writing_folder(output, RUN) as temporary:
         _save(temporary, model.cpu(), columns.values, options, record)
     checkpoint.remove(output / CHECKPOINT)
     print(f"{output}: epoch {progress.best_epoch} of {progress.epoch} kept, {record['seconds']:.0f} s.", flush=True)
 
 
-def build_model(model_class: type, values: Values, options: FittingArguments) -> torch.nn.Module:
+def build_model(model_class: type, values: Values, options: Options) -> torch.nn.Module:
     """ValueError naming the options that the architecture does not have."""
     try:
         given = json.loads(options.model_options)
@@ -117,7 +107,7 @@ def build_model(model_class: type, values: Values, options: FittingArguments) ->
     return model_class(field_sizes=values.field_sizes, rating_values=values.rating_values, **sizes, **given)
 
 
-def _check(options: FittingArguments) -> None:
+def _check(options: Options) -> None:
     for name in ("history_length", "retrieved", "batch_size", "num_train_epochs", "early_stopping_patience"):
         if getattr(options, name) < 1:
             raise ValueError(f"--{name} is {getattr(options, name)}; at least 1 is needed.")
@@ -137,16 +127,19 @@ def _check(options: FittingArguments) -> None:
 
 def _is_finished(output: Path, record: dict, overwrite: bool) -> bool:
     """ValueError when the folder holds another run, or the beginning of one, or something else than a run."""
-    ownership.require_own_folder(output, CTR_RUN)
+    ownership.require_own_folder(output, RUN)
     finished = records.read_record(output / RECORD)
     existing = finished or checkpoint.read_made_from(output / CHECKPOINT)
-    return records.is_current(output, existing, record, overwrite, "--output_dir", whole=finished is not None)
+    if existing is not None:
+        existing = existing | {"recipe": without_places(existing.get("recipe", {}), Options)}
+    whole, defaults = finished is not None, {"recipe": pinning_defaults(Options)}
+    return records.is_current(output, existing, record, overwrite, "--output_dir", whole, defaults)
 
 
-def _save(folder: Path, model: torch.nn.Module, values: Values, options: FittingArguments, record: dict) -> None:
-    model.save_pretrained(folder / MODEL)
-    (folder / MODEL / "README.md").unlink(missing_ok=True)  # the mixin's card says nothing
-    values.save(folder / MODEL)
+def _save(folder: Path, model: torch.nn.Module, values: Values, options: Options, record: dict) -> None:
+    model.save_pretrained(folder / RESULT)
+    (folder / RESULT / "README.md").unlink(missing_ok=True)  # the mixin's card says nothing
+    values.save(folder / RESULT)
     features = {
         "model": options.model,
         "corpus": record["corpus"],
@@ -155,8 +148,8 @@ def _save(folder: Path, model: torch.nn.Module, values: Values, options: Fitting
         "retrieved": options.retrieved,
         "num_shots": options.num_shots,
     }
-    (folder / MODEL / FEATURES).write_text(json.dumps(features, indent=2) + "\n", encoding="utf-8")
-    (folder / RECIPE).write_text(yaml.safe_dump(record["recipe"], sort_keys=False), encoding="utf-8")
+    (folder / RESULT / FEATURES).write_text(json.dumps(features, indent=2) + "\n", encoding="utf-8")
+    (folder / RECIPE).write_text(yaml.safe_dump(recipe(options, READS), sort_keys=False), encoding="utf-8")
     draw(record["log"], record["best_epoch"], folder / CURVE)
-    record |= {"sha256": {path.name: hash_file(path) for path in sorted((folder / MODEL).iterdir())}}
+    record |= {"sha256": {path.name: hash_file(path) for path in sorted((folder / RESULT).iterdir())}}
     (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

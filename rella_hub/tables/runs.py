@@ -1,17 +1,30 @@
-"""The files of a run folder: read as text, as a mapping with the keys it must have, and weights counted without loading them."""
+"""The run folder: what every training leaves, whatever was trained.
+
+    <run>/recipe.yaml     the options that the run is made again with
+    <run>/training.json   what it was made from, how it went, and the hashes of what was trained
+    <run>/training.png    its curve
+    <run>/inputs.json     of a family that keeps several checkpoints: what the run is made from, before there is a training.json
+    <run>/<result>/       what was trained; a family says what it is called (adapter/, model/)
+    <run>/.rella.json     which files this project wrote, and which kind of run it is (rella_hub/files/ownership.py)
+
+A card or a push reads it here, and nothing of it is loaded as a model.
+"""
 
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+from rella_hub.files import ownership
 from rella_hub.tables import checked
 from rella_hub.tables.checked import COUNT, LINE, LINES, NAME, NUMBER, optional
 
-# The names that the train.py of each family writes, whose import would load torch. A test holds them equal.
 RECIPE, RECORD, CURVE = "recipe.yaml", "training.json", "training.png"
+INPUTS = "inputs.json"
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 KINDS = {  # what the files of a run may say, as far as a card or a push reads it
     **dict.fromkeys(("config_name", "model", "corpus", "quantization", "dtype"), NAME),
@@ -29,6 +42,24 @@ KINDS = {  # what the files of a run may say, as far as a card or a push reads i
         "best_validation": checked.RECORD,
     },
 }
+
+
+def public_name(name: str) -> str:
+    """What a record calls a model or data set: a Hub id as it is, a folder by its own name, the result in a run folder by the run's.
+
+    A folder that is called like a data set of this project, such as rella/ml1m, keeps that name.
+    """
+    path = Path(name)
+    if HUB_ID.fullmatch(name) and (not path.is_dir() or path.parts[0] == "rella"):
+        return name
+    path = path.resolve() if path.name in ("", "..") else path
+    return path.parent.name if (path.parent / RECORD).is_file() else path.name
+
+
+def is_of(folder: Path, kind: str, result: str, mark: str) -> bool:
+    """Whether `folder` is a run of this kind, its result, or a pulled repository of one. mark: a file that only such results have."""
+    marked = any((place / mark).is_file() for place in (folder / result, folder))
+    return marked or ownership.read(folder).folder_of == kind
 
 
 def text_of(path: Path, command: str) -> str:
