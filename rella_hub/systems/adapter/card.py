@@ -11,7 +11,7 @@ from rella_hub.language_models import chat_template
 from rella_hub.prompts import load_style, style_of
 from rella_hub.systems.adapter import paper
 from rella_hub.tables import store
-from rella_hub.views import load_view, shown_in_words, view_of
+from rella_hub.views import compares_vectors, load_view, shown_in_words, view_of
 
 if TYPE_CHECKING:
     from rella_hub.cards.card import Card
@@ -28,6 +28,7 @@ def words(card: Card) -> dict:
         "record": record,
         "shown": shown_in_words(config_name, run.data.corpus.words),
         "history_length": history_length,
+        "by_meaning": compares_vectors(view),
         "prompts": store.provenance(run.data.folder, config_name),
         "split": main.split if main else "test",
         "num_shots": run.training["training_rows"] // load_view(view).rows_per_sample,
