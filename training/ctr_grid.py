@@ -13,7 +13,7 @@ from rella_hub import cli
 
 
 def main() -> None:
-    from rella_hub.systems.ctr.options import Options, GridArguments
+    from rella_hub.systems.ctr.options import GridArguments, Options
 
     options, grid = cli.parse(Options, GridArguments, description=__doc__)
     from rella_hub.reports.measure import measure
