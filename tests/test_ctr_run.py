@@ -163,6 +163,6 @@ def test_a_model_that_lacks_a_file_is_refused(train, command, data, tmp_path, ca
         assert command("evaluation/score.py", "--model", broken, *options) == 2
         assert f"has no {name}" in capsys.readouterr().err
     assert command("evaluation/score.py", "--model", tmp_path / "runs/deepfm", "--base", "x", *options) == 2
-    assert "--model scores a traditional CTR model, --base a language model" in capsys.readouterr().err
+    assert "--base x is an option of the family adapter, and" in capsys.readouterr().err
     assert command("evaluation/score.py", *options) == 2
     assert "there is no system to score" in capsys.readouterr().err

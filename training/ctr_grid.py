@@ -13,7 +13,7 @@ from rella_hub import cli
 
 
 def main() -> None:
-    from rella_hub.systems.ctr.options import GridArguments, Options
+    from rella_hub.systems.ctr.options import Options, GridArguments
 
     options, grid = cli.parse(Options, GridArguments, description=__doc__)
     from rella_hub.reports.measure import measure

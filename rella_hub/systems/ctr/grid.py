@@ -19,7 +19,7 @@ from typing import get_type_hints
 from rella_hub.files import ownership, places
 from rella_hub.files.writer import LOCK, sole_writer
 from rella_hub.systems.ctr.loop import BETTER_IS_LESS
-from rella_hub.systems.ctr.options import GridArguments, Options
+from rella_hub.systems.ctr.options import Options, GridArguments
 from rella_hub.systems.ctr.train import CTR_RUN, RECORD, Measure, train
 from rella_hub.tables import records
 from rella_hub.texts.shown import in_markdown

@@ -65,7 +65,9 @@ def train(options: Options, measure: Measure) -> None:
         _train(options, model_class, folder, output, record, measure)
 
 
-def _train(options: Options, model_class: type, folder: Path, output: Path, record: dict, measure: Measure) -> None:
+def _train(
+    options: Options, model_class: type, folder: Path, output: Path, record: dict, measure: Measure
+) -> None:
     search = options.search if model_class.RETRIEVES else None
     ids = sample_ids(folder, "train", options.num_shots)
     columns = load_columns(folder, train=ids)
