@@ -23,53 +23,30 @@ from dataclasses import dataclass
 
 from rella_hub import cli
 from rella_hub.cli.options import option
-from rella_hub.language_models.chat_template import template_arguments
+from rella_hub.systems.choice import base_options
+from rella_hub.systems.score_options import RunOptions, SampleOptions
 
 
 @dataclass(frozen=True)
-class CompareArguments:
-    base: str = option("Base model of all adapters: Hub id or folder.")
-    dataset: str = option("Data set: Hub id or folder, such as rella/ml1m.")
-    config_name: str = option("Prompts to score: subr_k30, recency_k30, ...")
+class CompareOptions:
     adapters: list[str] = option(
         "Adapters: Hub ids or folders. Without any: zero-shot and the rows that need no model.", []
     )
     systems: list[str] = option("Name of each adapter's row, in their order. Default: their run or Hub names.", [])
     output: str | None = option("Folder. Default: runs/<corpus>/compare/<config_name>_<split>", None)
-    split: str = option("train, validation or test.", "test")
-    limit: int | None = option("Score a seeded choice of this many samples. Default: all.", None)
-    seed: int = option("Seed of that choice, and of the resamples.", 0)
     resamples: int = option("Bootstrap resamples behind each interval.", 1000)
-    max_length: int = option("Token budget of a prompt; a longer one is an error, never cut.", 2048)
-    dtype: str = option("float32, bfloat16, float16, or auto: bfloat16 on a GPU, else float32.", "auto")
-    quantization: str = option("none, 8bit or 4bit base weights (bitsandbytes).", "none")
-    chat_template_kwargs: dict | None = option(
-        "Arguments of the base model's chat template in JSON, such as '{\"enable_thinking\": false}'; "
-        "chat_template in it is a template to use instead, strftime_now the date that a template writes as today's.",
-        None,
-    )
-    tokens_per_batch: int = option("Padded tokens scored at once; lower it if memory runs out.", 8192)
-    base_revision: str | None = option("Branch, tag or commit of the base model.", None)
     adapter_revisions: list[str] = option(
         "Branch, tag or commit of each adapter, in their order. Default: main for all.", []
     )
-    dataset_revision: str | None = option("Branch, tag or commit of the data set.", None)
-    any_base: bool = option(
-        "Take an adapter on a base that is not the one it names, where you know that they are the same. If they are not, its "
-        "scores mean nothing, and look like those of a poor adapter.",
-        False,
-    )
-    overwrite: bool = option("Score all anew, also where a score file was made from something else.", False)
-
-    def __post_init__(self):
-        object.__setattr__(self, "chat_template_kwargs", template_arguments(self.chat_template_kwargs))
 
 
 def main() -> None:
-    (options,) = cli.parse(CompareArguments, description=__doc__)
+    samples, options, run, of_base = cli.parse(
+        *(SampleOptions, CompareOptions, RunOptions, base_options()), description=__doc__
+    )
     from rella_hub.reports.comparison_run import make_comparison
 
-    make_comparison(options)
+    make_comparison(samples, options, run, of_base)
 
 
 if __name__ == "__main__":

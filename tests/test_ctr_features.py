@@ -166,7 +166,7 @@ def test_behaviors_of_an_unknown_category_have_none_in_common(tmp_path):
     genre = {row["item_id"]: row["genre"] for row in store.read(where.folder, "items").to_pylist()}
     first = {row["user_id"]: n for n, row in reversed(list(enumerate(interactions)))}
     begins = torch.tensor([first[row["user_id"]] for row in interactions])
-    search = HardSearch(where.folder, np.arange(len(interactions)), R)
+    search = HardSearch(where.folder, R).of(np.arange(len(interactions)))
     found, mask = search.find(torch.arange(len(interactions)), begins)
     for n, row in enumerate(interactions):
         alike = [

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from test_views import write_vectors
 
@@ -12,7 +13,9 @@ from rella_hub.networks.ctr import model_names
 from rella_hub.stages.arguments import PromptArguments, ViewArguments
 from rella_hub.stages.prompt import build_prompts
 from rella_hub.stages.view import build_views
-from rella_hub.systems.ctr.load import p_click, read_trained
+from rella_hub.systems.ctr.load import read_trained
+from rella_hub.systems.ctr.options import ScoreOptions
+from rella_hub.systems.ctr.score import load
 from rella_hub.tables import store
 from rella_hub.tables.scores import read_scores
 
@@ -74,7 +77,9 @@ def test_every_model_is_trained_saved_and_scored(train, command, data, tmp_path,
     assert dict(zip(test["sample_id"], test["label"], strict=True)) == dict(
         zip(found.sample_id.tolist(), found.label.tolist(), strict=True)
     )
-    again = p_click(read_trained(str(run)), data, "test", found.sample_id)
+    system = load(str(run), None, ScoreOptions())
+    system.prepare(data, "subr_k3", "test")
+    again = system.scores(pa.table({"sample_id": found.sample_id}))
     assert np.allclose(again, found.score, atol=1e-6)
     assert command("evaluation/report.py", "--scores", scores, "--output", tmp_path / "report", "--resamples", 50) == 0
     assert f"| {model}" in (tmp_path / "report/report.md").read_text()
@@ -158,6 +163,6 @@ def test_a_model_that_lacks_a_file_is_refused(train, command, data, tmp_path, ca
         assert command("evaluation/score.py", "--model", broken, *options) == 2
         assert f"has no {name}" in capsys.readouterr().err
     assert command("evaluation/score.py", "--model", tmp_path / "runs/deepfm", "--base", "x", *options) == 2
-    assert "--model scores a traditional CTR model, --base a language model" in capsys.readouterr().err
+    assert "--base x is an option of the family adapter, and" in capsys.readouterr().err
     assert command("evaluation/score.py", *options) == 2
     assert "there is no system to score" in capsys.readouterr().err

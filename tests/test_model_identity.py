@@ -226,7 +226,8 @@ def test_an_encoder_is_pinned_by_its_tokenizer_and_configuration(tiny_encoder, t
 def test_constant_scores_are_said_and_end_a_tuning(command, smoke, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(smoke.folder)
     monkeypatch.setattr(
-        "rella_hub.systems.adapter.score.p_yes", lambda model, prompts, *_, **__: np.full(len(prompts), 0.25)
+        "rella_hub.systems.adapter.score.p_yes_of_systems",
+        lambda model, systems, prompts, *_: np.full((len(systems), len(prompts)), 0.25),
     )
     scoring = ["--base", "runs/smoke/base", *COMMON, "--output", tmp_path / "scores.parquet"]
     assert command("evaluation/score.py", *scoring) == 0

@@ -9,13 +9,14 @@ through the language-model head, whose vocabulary-wide logits would otherwise co
 
 from __future__ import annotations
 
-import time
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
+from rella_hub.language_models.token_rows import TokenRows
 from rella_hub.language_models.tokens import Answers
 
 TOKENS_PER_BATCH = 8192  # keeps a 7-billion-parameter model on a GPU busy, and a small one on a laptop inside its cache
@@ -24,15 +25,39 @@ WELL_FILLED = 8  # a batch with an eighth of that many tokens need not take in p
 SIMILAR = 0.75  # of the longest prompt of the batch
 
 
+@dataclass
+class Budget:
+    """How many padded tokens are read at once: less where a GPU has no memory for as many."""
+
+    tokens: int = TOKENS_PER_BATCH
+    _said: bool = False
+
+    def shrink(self, padded: int, prompts: int, error: Exception) -> None:
+        """Half of a batch of `padded` tokens. ValueError where the batch was one prompt alone."""
+        if prompts == 1:
+            raise ValueError(
+                f"The GPU has no memory for a prompt of {padded:,} tokens alone. Take --quantization 8bit or 4bit, or a config with a "
+                "smaller history_length."
+            ) from error
+        self.tokens = max(1, padded // 2)
+        if not self._said:
+            print(
+                f"note: the GPU has no memory for {padded:,} tokens at once; from here on {self.tokens:,} or fewer are read at once "
+                f"(--tokens_per_batch).",
+                file=sys.stderr,
+                flush=True,
+            )
+        self._said = True
+
+
 def p_yes(
     model: torch.nn.Module,
     prompts: Sequence[Sequence[int]],
     answers: Answers,
     tokens_per_batch: int = TOKENS_PER_BATCH,
-    progress: bool = False,
 ) -> np.ndarray:
     """(N,) float64 P(Yes) of each tokenized prompt, in the order given."""
-    return p_yes_of_systems(model, [lambda: None], prompts, answers, tokens_per_batch, progress)[0][0]
+    return p_yes_of_systems(model, [lambda: None], prompts, answers, Budget(tokens_per_batch))[0]
 
 
 def p_yes_of_systems(
@@ -40,40 +65,27 @@ def p_yes_of_systems(
     systems: Sequence[Callable[[], None]],
     prompts: Sequence[Sequence[int]],
     answers: Answers,
-    tokens_per_batch: int = TOKENS_PER_BATCH,
-    progress: bool = False,
-) -> tuple[np.ndarray, np.ndarray]:
-    """(S, N) P(Yes) of each tokenized prompt by each system, and (S,) the seconds that each took.
+    budget: Budget,
+    advance: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+    """(S, N) P(Yes) of each tokenized prompt by each system.
 
     A system is a function that makes `model` that system, such as one that activates an adapter. Each batch is put together
     once and read by all of them in turn, so a system's scores are the same to the last digit with others or alone.
+    advance: is told how many prompts and tokens of each batch are done.
     """
-    scores, seconds = np.empty((len(systems), len(prompts)), dtype=np.float64), np.zeros(len(systems))
-    device = next(model.parameters()).device
-    pair = torch.tensor([answers.no, answers.yes], device=device)
+    prompts = TokenRows.of(prompts)
+    lengths = prompts.lengths
+    scores = np.empty((len(systems), len(prompts)), dtype=np.float64)
     was_training = model.training
     model.eval()
     try:
-        with (
-            torch.inference_mode(),
-            tqdm(total=len(prompts), unit="prompt", desc="scoring", disable=not progress) as bar,
-        ):
-            for rows in batches_of_like_length([len(p) for p in prompts], tokens_per_batch):
-                input_ids, last = pad_right([prompts[row] for row in rows])
-                input_ids = input_ids.to(device)
-                for s, become in enumerate(systems):
-                    begin = time.perf_counter()
-                    become()
-                    try:
-                        logits = last_logits(model, input_ids, last)  # (B, V)
-                    except IndexError as error:
-                        raise ValueError(
-                            f"The model cannot read a prompt of {int(last.max()) + 1:,} tokens ({error}): it has no place for so many "
-                            "positions, or for one of the tokens. Take a model with a longer context, or its own tokenizer."
-                        ) from error
-                    scores[s, rows] = logits[:, pair].double().softmax(dim=1)[:, 1].cpu().numpy()
-                    seconds[s] += time.perf_counter() - begin
-                bar.update(len(rows))
+        with torch.inference_mode():
+            for rows in batches_of_like_length(lengths, budget.tokens):
+                for part, found in _of_batch(model, systems, prompts, rows, answers, budget):
+                    scores[:, part] = found
+                if advance is not None:
+                    advance(len(rows), int(lengths[rows].sum()))
     finally:
         model.train(was_training)
     if not np.isfinite(scores).all():
@@ -81,7 +93,51 @@ def p_yes_of_systems(
             f"{int((~np.isfinite(scores)).sum())} of {scores.size} prompts got a score that is not finite; "
             "the model's weights or its number format (try --dtype float32) are at fault."
         )
-    return scores, seconds
+    return scores
+
+
+def _of_batch(
+    model, systems, prompts: TokenRows, rows: np.ndarray, answers: Answers, budget: Budget
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The rows of a batch with their scores (S, n), in as many parts as the memory of a GPU asks for."""
+    waiting = [rows]
+    while waiting:
+        part = waiting.pop(0)
+        longest = max(1, int(prompts.lengths[part].max()))
+        at_once = max(1, budget.tokens // longest)
+        if len(part) > at_once:
+            waiting[:0] = [part[begin : begin + at_once] for begin in range(0, len(part), at_once)]
+            continue
+        try:
+            found = _scores(model, systems, [prompts[row] for row in part], answers)
+        except torch.cuda.OutOfMemoryError as error:
+            budget.shrink(longest * len(part), len(part), error)
+            found = None
+        if found is None:  # here, where the error no longer holds what was computed so far
+            torch.cuda.empty_cache()
+            waiting.insert(0, part)
+        else:
+            yield part, found
+
+
+def _scores(model, systems: Sequence[Callable[[], None]], prompts: list, answers: Answers) -> np.ndarray:
+    """(S, B) scores of one batch."""
+    device = next(model.parameters()).device
+    pair = torch.tensor([answers.no, answers.yes], device=device)
+    input_ids, last = pad_right(prompts)
+    input_ids = input_ids.to(device)
+    scores = []
+    for become in systems:
+        become()
+        try:
+            logits = last_logits(model, input_ids, last)  # (B, V)
+        except IndexError as error:
+            raise ValueError(
+                f"The model cannot read a prompt of {int(last.max()) + 1:,} tokens ({error}): it has no place for so many "
+                "positions, or for one of the tokens. Take a model with a longer context, or its own tokenizer."
+            ) from error
+        scores.append(logits[:, pair].double().softmax(dim=1)[:, 1].cpu().numpy())
+    return np.stack(scores)
 
 
 def last_logits(model: torch.nn.Module, input_ids: torch.Tensor, last: torch.Tensor) -> torch.Tensor:

@@ -8,34 +8,58 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
+from rella_hub.language_models.token_rows import TokenRows
+
 POSITIONS = re.compile(r"(^|\.)(wpe|(?!rel)\w*pos\w*_(embed|enc)\w*|(embed|enc)\w*_pos\w*)$")
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a model has places for."""
+
+    tokens: int  # that it reads
+    said: int  # that it says
+    positions: int | None
+
+    def require(
+        self, name: str, rows: Sequence[Sequence[int]], answers: Sequence[int] = (), what: str = "prompt"
+    ) -> None:
+        """ValueError when the model (called `name`) cannot read one of the tokenized `rows`, or cannot say one of `answers`."""
+        if not len(rows):
+            return
+        rows = TokenRows.of(rows)
+        said = self.said if answers else self.tokens
+        largest = int(rows.ids.max(initial=0))
+        if largest >= self.tokens or max(answers, default=0) >= said:
+            raise ValueError(
+                f"The tokenizer of {name!r} writes the token {max([largest, *answers])}, but the model has only {min(self.tokens, said)}: "
+                "tokens were added to the tokenizer and not to the model (resize_token_embeddings), or the two are of different models."
+            )
+        longest, limit = int(rows.lengths.max()), self.positions
+        if limit is not None and longest > limit:
+            too_long = int((rows.lengths > limit).sum())
+            raise ValueError(
+                f"{too_long:,} of {len(rows):,} {what}s are longer than the {limit:,} tokens that {name!r} has positions for (the longest "
+                f"has {longest:,}). Nothing is cut: take a model with a longer context, or a config with a smaller history_length."
+            )
+
+
+def room_of(model: torch.nn.Module) -> Room:
+    tokens = model.get_input_embeddings().weight.shape[0]
+    head = model.get_output_embeddings()
+    said = tokens if head is None else min(tokens, getattr(head, "out_features", None) or head.weight.shape[0])
+    return Room(tokens, said, longest_input(model))
 
 
 def require_room(
     model: torch.nn.Module, name: str, rows: Sequence[Sequence[int]], answers: Sequence[int] = (), what: str = "prompt"
 ) -> None:
-    """ValueError when `model` (called `name`) cannot read one of the tokenized `rows`, or cannot say one of `answers`."""
-    if not rows:
-        return
-    tokens = model.get_input_embeddings().weight.shape[0]
-    head = model.get_output_embeddings() if answers else None
-    said = tokens if head is None else min(tokens, getattr(head, "out_features", None) or head.weight.shape[0])
-    largest = max(max(row, default=0) for row in rows)
-    if largest >= tokens or max(answers, default=0) >= said:
-        raise ValueError(
-            f"The tokenizer of {name!r} writes the token {max([largest, *answers])}, but the model has only {min(tokens, said)}: tokens "
-            "were added to the tokenizer and not to the model (resize_token_embeddings), or the two are of different models."
-        )
-    longest, limit = max(map(len, rows)), longest_input(model)
-    if limit is not None and longest > limit:
-        too_long = sum(len(row) > limit for row in rows)
-        raise ValueError(
-            f"{too_long:,} of {len(rows):,} {what}s are longer than the {limit:,} tokens that {name!r} has positions for (the longest has "
-            f"{longest:,}). Nothing is cut: take a model with a longer context, or a config with a smaller history_length."
-        )
+    """`Room.require` of one model, once."""
+    room_of(model).require(name, rows, answers, what)
 
 
 def longest_input(model: torch.nn.Module) -> int | None:

@@ -4,73 +4,53 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from rella_hub.language_models.load import base_identity, load_base
-from rella_hub.language_models.p_yes import p_yes_of_systems
-from rella_hub.language_models.several import load_adapters, switch
 from rella_hub.metrics.uncertainty.bootstrap import MINIMUM_RESAMPLES
 from rella_hub.metrics.uncertainty.delong import Difference, compare_aucs, require_both_labels
 from rella_hub.reports.folder import ReportFolder, Write
 from rella_hub.reports.rows import Group, compare
-from rella_hub.systems.adapter.score import (
-    Read,
-    dataset_folder,
-    read_prompts,
-    require_room_for,
-    require_same_reading,
-    stands,
-    write,
-)
-from rella_hub.systems.adapter.several import System, systems_of
+from rella_hub.systems.choice import load_several
+from rella_hub.systems.score_options import RunOptions, SampleOptions
+from rella_hub.systems.scoring import Target, record_of, rows_per_chunk, samples_of, write_score_files
 from rella_hub.tables import store
 from rella_hub.tables.scores import read_scores
 
 REPORT_FILES = ("compare.md", "compare.json", "compare.png")
 
 
-def make_comparison(options) -> None:
+def make_comparison(samples: SampleOptions, options, run: RunOptions, base) -> None:
     """Write the folder of `options` (see evaluation/compare.py): scores/*.parquet, compare.md, compare.json, compare.png."""
     if options.resamples < MINIMUM_RESAMPLES:
         raise ValueError(f"--resamples is {options.resamples}; at least {MINIMUM_RESAMPLES} bound a 95 % interval.")
-    if options.seed < 0:
-        raise ValueError(f"--seed is {options.seed}; expected 0 or more.")
-    folder = dataset_folder(options)
-    output = Path(options.output) if options.output else _default_output(options, folder)
-    report = ReportFolder(output, options.overwrite, [options.dataset, options.base, *options.adapters])
-    base = base_identity(options.base, options.base_revision)
-    systems = systems_of(options, folder, base, output)
+    system = load_several(base, options.adapters, options.adapter_revisions, options.systems)
+    data = samples_of(samples, system)
+    output = Path(options.output) if options.output else _default_output(samples, data.folder)
+    report = ReportFolder(output, run.overwrite, [samples.dataset, base.base, *options.adapters])
+    targets = [Target(output / "scores" / f"{one.name}.parquet", record_of(one, data)) for one in system.members]
+    require_both_labels(data.read(["label"])["label"].to_numpy())  # before the model takes its minutes
+    open_system = partial(_scoring, system) if run.engine == "local" else partial(_load, base, options)
     with report.writing(*REPORT_FILES) as write:
-        _compare(options, folder, base, systems, write)
+        write_score_files(targets, data, open_system, run, rows_per_chunk(system, run))
+        _compare(targets, data.folder, options.resamples, samples.seed, write)
     print(f"{output}: {', '.join(REPORT_FILES)}, scores/")
 
 
-def _compare(options, folder: Path, base: dict, systems: list[System], write_report: Write) -> None:
-    missing = [system for system in systems if not stands(system.path, system.record, options.overwrite)]
-    if missing:
-        _score(options, missing, read_prompts(options, folder), base)
-    scores = [read_scores(system.path) for system in systems]
+def _scoring(system, numbers: list[int]):
+    system.scored = [system.members[number] for number in numbers]
+    return system
+
+
+def _load(base, options, numbers: list[int]):
+    return _scoring(load_several(base, options.adapters, options.adapter_revisions, options.systems), numbers)
+
+
+def _compare(targets: list[Target], folder: Path, resamples: int, seed: int, write_report: Write) -> None:
+    scores = [read_scores(target.path) for target in targets]
     scores = [replace(s, record={**s.record, "dataset_folder": str(folder)}) for s in scores]
-    (group,) = compare(scores, options.resamples, options.seed)
-    _write_comparison(group, options, write_report)
-
-
-def _score(options, systems: list[System], read: Read, base: dict) -> None:
-    """Load the base once with the adapters of `systems`, and write the score file of each."""
-    require_both_labels(read.label)  # before the model takes its minutes
-    asked = [(s.options.adapter, s.options.adapter_revision) for s in systems if s.options.adapter]
-    for adapter, revision in asked:
-        require_same_reading(read, options, adapter, revision)
-    model = load_base(options.base, options.base_revision, options.dtype, options.quantization)
-    require_room_for(read, model, options.base)
-    model = load_adapters(model, base, asked, min(read.prompts, key=len), options.any_base)
-    numbers = iter(range(len(asked)))
-    switches = [switch(model, next(numbers) if s.options.adapter else None) for s in systems]
-    scores, seconds = p_yes_of_systems(
-        model, switches, read.prompts, read.answers, options.tokens_per_batch, progress=True
-    )
-    for system, score, took in zip(systems, scores, seconds, strict=True):
-        write(system.path, read, score, system.record, took)
+    (group,) = compare(scores, resamples, seed)
+    _write_comparison(group, resamples, seed, write_report)
 
 
 def tests_of(group: Group) -> dict[str, Difference | None]:
@@ -84,13 +64,13 @@ def tests_of(group: Group) -> dict[str, Difference | None]:
     }
 
 
-def _write_comparison(group: Group, options, write_report: Write) -> None:
+def _write_comparison(group: Group, resamples: int, seed: int, write_report: Write) -> None:
     from rella_hub.reports.comparison import as_dictionary, render
     from rella_hub.reports.comparison_figure import draw  # after the scoring: this takes seconds
 
     tests = tests_of(group)
-    text = render(group, tests, options.resamples, options.seed)
-    results = as_dictionary(group, tests, options.resamples, options.seed)
+    text = render(group, tests, resamples, seed)
+    results = as_dictionary(group, tests, resamples, seed)
     markdown, numbers, figure = REPORT_FILES
     write_report(markdown, text)
     write_report(numbers, json.dumps(results, indent=2, allow_nan=False) + "\n")
@@ -98,6 +78,6 @@ def _write_comparison(group: Group, options, write_report: Write) -> None:
     print(text)
 
 
-def _default_output(options, folder: Path) -> Path:
-    corpus = store.provenance(folder, options.config_name)["corpus"]
-    return Path("runs") / corpus / "compare" / f"{options.config_name}_{options.split}"
+def _default_output(samples: SampleOptions, folder: Path) -> Path:
+    corpus = store.provenance(folder, samples.config_name)["corpus"]
+    return Path("runs") / corpus / "compare" / f"{samples.config_name}_{samples.split}"

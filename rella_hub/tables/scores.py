@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from rella_hub.files.pointers import pointer
 from rella_hub.files.replace import replacing_file
 from rella_hub.tables import checked
-from rella_hub.tables.checked import COUNT, LINE, LINES, NAME, NUMBER, RECORD, optional
+from rella_hub.tables.checked import COUNT, LINE, LINES, NAME, NUMBER, RECORD, group, optional
 from rella_hub.tables.store import PROVENANCE_KEY
 
 SCHEMA = pa.schema({"sample_id": pa.int64(), "label": pa.int64(), "score": pa.float64()})
@@ -46,6 +46,7 @@ RECORD_KINDS = {  # what the record of scores may say, as far as anything here r
     **dict.fromkeys(("base_identity", "adapter_identity", "model_identity"), optional(RECORD)),
     "libraries": LINES,
     "seconds": NUMBER,
+    "shard": group(dict.fromkeys(("number", "of", "rows", "rows_per_chunk"), COUNT)),
 }
 RECORD_TEXTS = ("system", "dataset", "config_name", "split", "corpus")  # always a non-empty text
 RECORD_KEYS = (
@@ -93,12 +94,22 @@ def require_score_file(path: Path) -> None:
 
 def read_scores(path: Path) -> Scores:
     """One score file in sample order; ValueError when it is not there, damaged, or not what `write_scores` writes."""
+    found = read_stored(path)
+    if "shard" in found.record:
+        raise ValueError(
+            f"{path} is one shard of a score file. Join all of them first: python evaluation/join_scores.py"
+        )
+    order = np.argsort(found.sample_id)
+    return Scores(found.path, found.sample_id[order], found.label[order], found.score[order], found.record)
+
+
+def read_stored(path: Path) -> Scores:
+    """A score file, or a shard of one, in the order of its rows."""
     table = _read(path)
     record = _read_record(table.schema, path)
     sample_id, label, score = (table[name].to_numpy() for name in SCHEMA.names)
     _check_columns(sample_id, label, score, path)
-    order = np.argsort(sample_id)
-    return Scores(Path(path), sample_id[order], label[order], score[order], record)
+    return Scores(Path(path), sample_id, label, score, record)
 
 
 def _read(path: Path) -> pa.Table:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rella_hub.tables import store
+from rella_hub.tables.rows import RowReader
 
 COLUMNS = ["sample_id", "prompt", "completion", "label"]
 MOST_ROWS_PER_SAMPLE = 100
@@ -45,18 +46,18 @@ def first_rows(folder: Path, config_name: str, split: str, rows: int) -> pa.Tabl
     return pa.Table.from_batches(parts)
 
 
-def seeded_rows(folder: Path, config_name: str, split: str, limit: int | None, seed: int) -> pa.Table:
-    """`limit` random rows of a split in stored order (None: all). The same for every config of a data set, whose splits
+def seeded_numbers(folder: Path, config_name: str, split: str, limit: int | None, seed: int) -> np.ndarray:
+    """(n,) ascending numbers of `limit` random rows of a split (None: all). The same for every config of a data set, whose splits
     hold the same samples in the same order."""
     rows = store.count_rows(folder, config_name, split)
     if limit is None or limit >= rows:
-        return store.read(folder, config_name, split, COLUMNS)
+        return np.arange(rows)
     if limit < 1:
         raise ValueError(f"limit is {limit}; at least 1 row is needed.")
-    chosen = np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))
-    parts, begin = [], 0
-    for batch in store.iterate(folder, config_name, split, 50_000, COLUMNS):
-        inside = chosen[(chosen >= begin) & (chosen < begin + len(batch))] - begin
-        parts.append(batch.take(pa.array(inside)))
-        begin += len(batch)
-    return pa.Table.from_batches(parts)
+    return np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))
+
+
+def seeded_rows(folder: Path, config_name: str, split: str, limit: int | None, seed: int) -> pa.Table:
+    """The rows of `seeded_numbers`, in stored order."""
+    chosen = seeded_numbers(folder, config_name, split, limit, seed)
+    return RowReader(folder, config_name, split, COLUMNS).take(chosen)

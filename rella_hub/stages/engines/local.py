@@ -27,3 +27,12 @@ def run(function: Callable[[object], None], tasks: Sequence[object], workers: in
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def work(
+    make: Callable[[], Callable], tasks: Sequence[object], workers: int, advance: Callable[[int, int], None]
+) -> None:
+    """One task after the other, in this thread: a model computes on all cores by itself."""
+    function = make()
+    for task in tasks:
+        function(task, advance)

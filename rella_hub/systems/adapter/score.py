@@ -1,228 +1,155 @@
-"""From a system and a split to a score file: resolve, tokenize, load, score, write."""
+"""A language model as a system that is scored: a base with one adapter or none, loaded when the first chunk of prompts is read."""
 
 from __future__ import annotations
 
-import json
-import sys
-import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import torch
-from transformers import PreTrainedTokenizerBase
 
-from rella_hub.cli import refuse_without
-from rella_hub.files import places
-from rella_hub.hub import resolve as hub
 from rella_hub.language_models.load import (
+    adapter_folder,
     adapter_identity,
     base_doubt,
     base_identity,
     load_adapter,
     load_base,
-    load_tokenizer,
     number_format,
     training_samples,
 )
-from rella_hub.language_models.p_yes import p_yes
-from rella_hub.language_models.reading import adapter_tokenizer, trained_template_arguments
-from rella_hub.language_models.room import require_room
-from rella_hub.language_models.tokens import Answers, answer_tokens, encode_prompts
+from rella_hub.language_models.p_yes import Budget, p_yes_of_systems
+from rella_hub.language_models.room import Room, room_of
+from rella_hub.language_models.same_base import read_base_record
 from rella_hub.prompts import load_style, style_of
-from rella_hub.systems.score_options import ScoreArguments
-from rella_hub.tables import records, shots, store
-from rella_hub.tables.checked import NAME, shown
-from rella_hub.tables.constant import is_constant
-from rella_hub.tables.scores import read_scores, require_score_file, write_scores
-from rella_hub.texts.shown import visible
-from rella_hub.views import table_name
+from rella_hub.systems import REFERENCE
+from rella_hub.systems.adapter.options import RESULT, ScoreOptions
+from rella_hub.systems.adapter.prompts import PromptReader
 
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
-NOT_PINNED = (
-    "dataset_folder",
-    "training_samples",
-    "base_proved",
-)  # in the record of a file, but not what it was made from
-LONGEST_FILE_NAME = 200  # bytes; file systems take 255, some of which a temporary name needs
-NOT_OF_THE_SCORES = ("output", "overwrite", "tokens_per_batch", "system", "model", "model_revision", "any_base")
+PINNED = ("max_length", "dtype", "quantization", "chat_template_kwargs")
 
 
-@dataclass(frozen=True)
-class Read:
-    """The samples of a split and their prompts as the base model reads them."""
+class LanguageModel:
+    """See `rella_hub.systems`. `scores` also takes, for each chunk, which of several systems on one base are wanted."""
 
-    sample_id: np.ndarray  # (n,)
-    label: np.ndarray  # (n,)
-    prompts: list[list[int]]  # (n,) token ids
-    answers: Answers
-    texts: list[str]  # (n,) the prompts as they are stored
-    tokenizer: PreTrainedTokenizerBase
+    family, columns, tables = "adapter", ("prompt",), ()
 
+    def __init__(self, options: ScoreOptions):
+        check(options)
+        self.options = options
+        self.base = base_identity(options.base, options.base_revision)
+        self.identity, self.noted = identity_of(options, self.base)
+        self.name = system_name(options.adapter)
+        self.training_samples = training_samples(options.adapter, options.adapter_revision) if options.adapter else None
+        self.tokens = 0  # that were read so far
+        self.progress: Callable[[int, int], None] | None = None
+        self._budget = Budget(options.tokens_per_batch)
+        self._answers: tuple[str, str] | None = None  # of label 0 and of label 1, by the style of the prompts
+        self._reader: PromptReader | None = None
+        self._room: Room | None = None  # of the base, before an adapter wraps it
+        self.model: torch.nn.Module | None = None
 
-def make_scores(options: ScoreArguments) -> None:
-    """Write the score file of `options`, unless it stands there from the very same inputs."""
-    if options.base is None:
-        raise ValueError("there is no system to score. Give a language model with --base, or a CTR model with --model.")
-    refuse_without("--model", options, ["model_revision"])
-    refuse_without("--adapter", options, [] if options.adapter else ["adapter_revision"])
-    refuse_without("--limit", options, ["seed"] if options.limit is None else [])
-    folder = dataset_folder(options)
-    base = base_identity(options.base, options.base_revision)
-    adapter = adapter_identity(options.adapter, options.adapter_revision) if options.adapter else None
-    record = record_of(options, folder, base, adapter)
-    output = Path(options.output) if options.output else default_output(record)
-    places.check_file(output, reads=[options.dataset, options.base, options.adapter])
-    if stands(output, record, options.overwrite):
-        return
-    read = read_prompts(options, folder)
-    if options.adapter:
-        require_same_reading(read, options, options.adapter, options.adapter_revision)
-    model = load_base(options.base, options.base_revision, options.dtype, options.quantization)
-    require_room_for(read, model, options.base)
-    if options.adapter:
-        model = load_adapter(model, base, options.adapter, options.adapter_revision, any_base=options.any_base)
-    begin = time.perf_counter()
-    scores = p_yes(model, read.prompts, read.answers, options.tokens_per_batch, progress=True)
-    write(output, read, scores, record, time.perf_counter() - begin)
+    @property
+    def adapters(self) -> list[tuple[str, str | None]]:
+        return [(self.options.adapter, self.options.adapter_revision)] if self.options.adapter else []
 
+    def prepare(self, folder: Path, config_name: str, split: str) -> None:
+        self._answers = load_style(style_of(config_name)).ANSWERS
 
-def dataset_folder(options) -> Path:
-    """The data set of `options` as a folder, with the prompts, what the systems without a model need, and all of it current."""
-    if options.split not in store.SPLITS:
-        raise ValueError(f"--split is {options.split!r}; expected one of {', '.join(store.SPLITS)}.")
-    _check_numbers(options)
-    tables = [options.config_name, table_name(options.config_name), "samples", "interactions"]
-    folder = hub.resolve(options.dataset, tables, options.dataset_revision)
-    records.require_current(folder, options.config_name)
-    return folder
+    def scores(self, rows: pa.Table) -> np.ndarray:
+        """(n,) P(Yes) of the prompts of a chunk, all of which are checked before the first is scored."""
+        return self.scores_of(rows, [0])[0]
 
+    def scores_of(self, rows: pa.Table, wanted: list[int]) -> np.ndarray:
+        """(len(wanted), n) P(Yes) by the systems with these numbers."""
+        if self._reader is None:
+            self._reader = PromptReader(self.options, self.adapters, self._answers)
+        prompts, answers = self._reader.read(rows["prompt"].to_pylist())
+        if self.model is None:
+            options = self.options
+            model = load_base(options.base, options.base_revision, options.dtype, options.quantization)
+            self._room = room_of(model)
+            self._room.require(options.base, prompts, (answers.no, answers.yes))
+            self.model = self.attach(model, min(prompts, key=len).tolist())
+        self._room.require(self.options.base, prompts, (answers.no, answers.yes))
+        switches = self.switches(wanted)
+        scores = p_yes_of_systems(self.model, switches, prompts, answers, self._budget, self.progress)
+        self.tokens += len(prompts.ids)
+        return scores
 
-def _check_numbers(options) -> None:
-    for name, least in (("max_length", 1), ("tokens_per_batch", 1), ("seed", 0)):
-        if getattr(options, name) < least:
-            raise ValueError(f"--{name} is {getattr(options, name)}; at least {least} is needed.")
+    def attach(self, model: torch.nn.Module, probe: list[int]) -> torch.nn.Module:
+        for adapter, revision in self.adapters:
+            model = load_adapter(model, self.base, adapter, revision, any_base=self.options.any_base)
+        return model
 
-
-def stands(output: Path, record: dict, overwrite: bool) -> bool:
-    """True when the score file is there, made from exactly this; ValueError when it is there from something else."""
-    require_score_file(output)
-    if overwrite or not output.exists():
-        return False
-    if output.is_dir():
-        raise ValueError(f"--output {output} is a folder. Give the name of a score file.")
-    existing = read_scores(output).record
-    pinned = {key: value for key, value in record.items() if key not in NOT_PINNED}
-    return records.is_current(output, existing, pinned, overwrite)
+    def switches(self, wanted: list[int]) -> list[Callable[[], None]]:
+        """What makes the model each of the systems that are wanted."""
+        return [_as_it_is for _ in wanted]
 
 
-def read_prompts(options, folder: Path) -> Read:
-    """The samples that `options` choose, each prompt tokenized once."""
-    rows = shots.seeded_rows(folder, options.config_name, options.split, options.limit, options.seed)
-    tokenizer, arguments = load_tokenizer(options.base, options.base_revision), options.chat_template_kwargs
-    texts = rows["prompt"].to_pylist()
-    return Read(
-        sample_id=rows["sample_id"].to_numpy(),
-        label=rows["label"].to_numpy(),
-        prompts=encode_prompts(tokenizer, texts, options.max_length, arguments),
-        answers=answer_tokens(tokenizer, texts[0], load_style(style_of(options.config_name)).ANSWERS, arguments),
-        texts=texts,
-        tokenizer=tokenizer,
+def _as_it_is() -> None:
+    """One system alone is active all the time."""
+
+
+def load(name: str | None, revision: str | None, options: ScoreOptions) -> LanguageModel:
+    """name: the run folder or the adapter of one, or its Hub id; without it `options` say base and adapter."""
+    if name is None:
+        return LanguageModel(options)
+    if options.adapter is not None:
+        raise ValueError(
+            f"--model {name} is an adapter already, and so is --adapter {options.adapter}. Give one of them."
+        )
+    adapter = str(Path(name) / RESULT) if (Path(name) / RESULT).is_dir() else name
+    base, base_revision = options.base, options.base_revision
+    if base is None:
+        base, named_revision = _named_base(adapter, revision)
+        base_revision = base_revision or named_revision
+    return LanguageModel(
+        replace(options, base=base, base_revision=base_revision, adapter=adapter, adapter_revision=revision)
     )
 
 
-def require_room_for(read: Read, model: torch.nn.Module, base: str) -> None:
-    """ValueError when the model of `base` cannot read a prompt, or cannot say an answer."""
-    require_room(model, base, read.prompts, (read.answers.no, read.answers.yes))
+def check(options: ScoreOptions) -> None:
+    for name in ("max_length", "tokens_per_batch"):
+        if getattr(options, name) < 1:
+            raise ValueError(f"--{name} is {getattr(options, name)}; at least 1 is needed.")
 
 
-def require_same_reading(read: Read, options, adapter: str, revision: str | None) -> None:
-    """An adapter is scored on the tokens it was trained to read: those of its base, in its base's chat template.
-
-    ValueError when its record tells of other arguments of the template, or when a tokenizer or template that lies beside it reads
-    one of the prompts or answers otherwise.
-    """
-    told, arguments = trained_template_arguments(adapter, revision)
-    if told and arguments != options.chat_template_kwargs:
-        raise ValueError(
-            f"The adapter {adapter!r} was trained with other arguments of the chat template ({json.dumps(arguments)}) than are asked for "
-            f"({json.dumps(options.chat_template_kwargs)}). "
-            + (f"Pass --chat_template_kwargs '{json.dumps(arguments)}'." if arguments else "Leave them out.")
-        )
-    own = adapter_tokenizer(adapter, read.tokenizer, revision)
-    if own is None:
-        return
-    asked = options.chat_template_kwargs
-    try:
-        same = encode_prompts(own, read.texts, None, asked) == read.prompts and (
-            answer_tokens(own, read.texts[0], load_style(style_of(options.config_name)).ANSWERS, asked) == read.answers
-        )
-    except ValueError:  # it cannot read them at all
-        same = False
-    if not same:
-        raise ValueError(
-            f"The adapter {adapter!r} brings a tokenizer of its own, which reads these prompts otherwise than that of the base: it was "
-            "trained on other tokens, or in another chat template. Pass the base that it was trained on with --base, or leave it out."
-        )
-
-
-def write(output: Path, read: Read, scores: np.ndarray, record: dict, seconds: float) -> None:
-    """The score file of one system, with how long it took."""
-    record = record | {"seconds": round(seconds, 2), "tokens": sum(map(len, read.prompts))}
-    write_scores(output, read.sample_id, read.label, scores, record)
-    print(f"{output}: {len(scores):,} scores, {len(scores) / seconds:,.1f} prompts/s.", flush=True)
-    if is_constant(scores) and len(set(read.texts)) > 1:
-        print(
-            f"WARNING: {record['system']} gives every prompt the same score ({scores[0]:.6f}), so it tells nothing: its weights or their "
-            "number format (try --dtype float32) are at fault, or its prompts do not come through.",
-            file=sys.stderr,
-        )
-
-
-def record_of(options: ScoreArguments, folder: Path, base: dict, adapter: dict | None) -> dict:
-    """Everything that pins the scores, and a fingerprint of it."""
-    prompts = store.provenance(folder, options.config_name)
+def identity_of(options: ScoreOptions, base: dict) -> tuple[dict, dict]:
+    """Everything of a language model that pins its scores, and what else its record says."""
+    adapter, revision = options.adapter, options.adapter_revision
     libraries = (*LIBRARIES, "bitsandbytes") if options.quantization in ("8bit", "4bit") else LIBRARIES
-    pinned = {
-        **{key: value for key, value in asdict(options).items() if key not in NOT_OF_THE_SCORES},
-        "corpus": prompts["corpus"],
-        "prompts_fingerprint": prompts["fingerprint"],
+    identity = {
+        **{key: asdict(options)[key] for key in ("adapter", "base_revision", "adapter_revision", *PINNED)},
         "base": base["name"],
         "base_identity": base,
-        "adapter_identity": adapter,
+        "adapter_identity": adapter_identity(adapter, revision) if adapter else None,
         "computed_in": str(number_format(options.dtype)).removeprefix("torch."),
         "libraries": {name: version(name) for name in libraries},
     }
-    doubt = base_doubt(base, options.adapter, options.adapter_revision, options.any_base) if options.adapter else None
+    doubt = base_doubt(base, adapter, revision, options.any_base) if adapter else None
     if doubt:
         print(f"note: {doubt}", flush=True)
-    return {
-        **pinned,
-        "system": options.system or system_name(options.adapter),
-        "training_samples": training_samples(options.adapter, options.adapter_revision) if options.adapter else None,
-        "base_proved": doubt is None if options.adapter else None,  # the sentence names folders of this machine
-        "dataset_folder": str(folder),
-        "fingerprint": store.fingerprint(pinned),
-    }
-
-
-def default_output(record: dict) -> Path:
-    """Where the scores go when nobody says; ValueError for a system whose name is none of a file."""
-    if not NAME.holds(record["system"]):
-        raise ValueError(
-            f"The system is called {shown(record['system'])}, which cannot be the name of a file. Give --system with {NAME.words}, "
-            "or --output."
-        )
-    name = f"{record['system']}_{record['config_name']}_{record['split']}.parquet"
-    if name != Path(name).name or visible(name) != name or len(name.encode()) > LONGEST_FILE_NAME:
-        raise ValueError(f"The system {record['system']!r} gives no usual name for a file. Give one with --output.")
-    return Path("runs") / record["corpus"] / "scores" / name
+    # Whether the base is proved, and not the sentence, which names folders of this machine.
+    return identity, {"base_proved": doubt is None if adapter else None}
 
 
 def system_name(adapter: str | None) -> str:
     """`runs/ml1m/rella/adapter` → rella; `rella/ml1m-rella-vicuna` → ml1m-rella-vicuna; no adapter → zero_shot."""
     if adapter is None:
-        return "zero_shot"
+        return REFERENCE
     path = Path(adapter)
-    return path.parent.name if path.name == "adapter" else path.name
+    return path.parent.name if path.name == RESULT else path.name
+
+
+def _named_base(adapter: str, revision: str | None) -> tuple[str, str | None]:
+    """The base that an adapter says it was trained on, which is then held against its hashes."""
+    record = read_base_record(adapter_folder(adapter, revision))
+    if record is None:
+        raise ValueError(f"The adapter {adapter!r} has no base_model.json that says its base. Give it with --base.")
+    pinned = record["revision"] if not record["revision"].startswith("sha256:") else None
+    return record["name"], pinned

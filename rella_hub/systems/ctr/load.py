@@ -7,18 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 
 from rella_hub.files.hashes import hash_file
 from rella_hub.hub.models import local_folder
 from rella_hub.networks.ctr import load_model_class, model_names
-from rella_hub.systems.ctr.inputs.batches import Samples
-from rella_hub.systems.ctr.inputs.columns import load_columns
 from rella_hub.systems.ctr.inputs.retrieval import SEARCHES
-from rella_hub.systems.ctr.inputs.vocabulary import FILE, load_values
-from rella_hub.systems.ctr.loop import predict
+from rella_hub.systems.ctr.inputs.vocabulary import FILE
 from rella_hub.systems.ctr.options import MARK as FEATURES
 from rella_hub.systems.ctr.options import RESULT as MODEL
 from rella_hub.tables import checked
@@ -101,17 +97,12 @@ def _numbers(values) -> Iterator[int]:
         yield values
 
 
-def p_click(trained: Trained, folder: Path, split: str, sample_id: np.ndarray) -> np.ndarray:
-    """(n,) P(Yes) of samples of a split of the data set in `folder`."""
-    columns = load_columns(folder, load_values(trained.folder))
-    seen = trained.features
-    samples = Samples(columns, folder, split, sample_id, seen["history_length"], seen["search"], seen["retrieved"])
+def load_model(trained: Trained) -> torch.nn.Module:
     try:
-        model = load_model_class(seen["model"]).from_pretrained(str(trained.folder))
+        model = load_model_class(trained.features["model"]).from_pretrained(str(trained.folder))
     except (RuntimeError, TypeError, KeyError, AttributeError, ArithmeticError, SafetensorError) as error:
         raise ValueError(
             f"The model in {trained.folder} does not load ({type(error).__name__}: {' '.join(str(error).split())[:200]}). Get it again, or "
             "train it again."
         ) from error
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return predict(model.to(device), samples, device)
+    return model.to("cuda" if torch.cuda.is_available() else "cpu")

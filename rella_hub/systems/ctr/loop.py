@@ -22,6 +22,7 @@ from rella_hub.systems.ctr.checkpoint import Progress, Running
 from rella_hub.systems.ctr.inputs.batches import Samples
 
 BETTER_IS_LESS = ("log_loss",)
+BATCH = 4096  # samples that are predicted at once
 
 
 def fit(
@@ -77,7 +78,7 @@ def _note(running: Running, epoch: int, loss: float, found: dict[str, float], me
         running.best = copy.deepcopy(running.model.state_dict())
 
 
-def predict(model: torch.nn.Module, samples: Samples, device: torch.device, size: int = 4096) -> np.ndarray:
+def predict(model: torch.nn.Module, samples: Samples, device: torch.device, size: int = BATCH) -> np.ndarray:
     """(S,) float64 P(Yes) in the order of the samples."""
     model.eval()
     with torch.inference_mode():

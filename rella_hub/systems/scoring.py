@@ -1,0 +1,277 @@
+"""Any systems on any split → score files: chunk by chunk, resumed, by one process or many, the same file to the last byte.
+
+A system is what `rella_hub.systems` says. Beside that it may have
+
+    columns           columns of the config that it reads, beside sample_id and label. Default: ("prompt",)
+    rows_per_chunk    samples that are scored and kept at a time. Default: 1,024
+    tokens            how many it has read so far
+    progress          set to a function that is to be called with the rows and tokens of each batch
+    noted             what its record says beside its identity
+    scores_of(rows, wanted)   (W, n): the scores of several systems in one pass, by their numbers
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from rella_hub.files.writer import sole_writer
+from rella_hub.hub import resolve as hub
+from rella_hub.stages.chunks.parts import Parts
+from rella_hub.stages.chunks.processes import processes
+from rella_hub.stages.chunks.run import Advance, Work, run
+from rella_hub.systems.score_options import RunOptions, SampleOptions
+from rella_hub.systems.shards import Shard
+from rella_hub.tables import records, shots, store
+from rella_hub.tables.checked import NAME, shown
+from rella_hub.tables.constant import is_constant
+from rella_hub.tables.rows import RowReader
+from rella_hub.tables.scores import read_stored, require_score_file, write_scores
+from rella_hub.texts.shown import visible
+from rella_hub.views import table_name
+
+ROWS_PER_CHUNK = 1024
+NOT_PINNED = ("dataset_folder", "training_samples", "base_proved", "fingerprint")  # it is of all the rest
+LONGEST_FILE_NAME = 200  # bytes; file systems take 255, some of which a temporary name needs
+
+
+@dataclass(frozen=True)
+class Target:
+    """One score file: where it goes, and its record, which says what it is made from."""
+
+    path: Path
+    record: dict
+
+    @property
+    def pinned(self) -> dict:
+        return {key: value for key, value in self.record.items() if key not in NOT_PINNED}
+
+    def is_current(self, overwrite: bool) -> bool:
+        """True when the file is there, made from exactly this; ValueError when it is there from something else."""
+        require_score_file(self.path)
+        if overwrite or not self.path.exists():
+            return False
+        if self.path.is_dir():
+            raise ValueError(f"--output {self.path} is a folder. Give the name of a score file.")
+        return records.is_current(self.path, read_stored(self.path).record, self.pinned, overwrite)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The samples that are scored, in stored order."""
+
+    folder: Path
+    options: SampleOptions
+
+    @cached_property
+    def numbers(self) -> np.ndarray:
+        """(n,) of their rows in the split."""
+        o = self.options
+        return shots.seeded_numbers(self.folder, o.config_name, o.split, o.limit, o.seed)
+
+    def read(self, columns: Sequence[str]) -> pa.Table:
+        """Some small columns of all of them."""
+        return self.reader(columns).take(self.numbers)
+
+    def reader(self, columns: Sequence[str]) -> RowReader:
+        return RowReader(self.folder, self.options.config_name, self.options.split, list(columns))
+
+
+@dataclass(frozen=True)
+class Job:
+    """The work on chunks, as it travels to the workers: `open` gives the system, `targets` its score files."""
+
+    open: Callable[[], object]
+    samples: Samples
+    parts: tuple[Parts, ...]
+    at: str  # the folder that names of models and data sets are relative to
+
+    def __call__(self) -> Work:
+        if Path.cwd() != Path(self.at):  # a worker of an engine stands elsewhere
+            os.chdir(self.at)
+        system = self.open()
+        o = self.samples.options
+        if hasattr(system, "prepare"):
+            system.prepare(self.samples.folder, o.config_name, o.split)
+        reader = self.samples.reader(["sample_id", "label", *columns_of(system)])
+
+        def work(chunk: int, advance: Advance) -> None:
+            begin, end = self.parts[0].bounds(chunk)
+            rows = reader.take(self.samples.numbers[begin:end])
+            wanted = [number for number, one in enumerate(self.parts) if not one.has(chunk)]
+            told = _Told(advance)
+            system.progress, before = told, getattr(system, "tokens", 0)
+            scores = scores_of(system, rows, wanted)
+            tokens = getattr(system, "tokens", 0) - before
+            for number, score in zip(wanted, scores, strict=True):
+                table = pa.table({"sample_id": rows["sample_id"], "label": rows["label"], "score": score})
+                self.parts[number].write(chunk, table, tokens)
+            advance(len(rows) - told.rows, tokens - told.tokens)
+
+        return work
+
+
+class _Told:
+    """What was told of a chunk before its end."""
+
+    def __init__(self, advance: Advance):
+        self._advance, self.rows, self.tokens = advance, 0, 0
+
+    def __call__(self, rows: int, tokens: int) -> None:
+        self.rows, self.tokens = self.rows + rows, self.tokens + tokens
+        self._advance(rows, tokens)
+
+
+def columns_of(system) -> Sequence[str]:
+    return getattr(system, "columns", ("prompt",))
+
+
+def scores_of(system, rows: pa.Table, wanted: list[int]) -> Sequence[np.ndarray]:
+    return system.scores_of(rows, wanted) if hasattr(system, "scores_of") else [system.scores(rows)]
+
+
+def samples_of(options: SampleOptions, system) -> Samples:
+    """The data set with all that the system and the rows without a model read, and all of it current."""
+    options.check()
+    tables = [options.config_name, table_name(options.config_name), "samples", "interactions", *system.tables]
+    folder = hub.resolve(options.dataset, list(dict.fromkeys(tables)), options.dataset_revision)
+    if "prompt" in columns_of(system):
+        records.require_current(folder, options.config_name)
+    return Samples(folder, options)
+
+
+def record_of(member, samples: Samples, name: str | None = None) -> dict:
+    """Everything that pins the scores of a system, a fingerprint of it, and what else is said of them."""
+    table = samples.options.config_name if "prompt" in columns_of(member) else "samples"
+    made_from = store.provenance(samples.folder, table)
+    pinned = {
+        **asdict(samples.options),
+        "corpus": made_from["corpus"],
+        "samples_fingerprint" if table == "samples" else "prompts_fingerprint": made_from["fingerprint"],
+        **{"base": None, "adapter": None},
+        **member.identity,
+    }
+    return {
+        **pinned,
+        "system": name or member.name,
+        "training_samples": member.training_samples,
+        **getattr(member, "noted", {}),
+        "dataset_folder": str(samples.folder),
+        "fingerprint": store.fingerprint(pinned),
+    }
+
+
+def default_output(record: dict) -> Path:
+    """Where the scores go when nobody says; ValueError for a system whose name is none of a file."""
+    if not NAME.holds(record["system"]):
+        raise ValueError(
+            f"The system is called {shown(record['system'])}, which cannot be the name of a file. Give --system with {NAME.words}, "
+            "or --output."
+        )
+    name = f"{record['system']}_{record['config_name']}_{record['split']}.parquet"
+    if name != Path(name).name or visible(name) != name or len(name.encode()) > LONGEST_FILE_NAME:
+        raise ValueError(f"The system {record['system']!r} gives no usual name for a file. Give one with --output.")
+    return Path("runs") / record["corpus"] / "scores" / name
+
+
+def rows_per_chunk(system, options: RunOptions) -> int:
+    options.check()
+    return options.rows_per_chunk or getattr(system, "rows_per_chunk", ROWS_PER_CHUNK)
+
+
+def write_score_files(
+    targets: Sequence[Target],
+    samples: Samples,
+    open_system: Callable[[list[int]], object],
+    options: RunOptions,
+    size: int,
+    shard: Shard | None = None,
+) -> None:
+    """Score what is missing of `targets` in chunks of `size` samples, and write each file whole or not at all.
+
+    open_system: gives the system of the targets with these numbers; where an engine sends it to other processes, a function that
+    they can import, with plain values.
+    """
+    options.check()
+    group = processes()
+    every = [
+        Parts(one.path, {**one.pinned, "fingerprint": one.record["fingerprint"]}, len(samples.numbers), size)
+        for one in targets
+    ]
+    chunks = range(every[0].chunks) if shard is None else shard.chunks(every[0].chunks)
+    with ExitStack() as locks:
+        if group.is_first:
+            _open(targets, every, options.overwrite, locks)
+        group.wait()
+        missing = [number for number, one in enumerate(every) if one.is_open()]
+        if not missing:
+            return
+        parts = [every[number] for number in missing]
+        at_home = Samples(samples.folder.absolute(), samples.options)
+        job = Job(partial(open_system, missing), at_home, tuple(parts), str(Path.cwd()))
+        try:
+            rate = run(job, parts, chunks, group, "prompt", options.engine, options.workers)
+        finally:
+            if group.is_first:
+                for one in parts:
+                    one.remove_if_empty()
+        if group.is_first:
+            for number in missing:
+                _require_unchanged(samples, targets[number], every[number])
+                scores = _join(targets[number], every[number], chunks, samples, shard)
+                speed = f", {rate:,.1f} prompts/s" if rate else ""
+                print(f"{targets[number].path}: {scores:,} scores{speed}.", flush=True)
+
+
+def _open(targets: Sequence[Target], parts: Sequence[Parts], overwrite: bool, locks: ExitStack) -> None:
+    """Make ready the folders of those targets that are not current, and see to it that nobody else writes them."""
+    for target, one in zip(targets, parts, strict=True):
+        if target.is_current(overwrite):
+            one.remove()  # a run that was killed just before its end leaves it
+            continue
+        locks.enter_context(sole_writer(target.path, beside=True))
+        one.open(overwrite)
+
+
+def _require_unchanged(samples: Samples, target: Target, parts: Parts) -> None:
+    """ValueError, and the chunks removed, where the data set has been replaced since the record was made."""
+    table = samples.options.config_name if "prompts_fingerprint" in target.record else "samples"
+    now = store.provenance(samples.folder, table) or {}
+    known = target.record.get("prompts_fingerprint", target.record.get("samples_fingerprint"))
+    if now.get("fingerprint") != known:
+        parts.remove()
+        raise ValueError(
+            f"{samples.folder / table} was replaced while it was scored, so its scores are of two builds. They are removed; run again."
+        )
+
+
+def _join(target: Target, parts: Parts, chunks: range, samples: Samples, shard: Shard | None) -> int:
+    """Write the score file and remove its chunks; how many scores it has."""
+    tables, tokens = zip(*parts.read(chunks), strict=True)
+    table = pa.concat_tables(tables)
+    record = target.record | ({"tokens": sum(tokens)} if any(tokens) else {})
+    if shard is not None:
+        record |= {"shard": shard.record(parts.rows, parts.rows_per_chunk)}
+    sample_id, label, score = (table[name].to_numpy() for name in ("sample_id", "label", "score"))
+    write_scores(target.path, sample_id, label, score, record)
+    parts.remove()
+    if "prompts_fingerprint" in record and is_constant(score) and _prompts_differ(samples):
+        print(
+            f"WARNING: {record['system']} gives every prompt the same score ({score[0]:.6f}), so it tells nothing: its weights or their "
+            "number format (try --dtype float32) are at fault, or its prompts do not come through.",
+            file=sys.stderr,
+        )
+    return len(score)
+
+
+def _prompts_differ(samples: Samples) -> bool:
+    some = samples.reader(["prompt"]).take(samples.numbers[:ROWS_PER_CHUNK])
+    return len(set(some["prompt"].to_pylist())) > 1
