@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from test_views import write_vectors
 
-from rella_hub.reports.measure import measure
+from rella_hub.metrics import measure
 from rella_hub.stages.arguments import ViewArguments
 from rella_hub.stages.view import build_views
 from rella_hub.systems.ctr.options import FittingArguments

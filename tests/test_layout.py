@@ -18,6 +18,7 @@ ROOMS = (
     "files",
     "open_folder",
     "resources",
+    "figures",
     "metrics",
     "tables",
     "hub",

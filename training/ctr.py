@@ -22,7 +22,7 @@ def main() -> None:
     if not hub.push_to_hub:
         for one in (hub, publishing):
             cli.refuse_without("--push_to_hub", one)
-    from rella_hub.reports.measure import measure
+    from rella_hub.metrics import measure
     from rella_hub.systems.ctr.train import train
 
     if hub.push_to_hub:

@@ -16,7 +16,7 @@ def main() -> None:
     from rella_hub.systems.ctr.options import FittingArguments, GridArguments
 
     options, grid = cli.parse(FittingArguments, GridArguments, description=__doc__)
-    from rella_hub.reports.measure import measure
+    from rella_hub.metrics import measure
     from rella_hub.systems.ctr.grid import search
 
     search(options, grid, measure)

@@ -38,7 +38,7 @@ def main() -> None:
     if not config.push_to_hub:
         cli.refuse_without("--push_to_hub", publishing)
     from rella_hub.language_models.p_yes import p_yes
-    from rella_hub.reports.measure import measure
+    from rella_hub.metrics import measure
     from rella_hub.systems.adapter.train import tune
     from rella_hub.systems.adapter.trainer_arguments import sft_config
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import torch
 from turn import processor_seconds, read_settings, write_result
 
+from rella_hub.metrics import measure
 from rella_hub.networks.ctr import load_model_class
 from rella_hub.networks.layers.batch import Batch
-from rella_hub.reports.measure import measure
 from rella_hub.systems.ctr.inputs.batches import Samples, sample_ids
 from rella_hub.systems.ctr.inputs.columns import load_columns
 from rella_hub.systems.ctr.loop import fit

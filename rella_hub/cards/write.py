@@ -11,6 +11,7 @@ from rella_hub.cards import verdict
 from rella_hub.cards.model_index import DIGITS
 from rella_hub.cards.records import CURVE
 from rella_hub.files import ownership
+from rella_hub.metrics import metrics
 from rella_hub.resources import resources
 from rella_hub.texts.shown import FILTERS
 
@@ -39,6 +40,7 @@ def environment() -> jinja2.Environment:
         "interval": verdict.number,
         "sentence": verdict.sentence,
     }
+    environment.globals |= {"all_metrics": metrics()}
     return environment
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +9,9 @@ from rella_hub.language_models.load import base_identity, load_base
 from rella_hub.language_models.p_yes import p_yes_of_systems
 from rella_hub.language_models.several import load_adapters, switch
 from rella_hub.metrics.uncertainty.bootstrap import MINIMUM_RESAMPLES
-from rella_hub.metrics.uncertainty.delong import Difference, compare_aucs, require_both_labels
+from rella_hub.metrics.uncertainty.delong import require_both_labels
 from rella_hub.reports.folder import ReportFolder, Write
-from rella_hub.reports.rows import Group, compare
+from rella_hub.reports.write import write_files
 from rella_hub.systems.adapter.score import (
     Read,
     dataset_folder,
@@ -51,8 +50,7 @@ def _compare(options, folder: Path, base: dict, systems: list[System], write_rep
         _score(options, missing, read_prompts(options, folder), base)
     scores = [read_scores(system.path) for system in systems]
     scores = [replace(s, record={**s.record, "dataset_folder": str(folder)}) for s in scores]
-    (group,) = compare(scores, options.resamples, options.seed)
-    _write_comparison(group, options, write_report)
+    write_files(scores, write_report, options.resamples, options.seed, REPORT_FILES)
 
 
 def _score(options, systems: list[System], read: Read, base: dict) -> None:
@@ -71,31 +69,6 @@ def _score(options, systems: list[System], read: Read, base: dict) -> None:
     )
     for system, score, took in zip(systems, scores, seconds, strict=True):
         write(system.path, read, score, system.record, took)
-
-
-def tests_of(group: Group) -> dict[str, Difference | None]:
-    """DeLong's test of each row's AUC against that of its reference, None where there is none."""
-    score = {row.name: row.scores.score for row in group.rows}
-    return {
-        row.name: None
-        if row.reference in (None, row.name)
-        else compare_aucs(group.label, score[row.name], score[row.reference])
-        for row in group.rows
-    }
-
-
-def _write_comparison(group: Group, options, write_report: Write) -> None:
-    from rella_hub.reports.comparison import as_dictionary, render
-    from rella_hub.reports.comparison_figure import draw  # after the scoring: this takes seconds
-
-    tests = tests_of(group)
-    text = render(group, tests, options.resamples, options.seed)
-    results = as_dictionary(group, tests, options.resamples, options.seed)
-    markdown, numbers, figure = REPORT_FILES
-    write_report(markdown, text)
-    write_report(numbers, json.dumps(results, indent=2, allow_nan=False) + "\n")
-    write_report(figure, lambda path: draw(group, path))
-    print(text)
 
 
 def _default_output(options, folder: Path) -> Path:

@@ -72,7 +72,7 @@ class Copies:
                 f"{source} has the scores of {record['system']!r}, which is {one.format(self.run.folder)}. Give no other score files; "
                 "other models have repositories of their own."
             )
-        write_scores(target, scores.sample_id, scores.label, scores.score, self._record(record))
+        write_scores(target, scores.sample_id, scores.user_id, scores.label, scores.score, self._record(record))
 
     def _row(self, row: dict, score_files: list[str]) -> dict:
         record = self._record(row["record"]) if row["score_file"] else row["record"]  # those without a model

@@ -24,6 +24,7 @@ from rella_hub.language_models.load import (
     load_base,
     load_tokenizer,
     number_format,
+    training_notes,
     training_samples,
 )
 from rella_hub.language_models.p_yes import p_yes
@@ -35,7 +36,7 @@ from rella_hub.systems.score_options import ScoreArguments
 from rella_hub.tables import records, shots, store
 from rella_hub.tables.checked import NAME, shown
 from rella_hub.tables.constant import is_constant
-from rella_hub.tables.scores import read_scores, require_score_file, write_scores
+from rella_hub.tables.scores import read_scores, require_score_file, users_of, write_scores
 from rella_hub.texts.shown import visible
 from rella_hub.views import table_name
 
@@ -43,6 +44,8 @@ LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 NOT_PINNED = (
     "dataset_folder",
     "training_samples",
+    "training_config",
+    "trainable_weights",
     "base_proved",
 )  # in the record of a file, but not what it was made from
 LONGEST_FILE_NAME = 200  # bytes; file systems take 255, some of which a temporary name needs
@@ -170,7 +173,8 @@ def require_same_reading(read: Read, options, adapter: str, revision: str | None
 def write(output: Path, read: Read, scores: np.ndarray, record: dict, seconds: float) -> None:
     """The score file of one system, with how long it took."""
     record = record | {"seconds": round(seconds, 2), "tokens": sum(map(len, read.prompts))}
-    write_scores(output, read.sample_id, read.label, scores, record)
+    users = users_of(Path(record["dataset_folder"]), record["split"], read.sample_id)
+    write_scores(output, read.sample_id, users, read.label, scores, record)
     print(f"{output}: {len(scores):,} scores, {len(scores) / seconds:,.1f} prompts/s.", flush=True)
     if is_constant(scores) and len(set(read.texts)) > 1:
         print(
@@ -201,6 +205,7 @@ def record_of(options: ScoreArguments, folder: Path, base: dict, adapter: dict |
         **pinned,
         "system": options.system or system_name(options.adapter),
         "training_samples": training_samples(options.adapter, options.adapter_revision) if options.adapter else None,
+        **training_notes(options.adapter, options.adapter_revision),
         "base_proved": doubt is None if options.adapter else None,  # the sentence names folders of this machine
         "dataset_folder": str(folder),
         "fingerprint": store.fingerprint(pinned),

@@ -15,6 +15,7 @@ from peft import LoraConfig
 from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, set_seed
 from trl import SFTConfig
 
+from rella_hub.figures import draw_curve
 from rella_hub.files import ownership, places
 from rella_hub.files.hashes import hash_file
 from rella_hub.files.writer import sole_writer
@@ -27,7 +28,6 @@ from rella_hub.prompts import pointwise
 from rella_hub.systems.adapter import checkpoints, requirements
 from rella_hub.systems.adapter.checkpoints import CheckpointingTrainer
 from rella_hub.systems.adapter.config import BESIDE_THE_RECIPE, NOT_OF_TRL, OF_THE_RECIPE, TuningConfig
-from rella_hub.systems.adapter.curve import draw
 from rella_hub.systems.adapter.options import TuningArguments
 from rella_hub.systems.adapter.resume import MadeFrom, checkpoint_to_go_on_from
 from rella_hub.systems.adapter.trainer_arguments import sft_config
@@ -232,7 +232,9 @@ def _save(trainer: CheckpointingTrainer, tokenizer, output: Path, made_from: Inp
         ownership.remove(output, TUNING_RUN, [RECORD])  # of the older run: without it neither result is a finished one
         _write_recipe(output, made_from, overwrite)
     with ownership.writing_file(output / CURVE, TUNING_RUN, overwrite) as temporary:
-        draw(record["log"], temporary)
+        steps = [(entry["step"], entry["loss"]) for entry in record["log"] if "loss" in entry]
+        validated = [(entry["step"], entry["eval_auc"]) for entry in record["log"] if "eval_auc" in entry]
+        draw_curve(temporary, "optimizer step", "training loss per answer token", {"training": steps}, validated)
     with ownership.writing_file(output / RECORD, TUNING_RUN, overwrite) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from rella_hub.cards.arguments import CardArguments
 from rella_hub.cards.data import encoder_of
-from rella_hub.cards.model_index import METRICS
 from rella_hub.cards.names import dataset_on_hub, require_hub_id
 from rella_hub.cards.results import main_comparison, read_results
 from rella_hub.cards.write import fill, write
 from rella_hub.corpora import Corpus, load_corpus
 from rella_hub.files import places
 from rella_hub.hub import resolve as hub
+from rella_hub.metrics import metrics
 from rella_hub.systems.ctr import metadata, paper
 from rella_hub.systems.ctr.architecture import read_architecture
 from rella_hub.systems.ctr.facts import CtrRun, read_run
@@ -96,7 +96,7 @@ def render(
         config_name=main.config_name if main else meant,
         fields={field: run.values.field_sizes[field] - 1 for field in data.corpus.features},
         ratings=run.values.rating_values - 1,
-        metrics={metric: shown for metric, (_, shown) in METRICS.items()},
+        metrics={metric.name: metric.title for metric in metrics() if not metric.by_user},
         licence=licence.get("license_name") or licence.get("license"),
         printed=printed,
         differences=paper.differences(data.corpus, status, main, data.encoder) if printed else [],

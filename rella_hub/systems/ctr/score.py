@@ -16,7 +16,7 @@ from rella_hub.systems.ctr.load import p_click, read_trained
 from rella_hub.systems.ctr.train import TABLES
 from rella_hub.systems.score_options import ScoreArguments
 from rella_hub.tables import shots, store
-from rella_hub.tables.scores import write_scores
+from rella_hub.tables.scores import users_of, write_scores
 from rella_hub.views import table_name
 
 OF_LANGUAGE_MODELS = (
@@ -46,9 +46,9 @@ def make_click_scores(options: ScoreArguments) -> None:
     begin = time.perf_counter()
     scores = p_click(trained, folder, options.split, rows["sample_id"].to_numpy())
     seconds = time.perf_counter() - begin
-    write_scores(
-        output, rows["sample_id"].to_numpy(), rows["label"].to_numpy(), scores, record | {"seconds": round(seconds, 2)}
-    )
+    ids, label = rows["sample_id"].to_numpy(), rows["label"].to_numpy()
+    record = record | {"seconds": round(seconds, 2)}
+    write_scores(output, ids, users_of(folder, options.split, ids), label, scores, record)
     print(f"{output}: {len(scores):,} scores, {len(scores) / seconds:,.0f} samples/s.", flush=True)
 
 
