@@ -164,7 +164,7 @@ def test_published_records_name_the_hub_and_keep_their_numbers(world, tmp_path):
         assert store.fingerprint(pinned) == one["fingerprint"], "the rule is that of rella_hub/systems/ctr/score.py"
     rows = {row["name"]: row for row in json.loads(world.files["results.json"])["rows"]}
     before = {row["name"]: row for row in json.loads(Path(WITH_LANGUAGE_MODEL).read_text())["rows"]}
-    assert rows.keys() == before.keys() == {"din", "sim", "zero_shot", "history_mean", "item_mean"}
+    assert rows.keys() == before.keys() == {"din", "sim", "zero_shot", "history_mean", "item_mean", "both_means"}
     assert all(rows[name]["auc"] == before[name]["auc"] for name in rows)
     assert (rows["din"]["score_file"], rows["sim"]["record"]["model"]) == ("scores/din.parquet", "sim")
     assert rows["zero_shot"]["base"] == "org/base"

@@ -193,7 +193,7 @@ def test_users_come_from_the_samples_of_the_data_set(tmp_path):
     found = users_of(tmp_path / "ml1m", "test", ids)
     assert found.tolist() == [samples[i] for i in ids.tolist()]
     assert len(set(found.tolist())) > 1
-    with pytest.raises(ValueError, match="1 scored samples are not in the test split of .*samples: 999999"):
+    with pytest.raises(ValueError, match=r"1 scored samples are not in the test split of .*samples: 999999"):
         users_of(tmp_path / "ml1m", "test", np.array([999_999]))
 
 

@@ -36,7 +36,8 @@ def number(interval: dict | None, sign: str = "") -> str:
 
 
 def _evidence(verdict: Verdict) -> str:
-    p = "" if verdict.p is None else f", p {p_text(verdict.p)}"
+    printed = None if verdict.p is None else p_text(verdict.p)
+    p = "" if printed is None else f", p {printed}" if printed.startswith("<") else f", p = {printed}"
     return f"{as_code(verdict.against['name'])} (difference {number(verdict.difference, '+')}{p})"
 
 

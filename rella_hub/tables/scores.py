@@ -44,7 +44,9 @@ RECORD_KINDS = {  # what the record of scores may say, as far as anything here r
     **dict.fromkeys(("prompts_fingerprint", "samples_fingerprint", "training_config"), optional(NAME)),
     **dict.fromkeys(("dtype", "quantization"), NAME),
     **{"computed_in": NAME, "chat_template_kwargs": optional(RECORD)},
-    **dict.fromkeys(("limit", "training_samples", "seed", "max_length", "tokens", "trainable_weights"), optional(COUNT)),
+    **dict.fromkeys(
+        ("limit", "training_samples", "seed", "max_length", "tokens", "trainable_weights"), optional(COUNT)
+    ),
     **dict.fromkeys(("base_identity", "adapter_identity", "model_identity"), optional(RECORD)),
     "libraries": LINES,
     "seconds": NUMBER,
