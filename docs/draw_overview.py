@@ -11,7 +11,9 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-THEMES = {"space": "#0072b2", "ghosts": "#d55e00", "sea": "#009e73", "love": "#cc79a7"}
+from rella_hub.figures import COLORS
+
+THEMES = dict(zip(("space", "ghosts", "sea", "love"), COLORS, strict=False))
 HISTORY = [
     ("Lunar Rocket", "space", 5),
     ("Creepy Zombie", "ghosts", 1),

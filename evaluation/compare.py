@@ -1,13 +1,12 @@
 """Compare the adapters of one base on the same samples in one pass: the base is loaded once, each prompt is read once.
 
-Every batch is scored by the base alone (zero-shot) and by each adapter in turn, and the two rows that need no model, the mean of the
-ratings shown and the mean of the item, are added. The scores are those of python evaluation/score.py for each system alone. The
-folder of --output gets
+Every batch is scored by the base alone (zero-shot) and by each adapter in turn. The scores are those of python evaluation/score.py
+for each system alone, and the report is that of python evaluation/report.py on them. The folder of --output gets
 
-  scores/<system>.parquet   as score.py writes them: report.py takes them, and what stands there from the same inputs is kept
-  compare.md                AUC, LogLoss, ACC with 95 % intervals; the AUC difference to zero-shot with DeLong's z and p
+  scores/<system>.parquet   as score.py writes them: report.py takes them, and those that are up to date are kept
+  compare.md                every metric with its 95 % interval; the AUC difference to zero-shot with DeLong's z and p
   compare.json              the same in full; model_cards/render.py takes it as --results
-  compare.png               ROC curves, and how well the scores are calibrated
+  compare.png               AUC with intervals, ROC curves, and how well the scores are calibrated
 
 examples:
   python evaluation/compare.py --base runs/demo/base --adapters runs/demo/rella/adapter --dataset rella/demo --config_name subr_k5

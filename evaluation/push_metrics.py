@@ -17,7 +17,7 @@ from rella_hub.cli.options import option
 @dataclass(frozen=True)
 class MetricArguments:
     namespace: str = option("User or organization of the Hub to push to.", "rella")
-    metrics: list[str] = option("Files of rella_hub/metrics/. Default: all of them.", [])
+    metrics: list[str] = option("Files of rella_hub/metrics/, such as auc. Default: all of them.", [])
     private: bool = option("Push to private Spaces.", False)
     collection: str | None = option(
         "Title of a collection of the namespace that takes the Spaces, such as ReLLa.", None

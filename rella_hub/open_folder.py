@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import pkgutil
+from pathlib import Path
 from types import ModuleType
 
 
@@ -14,7 +15,17 @@ def members(package: ModuleType) -> list[str]:
 
 def load_member(package: ModuleType, kind: str, name: str) -> ModuleType:
     """The module of one alternative; ValueError that lists the others when there is none of that name."""
+    _require(package, kind, name)
+    return importlib.import_module(f"{package.__name__}.{name}")
+
+
+def find(package: ModuleType, kind: str, name: str) -> Path:
+    """The file of one alternative, which is not imported; ValueError as above."""
+    _require(package, kind, name)
+    return Path(importlib.util.find_spec(f"{package.__name__}.{name}").origin)
+
+
+def _require(package: ModuleType, kind: str, name: str) -> None:
     if name not in members(package):
         folder = package.__name__.replace(".", "/")
         raise ValueError(f"There is no {kind} {name!r}. There are: {', '.join(members(package))} ({folder}/).")
-    return importlib.import_module(f"{package.__name__}.{name}")

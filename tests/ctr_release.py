@@ -75,4 +75,6 @@ def write_language_model_scores(path: str) -> None:
     base = {"base": "org/base", "base_identity": {"name": "org/base", "revision": "0123abcd"}, "system": "zero_shot"}
     prompts = store.provenance(Path(DATA), "subr_k3")["fingerprint"]
     score = np.linspace(0.3, 0.7, len(ctr.label))
-    write_scores(Path(path), ctr.sample_id, ctr.label, score, record | base | {"prompts_fingerprint": prompts})
+    write_scores(
+        Path(path), ctr.sample_id, ctr.user_id, ctr.label, score, record | base | {"prompts_fingerprint": prompts}
+    )

@@ -26,7 +26,7 @@ from rella_hub.language_models.load import (
     write_base_record,
 )
 from rella_hub.metrics.uncertainty.delong import compare_aucs
-from rella_hub.reports.comparison import p_text
+from rella_hub.metrics.uncertainty.p_value import p_text
 from rella_hub.systems.adapter import score as scoring
 from rella_hub.tables.scores import read_scores
 
@@ -34,7 +34,7 @@ BASE, DATA, ADAPTER = "runs/smoke/base", "runs/smoke/data", "runs/smoke/rella/ad
 COMMON = ["--base", BASE, "--dataset", DATA, "--config_name", "subr_k5", "--limit", 60, "--tokens_per_batch", 2000]
 SYSTEMS = {"zero_shot": None, "rella": ADAPTER, "wide": "runs/wide/adapter", "headed": "runs/headed/adapter"}
 ADAPTERS = [adapter for adapter in SYSTEMS.values() if adapter]
-MODEL_FREE = ["history_mean", "item_mean"]
+MODEL_FREE = ["history_mean", "item_mean", "both_means"]
 
 
 def make_adapter(folder: Path, config, seed: int = 1, base: str = BASE) -> Path:
@@ -194,22 +194,22 @@ def test_the_table_and_the_json_say_the_same(compared):
     for name, row in rows.items():
         (line,) = [line for line in report.splitlines() if line.startswith(f"| {name} ")]
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        for cell, metric in zip(cells[1:4], ("auc", "log_loss", "accuracy"), strict=True):
+        for cell, metric in zip(cells[4:7], ("auc", "log_loss", "accuracy"), strict=True):
             assert cell == f"{row[metric]['value']:.4f} [{row[metric]['low']:.4f}, {row[metric]['high']:.4f}]"
         if name == "zero_shot":
-            assert cells[4:] == ["reference", "-", "-"]
+            assert cells[8:] == ["reference", "-", "-"]
             assert row["delong"] is None
             continue
         test = row["delong"]
-        assert cells[4].startswith(f"{row['auc_difference']['value']:+.4f} [")
-        assert cells[5:] == [f"{test['z']:+.2f}", p_text(test["p"])]
+        assert cells[8].startswith(f"{row['auc_difference']['value']:+.4f} [")
+        assert cells[9:] == [f"{test['z']:+.2f}", p_text(test["p"])]
         assert test["value"] == pytest.approx(row["auc_difference"]["value"], abs=1e-12)
         if name in SYSTEMS:
             scores = read_scores(compared / f"scores/{name}.parquet")
-            expected = compare_aucs(scores.label, scores.score, reference.score)
+            expected = compare_aucs(scores.label, scores.score, reference.score, scores.user_id)
             assert (test["z"], test["p"]) == (expected.z, expected.p)
-    assert "60 samples, " in report
-    assert "60 bootstrap resamples of the samples (seed 0)" in report
+    assert {row["n"] for row in rows.values()} == {60}
+    assert "60 bootstrap resamples of the users (seed 0)" in report
 
 
 def test_rows_without_a_model_have_paired_differences_too(compared):
@@ -229,7 +229,7 @@ def test_the_report_takes_the_score_files(compared, command, made, monkeypatch, 
     assert command("evaluation/report.py", *line) == 0
     results = json.loads((tmp_path / "report/results.json").read_text(encoding="utf-8"))
     for row in results["rows"]:
-        assert row == {k: v for k, v in results_of(compared)[row["name"]].items() if k != "delong"}
+        assert row == results_of(compared)[row["name"]]
 
 
 def test_a_model_card_takes_the_json(compared, made):

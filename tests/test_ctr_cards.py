@@ -18,11 +18,11 @@ from huggingface_hub import ModelCard
 from safetensors.numpy import load_file, save_file
 from test_shown import active, rows_of, unseen
 
-from rella_hub.cards.model_index import METRICS
 from rella_hub.cards.publishing.checks import check_card as check_filled
 from rella_hub.cards.results import read_results
 from rella_hub.corpora import load_corpus
 from rella_hub.files.hashes import hash_file
+from rella_hub.metrics import metrics
 from rella_hub.networks.ctr import load_model_class, model_names
 from rella_hub.paper.tables import read_table
 from rella_hub.systems.ctr import architecture, paper
@@ -70,7 +70,7 @@ def test_golden_card(render, command):
     record = scores.record | {"libraries": {"torch": "2.0"}}
     record["model_identity"]["sha256"] = hash_file(weights)
     drawn = np.linspace(0.2, 0.9, len(scores.label))[::-1]
-    write_scores(Path(SCORES), scores.sample_id, scores.label, drawn, record)
+    write_scores(Path(SCORES), scores.sample_id, scores.user_id, scores.label, drawn, record)
     files = (SCORES, "runs/ml1m/scores/zero_shot.parquet")
     assert command("evaluation/report.py", "--scores", *files, "--output", "report", "--resamples", 50) == 0
     assert render("--hub_model_id", "org/ml1m-din", results="report/results.json") == 0
@@ -91,19 +91,27 @@ def test_rendering_again_gives_the_same_bytes_here_and_in_the_run(render, comman
     assert b"\r" not in before
 
 
+def numbers_of(row: dict) -> set[str]:
+    """Every number of a row of results, as cards print them."""
+    pairs = [row, *row["against"].values()]
+    intervals = [row[metric.name] for metric in metrics()] + [pair["auc_difference"] for pair in pairs]
+    tests = [pair["delong"]["p"] for pair in pairs if pair["delong"]]
+    return {f"{abs(value):.4f}" for one in intervals if one for value in one.values()} | {f"{p:.4f}" for p in tests}
+
+
 @pytest.mark.parametrize("results", [None, RESULTS, WITH_LANGUAGE_MODEL])
 @pytest.mark.parametrize("model", ["runs/ml1m/din", "runs/ml1m/sim"])
 def test_every_number_is_of_the_run_the_results_or_the_paper(render, results, model):
     assert render("--hub_model_id", "org/x", model=model, results=results) == 0
     text = Path(CARD).read_text()
     training = json.loads(Path(model, "training.json").read_text())
-    known = {f"{epoch[key]:.4f}" for epoch in training["log"] for key in ("loss", *METRICS)}
+    known = {f"{epoch[key]:.4f}" for epoch in training["log"] for key in ("loss", "auc", "log_loss", "accuracy")}
     rows = json.loads(Path(results).read_text())["rows"] if results else []
     for row in rows:
-        known |= {f"{abs(value):.4f}" for key in (*METRICS, "auc_difference") for value in (row[key] or {}).values()}
+        known |= numbers_of(row)
     if results:
         (printed,) = read_table("overall").where({"system": Path(model).name.upper(), "corpus": "ml1m"})
-        known |= {f"{printed[metric]:.4f}" for metric in METRICS}
+        known |= {f"{printed[metric]:.4f}" for metric in ("auc", "log_loss", "accuracy")}
     found = set(re.findall(r"\d+\.\d{4}\b", text[: text.index("## Citation")]))
     assert found <= known
     assert {f"{epoch['auc']:.4f}" for epoch in training["log"]} <= found
@@ -132,7 +140,7 @@ def test_metadata_is_what_the_hub_reads(render, inside):
     assert "base_model" not in data.to_dict()
     (own,) = [row for row in inside.rows if row["name"] == "din"]
     found = {result.metric_type: result.metric_value for result in data.eval_results}
-    assert found == {hub_name: round(own[metric]["value"], 4) for metric, (hub_name, _) in METRICS.items()}
+    assert found == {metric.hub_id: round(own[metric.name]["value"], 4) for metric in metrics()}
     assert render("--hub_model_id", "org/ml1m-din", "--license", "cc-by-4.0") == 0
     assert ModelCard.load(CARD).data.license == "cc-by-4.0"
     assert "is under the licence `cc-by-4.0`" in Path(CARD).read_text()

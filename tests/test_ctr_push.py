@@ -159,7 +159,7 @@ def test_published_records_name_the_hub_and_keep_their_numbers(world, tmp_path):
     assert record["fingerprint"] == ours.record["fingerprint"], "it is of identities, not of names"
     rows = {row["name"]: row for row in json.loads(world.files["results.json"])["rows"]}
     before = {row["name"]: row for row in json.loads(Path(WITH_LANGUAGE_MODEL).read_text())["rows"]}
-    assert rows.keys() == before.keys() == {"din", "sim", "zero_shot", "history_mean", "item_mean"}
+    assert rows.keys() == before.keys() == {"din", "sim", "zero_shot", "history_mean", "item_mean", "both_means"}
     assert all(rows[name]["auc"] == before[name]["auc"] for name in rows)
     assert (rows["din"]["score_file"], rows["sim"]["record"]["model"]) == ("scores/din.parquet", "sim")
     assert rows["zero_shot"]["base"] == "org/base"

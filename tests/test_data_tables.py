@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rella_hub.paper.tables import read_table
-from rella_hub.reports.data_tables import write_table
+from rella_hub.reports.paper_table import write_table
 from rella_hub.stages.arguments import FolderArguments, RawArguments, ViewArguments
 from rella_hub.stages.prepare import prepare
 from rella_hub.stages.view import build_views
@@ -29,16 +29,18 @@ def parent(tmp_path_factory) -> Path:
 
 def made(parent: Path, output: Path, name: str, *datasets: str) -> str:
     with contextlib.chdir(parent):
-        write_table(name, list(datasets), output)
+        write_table(name, [], list(datasets), output)
     return (output / f"{name}.md").read_text(encoding="utf-8")
 
 
 def numbers_of(table: str, corpus_name: str) -> dict[str, list[str]]:
-    """ "ours", "paper", "difference" -> the cells of that row."""
-    lines = table.splitlines()
-    first = next(i for i, line in enumerate(lines) if line.startswith(f"| {corpus_name} |"))
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[first : first + 3]]
-    return {row[1]: row[2:] for row in rows}
+    """ "ours", "paper", "difference" -> the column of that name in the section of a corpus."""
+    section = table.split("\n## ")
+    (section,) = [part for part in section if part.startswith(f"{corpus_name}\n")]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:1] == "|"]
+    columns = dict(zip(rows[0], zip(*rows[2:], strict=True), strict=True))
+    assert columns.pop("") == ("users", "items", "samples", "fields", "features")
+    return {name: list(column) for name, column in columns.items()}
 
 
 def rows_of(folder: Path, name: str) -> list[dict]:
@@ -67,36 +69,40 @@ def test_data_statistics_count_what_the_paper_counts(parent, tmp_path, corpus, n
     features = sum(len({row[field] for row in table if field in row}) for field in fields for table in (users, items))
     features += len({row["rating"] for row in interactions})
     expected = [len(users), len(items), len(samples), len(fields) + 2, features]
-    cells = numbers_of(made(parent, tmp_path, "data_statistics"), name)
-    assert cells["ours"] == [*map(str, expected), str(len(interactions))]
+    text = made(parent, tmp_path, "data_statistics")
+    cells = numbers_of(text, name)
+    assert cells["ours"] == [f"{value:,}" for value in expected]
+    assert f"\n{len(interactions):,} ratings; archive unverified" in text
     (paper,) = read_table("data_statistics").where({"corpus": corpus})
     printed = [paper[value] for value in ("users", "items", "samples", "fields", "features")]
-    assert cells["paper"][:5] == [f"{value:,}" for value in printed]
-    assert [int(cell.replace(",", "")) for cell in cells["difference"][:5]] == [
+    assert cells["paper"] == [f"{value:,}" for value in printed]
+    assert [int(cell.replace(",", "")) for cell in cells["difference"]] == [
         ours - theirs for ours, theirs in zip(expected, printed, strict=True)
     ]
 
 
 def test_tables_are_of_all_that_is_built_or_of_what_is_named(parent, tmp_path):
     whole = made(parent, tmp_path, "data_statistics")
-    assert all(f"| {name} | ours |" in whole for name in ("BookCrossing", "MovieLens-1M", "MovieLens-25M"))
+    assert all(f"\n## {name}\n" in whole for name in ("BookCrossing", "MovieLens-1M", "MovieLens-25M"))
     assert "archive unverified" in whole
     assert "the paper prints the number of raw ratings, 25,000,095" in whole
     one = made(parent, tmp_path, "data_statistics", "rella/ml1m")
-    assert "| MovieLens-1M | ours |" in one
-    assert "| BookCrossing |" not in one
+    assert "## MovieLens-1M" in one
+    assert "## BookCrossing" not in one
 
 
 def test_heterogeneity_stands_beside_the_paper_on_movielens_1m_alone(parent, tmp_path):
     table = made(parent, tmp_path, "heterogeneity")
     lines = {}
     for line in table.splitlines():
-        if line.startswith("| recency | "):
+        if line.startswith("| recency "):
             cells = [cell.strip() for cell in line.strip("|").split("|")]
             lines.setdefault(int(cells[1]), []).append(cells[2:])
     assert [len(lines[k]) for k in (5, 7)] == [3, 3]
-    assert [cells[1] for cells in lines[5]] == ["–", "2.91", "–"]  # bookcrossing, ml1m, ml25m
-    assert all(cells[1:] == ["–", "–"] for cells in lines[7])  # the paper has no K = 7
+    assert [cells[1] for cells in lines[5]] == ["", "2.91", ""]  # bookcrossing, ml1m, ml25m
+    assert all(cells[1:] == ["", ""] for cells in lines[7])  # the paper has no K = 7
+    assert len(lines[10]) == 1, "the paper's rows are there where nothing is measured"
+    assert lines[10][0] == ["", "4.19", ""]
     folder = parent / "rella" / "ml1m"
     genre = {row["item_id"]: row["genre"] for row in rows_of(folder, "items")}
     interactions = rows_of(folder, "interactions")
@@ -112,14 +118,18 @@ def test_heterogeneity_stands_beside_the_paper_on_movielens_1m_alone(parent, tmp
 @pytest.mark.parametrize(
     ("name", "datasets", "said"),
     [
-        ("overall", [], "no table 'overall' on the data. Expected one of data_statistics, heterogeneity"),
+        ("overal", [], "no table 'overal' of the paper. Expected one of ablation"),
+        ("data_statistics", ["rella/ml1m", "rella/ml1m"], "both belong to one corpus. Give one of them"),
         ("heterogeneity", ["nowhere"], "nowhere is no folder of a built data set"),
         ("data_statistics", [], "needs --dataset .* there is none in rella/"),
     ],
 )
-def test_what_cannot_be_made_is_said(tmp_path, name, datasets, said):
-    with contextlib.chdir(tmp_path), pytest.raises(ValueError, match=said):
-        write_table(name, datasets, tmp_path / "out")
+def test_what_cannot_be_made_is_said(parent, tmp_path, name, datasets, said):
+    with (
+        contextlib.chdir(parent if datasets[:1] == ["rella/ml1m"] else tmp_path),
+        pytest.raises(ValueError, match=said),
+    ):
+        write_table(name, [], datasets, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -127,4 +137,4 @@ def test_no_view_to_measure(tmp_path):
     where = FolderArguments(corpus="ml1m", output=str(tmp_path / "ml1m"))
     prepare(where, RawArguments(raw=str(RAW / "ml1m")))
     with pytest.raises(ValueError, match=r"No data set has a view of recency or subr\. Build some"):
-        write_table("heterogeneity", [str(where.folder)], tmp_path / "out")
+        write_table("heterogeneity", [], [str(where.folder)], tmp_path / "out")

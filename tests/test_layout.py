@@ -20,6 +20,7 @@ ROOMS = (
     "__main__",
     "cli",
     "files",
+    "figures",
     "metrics",
     "tables",
     "hub",

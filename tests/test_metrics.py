@@ -16,15 +16,22 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
 
 import rella_hub.metrics
+from rella_hub.metrics import measure, metrics
 from rella_hub.metrics.accuracy import Accuracy, accuracy
 from rella_hub.metrics.auc import AUC, auc
+from rella_hub.metrics.group_auc import GroupAUC, group_auc
 from rella_hub.metrics.log_loss import LogLoss, log_loss
 
 FOLDER = Path(rella_hub.metrics.__file__).parent
 SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if path.stem != "__init__")
-METRICS = {"auc": (AUC, auc), "log_loss": (LogLoss, log_loss), "accuracy": (Accuracy, accuracy)}
+METRICS = {
+    "auc": (AUC, auc),
+    "log_loss": (LogLoss, log_loss),
+    "accuracy": (Accuracy, accuracy),
+}  # of scores and labels alone
 WORKED_EXAMPLES = {  # scores, labels, value: those of the docstrings
     "auc": ([0.1, 0.4, 0.4, 0.8], [0, 0, 1, 1], 0.875),
     "log_loss": ([0.5, 0.75], [1, 0], (math.log(2) + math.log(4)) / 2),
@@ -36,7 +43,104 @@ samples = st.lists(
 
 
 def test_every_metric_file_is_tested_here():
-    assert [path.stem for path in SCRIPTS] == sorted(METRICS) == sorted(WORKED_EXAMPLES)
+    assert [path.stem for path in SCRIPTS] == sorted([*METRICS, "group_auc"])
+    assert sorted(METRICS) == sorted(WORKED_EXAMPLES)
+
+
+def test_metrics_stand_in_the_order_of_papers():
+    assert [metric.title for metric in metrics()] == ["AUC", "LogLoss", "ACC", "GAUC"]
+
+
+@pytest.mark.parametrize("metric", metrics(), ids=lambda metric: metric.name)
+def test_what_a_metric_says_of_itself_is_so(metric):
+    """Its example is that of its docstring, its bounds and direction are those of every metric of right and wrong answers."""
+    example = {key: np.array(value) for key, value in metric.example.items()}
+    docstring = ast.get_docstring(ast.parse((FOLDER / f"{metric.name}.py").read_text()))
+    stated = docstring.partition("Worked example:")[2].rstrip(".")
+    assert f"{metric.of(**example):.4f}".rstrip("0") in f"{stated}0"
+    right = example | {"predictions": example["references"].astype(float)}
+    wrong = example | {"predictions": 1.0 - example["references"]}
+    best, worst = metric.of(**right), metric.of(**wrong)
+    assert (best > worst) is metric.higher_is_better
+    assert (worst, best)[:: 1 if metric.higher_is_better else -1] == pytest.approx(metric.bounds, abs=0.01)
+
+
+def test_what_metrics_say_is_known_without_torch():
+    code = "import sys; from rella_hub.metrics import metrics; metrics(); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=FOLDER.parents[1])
+    assert done.stdout == "False\n", done.stderr
+
+
+@pytest.mark.parametrize("metric", metrics(), ids=lambda metric: metric.name)
+def test_a_repeated_metric_is_that_of_the_samples_written_out(metric):
+    rng = np.random.default_rng(0)
+    users = np.sort(rng.integers(0, 9, 80))
+    scores, labels = rng.integers(0, 6, 80) / 5, rng.integers(0, 2, 80)
+    value = metric.repeated(scores, labels, users)
+    for _ in range(20):
+        times = rng.integers(0, 4, 9)[users]
+        written_out = [np.repeat(column, times) for column in (scores, labels)]
+        if metric.by_user:  # one user of twice the samples is to this mean what two users of the same samples are
+            written_out.append(np.repeat(users, times))
+        assert value(times) == pytest.approx(metric.of(*written_out), abs=1e-12)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 1), st.integers(-3, 3)), min_size=1, max_size=40))
+def test_group_auc_is_the_mean_over_users_who_have_both_labels(rows):
+    """Every user by scikit-learn."""
+    scores, labels, users = (np.array(column) for column in zip(*rows, strict=True))
+    scores = scores / 4
+    own = [users == user for user in set(users.tolist())]
+    both = [part for part in own if len(set(labels[part])) == 2]
+    remark = rella_hub.metrics.group_auc.remark(labels, users)
+    assert remark == (
+        f"GAUC leaves out {len(own) - len(both)} of {len(own)} users, whose samples all have one label"
+        if len(own) > len(both)
+        else None
+    )
+    if not both:
+        with pytest.raises(ValueError, match=r"None of \d+ users has samples of both labels"):
+            group_auc(scores, labels, users)
+        return
+    expected = sum(part.sum() * roc_auc_score(labels[part], scores[part]) for part in both)
+    assert group_auc(scores, labels, users) == pytest.approx(expected / sum(part.sum() for part in both), abs=1e-12)
+    metric = GroupAUC(keep_in_memory=True)
+    assert metric.compute(predictions=scores, references=labels, users=users)["group_auc"] == pytest.approx(
+        group_auc(scores, labels, users)
+    )
+
+
+@pytest.mark.parametrize(
+    ("users", "said"),
+    [
+        ([1, 1, 2], r"users of shape \(3,\) for 4 samples"),
+        ([1, 1, 2.5, 2], "not all whole numbers"),
+        ([1, 1, math.nan, 2], "not all whole numbers"),
+        (["a", "a", "b", "b"], "The users hold 'a'"),
+        (None, "The users hold None"),
+    ],
+)
+def test_what_is_no_user_gives_no_group_auc(users, said):
+    scores, labels = [0.1, 0.2, 0.3, 0.4], [0, 1, 0, 1]
+    for ask in (
+        lambda: group_auc(scores, labels, users),
+        lambda: GroupAUC(keep_in_memory=True).compute(predictions=scores, references=labels, users=users),
+    ):
+        with pytest.raises(ValueError, match=said):
+            ask()
+
+
+def test_measures_are_those_that_need_no_user():
+    assert list(measure(np.array([0, 1]), np.array([0.2, 0.7]))) == ["auc", "log_loss", "accuracy"]
+
+
+@pytest.mark.parametrize(("lost", "said"), [("TITLE", "does not say its TITLE"), ("BOUNDS", "does not say its BOUNDS")])
+def test_a_metric_that_does_not_say_what_it_is_is_refused(tmp_path, monkeypatch, lost, said):
+    text = (FOLDER / "auc.py").read_text()
+    (tmp_path / "half_auc.py").write_text(text.replace(f"\n{lost} = ", "\n_ = "))
+    monkeypatch.setattr(rella_hub.metrics, "__path__", [*rella_hub.metrics.__path__, str(tmp_path)])
+    with pytest.raises(ValueError, match=said):
+        metrics()
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -52,9 +156,9 @@ def test_load_by_path_offline(tmp_path):
     code = (
         "import evaluate, json, sys\n"
         "examples = json.loads(sys.argv[1])\n"
-        "print(json.dumps({path: evaluate.load(path).compute(predictions=p, references=r) for path, p, r in examples}))"
+        "print(json.dumps({path: evaluate.load(path).compute(**example) for path, example in examples}))"
     )
-    examples = [(str(path), *WORKED_EXAMPLES[path.stem][:2]) for path in SCRIPTS]
+    examples = [(str(FOLDER / f"{metric.name}.py"), metric.example) for metric in metrics()]
     caches = {"HF_HOME": str(tmp_path / "home"), "HF_MODULES_CACHE": str(tmp_path / "modules"), "HF_HUB_OFFLINE": "1"}
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | caches
     done = subprocess.run(
@@ -66,8 +170,9 @@ def test_load_by_path_offline(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
-    for path in SCRIPTS:
-        assert found[str(path)] == {path.stem: pytest.approx(WORKED_EXAMPLES[path.stem][2])}
+    for metric in metrics():
+        expected = metric.of(*(np.array(column) for column in metric.example.values()))
+        assert found[str(FOLDER / f"{metric.name}.py")] == {metric.name: pytest.approx(expected)}
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
@@ -77,7 +182,7 @@ def test_script_has_one_import_a_line_and_none_of_ours(path):
             assert len(node.names) == 1, "evaluate reads `import a, b` as one package named 'a,'"
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             module = node.module if isinstance(node, ast.ImportFrom) else node.names[0].name
-            assert module.split(".")[0] in ("datasets", "evaluate", "numpy", "sklearn")
+            assert module.split(".")[0] in ("collections", "datasets", "evaluate", "numpy", "sklearn")
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)

@@ -20,8 +20,8 @@ from huggingface_hub import ModelCard
 from test_shown import active, rows_of, unseen
 
 from rella_hub.cards import results, templates, verdict
-from rella_hub.cards.model_index import METRICS
 from rella_hub.cards.publishing.checks import check_card
+from rella_hub.metrics import metrics
 from rella_hub.paper.tables import read_table
 from rella_hub.stages.arguments import EncoderArguments, FolderArguments, PromptArguments, RawArguments, ViewArguments
 from rella_hub.systems.adapter import paper
@@ -177,19 +177,21 @@ def test_every_result_of_the_adapters_groups_is_in_the_card(made):
         name = f"**{row['name']}**" if row["name"] == "rella" else row["name"]
         (line,) = [line for line in lines[begin : begin + 9] if line.startswith(f"| {name} |")]
         shown = [cell.strip() for cell in line.strip("|").split("|")]
-        assert shown[2:5] == [verdict.number(row[metric]) for metric in METRICS]
-        for metric, cell in zip(METRICS, shown[2:5], strict=True):
+        assert shown[2:6] == [verdict.number(row[metric.name]) for metric in metrics()]
+        for metric, cell in zip(("auc", "log_loss", "accuracy"), shown[2:5], strict=True):
             numbers = [float(number) for number in re.findall(r"[\d.]+", cell)]
             assert numbers == pytest.approx([row[metric][key] for key in ("value", "low", "high")], abs=5e-5)
-    assert lines.count("| system | what it is | AUC | LogLoss | ACC | AUC - zero-shot |") == len(CONFIGS)
+    assert lines.count("| system | what it is | AUC | LogLoss | ACC | GAUC | AUC - zero-shot |") == len(CONFIGS)
 
 
 def test_every_number_in_the_result_tables_is_in_the_results(made):
     printed = made.text[made.text.index("## Results") : made.text.index("## What the paper prints")]
     known = set()
     for row in made.results["rows"]:
-        for metric in (*METRICS, "auc_difference"):
-            known |= {f"{abs(value):.4f}" for value in (row[metric] or {}).values()}
+        pairs = [row, *row["against"].values()]
+        intervals = [row[metric.name] for metric in metrics()] + [pair["auc_difference"] for pair in pairs]
+        known |= {f"{abs(value):.4f}" for one in intervals if one for value in one.values()}
+        known |= {f"{pair['delong']['p']:.4f}" for pair in pairs if pair["delong"]}
     numbers = re.findall(r"\d+\.\d{4}", printed)
     assert len(numbers) > 8 * 9
     assert set(numbers) <= known
@@ -225,14 +227,15 @@ def test_metadata_is_what_the_hub_reads(inside):
     assert "arxiv:2308.11131" in data.tags
     assert data.model_name == "ml1m-rella"
     adapters = {row["config_name"]: row for row in inside.results["rows"] if row["name"] == "rella"}
-    assert len(data.eval_results) == len(CONFIGS) * len(METRICS)
+    defined = [metric for metric in metrics() for row in adapters.values() if row[metric.name]]
+    assert len(data.eval_results) == len(defined) >= len(CONFIGS) * 3
     for result in data.eval_results:
         assert (result.task_type, result.dataset_type, result.dataset_split) == (
             "text-classification",
             "org/ml1m",
             "test",
         )
-        (metric,) = [ours for ours, (hub_name, _) in METRICS.items() if hub_name == result.metric_type]
+        (metric,) = [metric.name for metric in metrics() if metric.hub_id == result.metric_type]
         row = adapters[result.dataset_config]
         assert result.metric_value == pytest.approx(row[metric]["value"], abs=5e-5)
         assert result.dataset_args == {"samples": row["n"]}
@@ -409,23 +412,24 @@ def an_interval(value: float) -> dict:
     return {"value": value, "low": value - 0.01, "high": value + 0.01}
 
 
-def a_row(name: str, auc: float, difference: float | None = None, base: str | None = "b") -> dict:
-    return {
-        "name": name,
-        "base": base,
-        "auc": an_interval(auc),
-        "auc_difference": None if difference is None else an_interval(difference),
+def a_row(name: str, auc: float, base: str | None = "b", **differences: float) -> dict:
+    against = {
+        other: {"auc_difference": an_interval(value), "delong": {"p": 1e-9 if abs(value) > 0.01 else 0.0312}}
+        for other, value in differences.items()
     }
+    return {"name": name, "base": base, "auc": an_interval(auc), "against": against}
 
 
-def a_comparison(zero_shot: bool = True, difference: float = 0.1, floor: float = 0.6) -> results.Comparison:
+def a_comparison(
+    zero_shot: bool = True, difference: float = 0.1, floor: float = 0.6, both: float = 0.05
+) -> results.Comparison:
     return results.Comparison(
         corpus="demo",
         split="test",
         config_name="subr_k3",
-        own=a_row("rella", 0.7, difference if zero_shot else None),
+        own=a_row("rella", 0.7, zero_shot=difference, history_mean=0.7 - floor, both_means=both),
         zero_shot=a_row("zero_shot", 0.7 - difference) if zero_shot else None,
-        model_free=[a_row("history_mean", floor, base=None)],
+        model_free=[a_row("history_mean", floor, base=None), a_row("both_means", 0.7 - both, base=None)],
         others=[],
         notes=[],
     )
@@ -437,32 +441,36 @@ def a_comparison(zero_shot: bool = True, difference: float = 0.1, floor: float =
         (
             a_comparison(),
             (
-                "By AUC, 0.7000 [0.6900, 0.7100], this adapter is **better than** `zero_shot` (difference +0.1000 [+0.0900, +0.1100]) "
-                "and `history_mean` (0.6000 [0.5900, 0.6100])."
+                "By AUC, 0.7000 [0.6900, 0.7100], this adapter is **better than** `zero_shot` (difference +0.1000 [+0.0900, +0.1100], "
+                "p = 1.0e-09), `history_mean` (difference +0.1000 [+0.0900, +0.1100], p = 1.0e-09) and `both_means` (difference "
+                "+0.0500 [+0.0400, +0.0600], p = 1.0e-09)."
             ),
             True,
         ),
         (
+            a_comparison(both=0.005),
+            (
+                "By AUC, 0.7000 [0.6900, 0.7100], this adapter is **better than** `zero_shot` (difference +0.1000 [+0.0900, +0.1100], "
+                "p = 1.0e-09) and `history_mean` (difference +0.1000 [+0.0900, +0.1100], p = 1.0e-09) and **not told apart from** "
+                "`both_means` (difference +0.0050 [-0.0050, +0.0150], p = 0.0312)."
+            ),
+            False,
+        ),
+        (
             a_comparison(difference=-0.1),
             (
-                "By AUC, 0.7000 [0.6900, 0.7100], this adapter is **better than** `history_mean` (0.6000 [0.5900, 0.6100]) "
-                "and **worse than** `zero_shot` (difference -0.1000 [-0.1100, -0.0900])."
+                "By AUC, 0.7000 [0.6900, 0.7100], this adapter is **better than** `history_mean` (difference +0.1000 [+0.0900, +0.1100], "
+                "p = 1.0e-09) and `both_means` (difference +0.0500 [+0.0400, +0.0600], p = 1.0e-09) and **worse than** `zero_shot` "
+                "(difference -0.1000 [-0.1100, -0.0900], p = 1.0e-09)."
             ),
             False,
         ),
         (
-            a_comparison(difference=0.005, floor=0.715),
+            a_comparison(zero_shot=False, floor=0.9, both=-0.2),
             (
-                "By AUC, 0.7000 [0.6900, 0.7100], this adapter is **not told apart from** `zero_shot` (difference +0.0050 [-0.0050, "
-                "+0.0150]) and `history_mean` (0.7150 [0.7050, 0.7250])."
-            ),
-            False,
-        ),
-        (
-            a_comparison(zero_shot=False, floor=0.9),
-            (
-                "By AUC, 0.7000 [0.6900, 0.7100], this adapter is **worse than** `history_mean` (0.9000 [0.8900, 0.9100]). There are no "
-                "zero-shot scores of its base model to compare with, so it is not known whether tuning helped."
+                "By AUC, 0.7000 [0.6900, 0.7100], this adapter is **worse than** `history_mean` (difference -0.2000 [-0.2100, -0.1900], "
+                "p = 1.0e-09) and `both_means` (difference -0.2000 [-0.2100, -0.1900], p = 1.0e-09). There are no zero-shot scores of "
+                "its base model to compare with, so it is not known whether tuning helped."
             ),
             False,
         ),
@@ -498,8 +506,18 @@ def test_results_without_the_adapter_are_an_error(inside, capsys):
             row["record"]["adapter_identity"]["sha256"] = "0" * 64
     Path(RESULTS).write_text(json.dumps(found))
     before = Path(RUN, "adapter/README.md").read_bytes()
-    assert re.search(r"has no row of the adapter .* It has: history_mean, item_mean, rella, zero_shot", refused(capsys))
+    assert re.search(
+        r"has no row of the adapter .* It has: both_means, history_mean, item_mean, rella, zero_shot", refused(capsys)
+    )
     assert Path(RUN, "adapter/README.md").read_bytes() == before
+
+
+def of_0_2() -> None:
+    """Results as version 0.2 wrote them."""
+    results = json.loads(Path(RESULTS).read_text())
+    for row in results["rows"]:
+        del row["against"], row["delong"], row["group_auc"]
+    Path(RESULTS).write_text(json.dumps(results))
 
 
 @pytest.mark.parametrize(
@@ -521,6 +539,7 @@ def test_results_without_the_adapter_are_an_error(inside, capsys):
         ),  # lm-evaluation-harness
         (lambda: Path(RESULTS).write_text('{"rows": {"a": 1}, "notes": 3, "resamples": 1, "seed": 0}'), "lacks rows"),
         (lambda: Path(RESULTS).write_text("[" * 100_000), "nested more than 32 deep"),
+        (of_0_2, "lacks against: .* or one of version 0.2. Make the report again"),
         (lambda: shutil.rmtree(DATASET), "neither a folder here nor to be had from the Hub"),
     ],
 )

@@ -142,7 +142,14 @@ def test_scores_and_runs_that_do_not_record_it_are_out_of_date(command, base, sm
         "base_identity": {k: scores.record["base_identity"][k] for k in ("name", "revision", "weights")},
     }
     old = {key: value for key, value in old.items() if key not in ("chat_template_kwargs", "computed_in")}
-    write_scores(tmp_path / "scores.parquet", scores.sample_id, scores.label, scores.score, {**old, "fingerprint": "0"})
+    write_scores(
+        tmp_path / "scores.parquet",
+        scores.sample_id,
+        scores.user_id,
+        scores.label,
+        scores.score,
+        {**old, "fingerprint": "0"},
+    )
     assert command(*scoring) == 2
     assert "its base_identity.config is None, asked for is 'sha256:" in capsys.readouterr().err
     run = Path(shutil.copytree(smoke.run, tmp_path / "run"))

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from rella_hub.paper.tables import read_table
-from rella_hub.reports.overall import overall
-from rella_hub.reports.overall_text import markdown
+from rella_hub.metrics.group_auc import group_auc
+from rella_hub.paper import tables
+from rella_hub.paper.tables import read_table, table_names
+from rella_hub.reports.paper_table import filled
+from rella_hub.reports.paper_table_text import markdown
 from rella_hub.stages.arguments import FolderArguments, RawArguments, ViewArguments
 from rella_hub.stages.prepare import prepare
 from rella_hub.stages.view import build_views
@@ -48,16 +50,21 @@ def some_scores(folder, model: str | None = "din", seed: int = 0, num_shots=None
             "sha256": f"{model}{seed}",
         }
     score = np.random.default_rng(seed).random(len(test))
-    return Scores(None, test["sample_id"].to_numpy(), test["label"].to_numpy(), score, record | changes)
+    users = test["user_id"].to_numpy().astype(np.int64)
+    return Scores(None, test["sample_id"].to_numpy(), users, test["label"].to_numpy(), score, record | changes)
 
 
-def as_text(scores: list[Scores]) -> str:
-    return markdown(overall(scores))
+def as_text(scores: list[Scores], name: str = "overall") -> str:
+    table = read_table(name)
+    return markdown(table, filled(table, scores, []))
 
 
 def line_of(table: str, system: str, setting: str = "full-shot") -> list[str]:
-    (line,) = [line for line in table.splitlines() if line.startswith(f"| {system} | {setting} |")]
-    return [cell.strip() for cell in line.strip("|").split("|")]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("|")
+    ]
+    (cells,) = [cells for cells in rows if cells[:2] == [system, setting]]
+    return cells
 
 
 def test_seeds_of_a_row_are_their_mean_and_deviation(folder):
@@ -109,7 +116,7 @@ def test_language_models_stand_in_the_row_of_their_base_and_view(folder, made, s
     filled = [
         line
         for line in table.splitlines()
-        if line.startswith("| ") and line.split("|")[3].strip() not in ("", "AUC ours")
+        if line.startswith("| ") and line.split("|")[3].strip(" -:") not in ("", "AUC ours")
     ]
     assert len(filled) == 1, "no other row is filled"
 
@@ -119,7 +126,7 @@ def test_few_shot_ctr_models_stand_below(folder):
     cells = line_of(table, "SIM", "8,192 shots")
     assert cells[2]
     assert cells[3] == ""
-    assert re.findall(r"SIM \| (\S+) shots", table) == ["512", "1,024", "8,192"]
+    assert re.findall(r"SIM +\| (\S+) shots", table) == ["512", "1,024", "8,192"]
 
 
 def test_systems_without_a_model_see_what_the_ctr_models_see(folder):
@@ -138,19 +145,19 @@ def test_systems_without_a_model_see_what_the_ctr_models_see(folder):
 )
 def test_what_belongs_to_no_row_is_refused(folder, made, said):
     with pytest.raises(ValueError, match=said):
-        overall([some_scores(folder, **made)])
+        as_text([some_scores(folder, **made)])
 
 
 def test_the_mean_of_a_row_is_over_seeds_alone(folder):
     one, other = some_scores(folder), some_scores(folder, seed=1)
     other.record["model_identity"]["options"] = {"dropout": 0.2}
     with pytest.raises(ValueError, match=r"are of DIN with another options: None and \{'dropout': 0.2\}"):
-        overall([one, other])
+        as_text([one, other])
     with pytest.raises(ValueError, match="two of its score files are of the same weights"):
-        overall([one, some_scores(folder)])
+        as_text([one, some_scores(folder)])
     zero_shot = [some_scores(folder, None, config_name=name) for name in ("recency_k15", "recency_k30")]
     with pytest.raises(ValueError, match=r"both belong to Vicuna-13B, zero-shot. Give one of them"):
-        overall(zero_shot)
+        as_text(zero_shot)
 
 
 def test_the_table_is_written_as_text_numbers_and_figure(folder, command, tmp_path):
@@ -159,7 +166,7 @@ def test_the_table_is_written_as_text_numbers_and_figure(folder, command, tmp_pa
         one = some_scores(folder, seed=seed)
         paths.append(tmp_path / f"{seed}.parquet")
         record = {"limit": None, "seed": 0, "fingerprint": str(seed)} | one.record
-        write_scores(paths[-1], one.sample_id, one.label, one.score, record)
+        write_scores(paths[-1], one.sample_id, one.user_id, one.label, one.score, record)
     assert command("evaluation/report.py", "--table", "overall", "--output", tmp_path / "out", "--scores", *paths) == 0
     assert (tmp_path / "out/overall.md").read_text() == as_text([read_scores(path) for path in paths])
     (table,) = json.loads((tmp_path / "out/overall.json").read_text())["tables"]
@@ -167,4 +174,113 @@ def test_the_table_is_written_as_text_numbers_and_figure(folder, command, tmp_pa
     assert [found["auc"] for found in din["ours"]] == [
         pytest.approx(roc_auc_score(one.label, one.score)) for one in map(read_scores, paths)
     ]
+    assert din["difference"]["auc"] == pytest.approx(statistics.mean(one["auc"] for one in din["ours"]) - 0.7962)
     assert (tmp_path / "out/overall.png").stat().st_size > 10_000
+
+
+OTHERS = [  # table, what was scored, and the keys of the row of the paper
+    ("history_length", {"config_name": "recency_k15", "base": "org/falcon-7b"}, ("Falcon-7B", "zero-shot", "15")),
+    ("compatibility", {"config_name": "recency_k5", "base": "o/mistral-7b"}, ("base model", "zero-shot", "Mistral-7B")),
+    ("compatibility", {"config_name": "subr_k30", "base": "o/mistral-7b"}, ("SUBR", "zero-shot", "Mistral-7B")),
+    ("compatibility", {"adapter": "a", "training_samples": 3}, ("ReiT", "few-shot <10%", "Vicuna-13B")),
+    ("compatibility", {"model": "sim"}, ("SIM", "full-shot", "")),
+    ("compatibility", {"model": "sim", "num_shots": 3}, ("SIM", "few-shot <10%", "")),
+    ("ablation", {"config_name": "subr_k30"}, ("w/o IT", "zero-shot")),
+    ("ablation", {"config_name": "recency_k30"}, ("w/o IT and retrieval", "zero-shot")),
+    ("ablation", {"adapter": "a", "training_samples": 0, "training_config": "reit_k30"}, ("ReLLa", "few-shot <1%")),
+    (
+        "ablation",
+        {"adapter": "a", "training_samples": 0, "training_config": "subr_k30"},
+        ("w/o mixture", "few-shot <1%"),
+    ),
+    (
+        "ablation",
+        {"adapter": "a", "training_samples": 0, "training_config": "recency_k30", "config_name": "recency_k30"},
+        ("w/o retrieval", "few-shot <1%"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "made", "keys"), OTHERS, ids=lambda value: str(value))
+def test_every_table_of_systems_is_filled(folder, name, made, keys):
+    made = {"model": None} | made
+    scores = some_scores(folder, **made)
+    table = read_table(name)
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in as_text([scores], name).splitlines()]
+    (cells,) = [cells for cells in rows if tuple(cells[: len(keys)]) == keys]
+    mine = f"{roc_auc_score(scores.label, scores.score):.4f}"
+    assert cells[len(keys)] == mine
+    assert cells[len(keys) + 1], "the paper has this row"
+    assert cells[-1] == f"{float(mine) - float(cells[len(keys) + 1]):+.4f}" or abs(float(cells[-1])) < 2
+    filled = [cells for cells in rows if len(cells) > len(keys) and cells[len(keys)].startswith("0.")]
+    assert len(filled) == 1, "no other row is filled"
+    assert len(rows) > len(table.where({"corpus": "ml1m"}))
+
+
+@pytest.mark.parametrize("name", [name for name in table_names() if read_table(name).measured_on == "scores"])
+def test_every_table_of_scores_is_written_by_the_command(folder, command, tmp_path, name):
+    """Also where nothing of ours belongs in a row of it."""
+    one = some_scores(folder, None, config_name="recency_k15", base="org/small")
+    write_scores(
+        *(tmp_path / "s.parquet", one.sample_id, one.user_id, one.label, one.score),
+        record={"seed": 0, "fingerprint": "0", "seconds": 2.0} | one.record,
+    )
+    line = ["--table", name, "--output", tmp_path / "out", "--scores", tmp_path / "s.parquet"]
+    assert command("evaluation/report.py", *line) == 0
+    written = json.loads((tmp_path / f"out/{name}.json").read_text())
+    assert (written["table"], written["source"]) == (name, read_table(name).source)
+    assert sorted(path.suffix for path in (tmp_path / "out").glob(f"{name}.*")) == [".json", ".md", ".png"]
+
+
+def test_pca_and_similarity_go_by_the_vectors_of_the_data_set(folder, monkeypatch):
+    made_from = {"view_subr_k30": {"similarity": "l1"}, "item_vectors": {"dimension": 64}}
+    real = store.provenance
+    monkeypatch.setattr(store, "provenance", lambda folder, name: made_from.get(name) or real(folder, name))
+    scores = some_scores(folder, None, config_name="subr_k30")
+    for name, value in (("similarity", "l1"), ("pca", "64")):
+        rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in as_text([scores], name).splitlines()]
+        (cells,) = [cells for cells in rows if cells[:3] == ["ReLLa", "zero-shot", value]]
+        assert cells[3] == f"{roc_auc_score(scores.label, scores.score):.4f}"
+
+
+def test_what_has_no_key_of_a_table_is_said(folder):
+    text = as_text(
+        [some_scores(folder), some_scores(folder, None, config_name="recency_k9", base="o/small")], "history_length"
+    )
+    assert "- None is left out: it has no base." in text
+    assert line_of(text, "small", "zero-shot, recency_k9")[2] == "9"
+
+
+def test_costs_stand_beside_the_papers(folder):
+    cost = {"adapter": "a", "training_samples": 3, "seconds": 7.5, "trainable_weights": 6_553_600}
+    scores = some_scores(folder, None, **cost)
+    cells = line_of(as_text([scores], "efficiency"), "ReLLa", "Vicuna-13B")
+    assert cells[2:4] == ["6,553,600", "650,000,000"]
+    assert cells[4] == f"{7500 / len(scores.label):,.2f}"
+
+
+NEW = """
+source: Another paper, table 7
+keys: [base, history_length, corpus]
+values: [auc, group_auc]
+rows:
+  - [small, 15, ml1m, 0.7, 0.61]
+  - [small, 30, ml1m, 0.8, 0.62]
+"""
+
+
+def test_a_new_table_is_one_file(folder, tmp_path, monkeypatch):
+    """Its keys are facts of the scores, its values metrics of any name."""
+    monkeypatch.setattr(tables, "FOLDER", tmp_path)
+    (tmp_path / "newest.yaml").write_text(NEW)
+    scores = some_scores(folder, None, config_name="recency_k30", base="org/Small-1b")
+    text = as_text([scores], "newest")
+    assert text.startswith("# newest\n\nPaper: Another paper, table 7.")
+    head, _, first, second = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")
+    ]
+    assert head == ["base", "history length", "AUC ours", "AUC paper", "GAUC ours", "GAUC paper", "AUC difference"]
+    assert first == ["small", "15", "", "0.7", "", "0.61", ""]
+    mine = roc_auc_score(scores.label, scores.score)
+    grouped = group_auc(scores.score, scores.label, scores.user_id)
+    assert second == ["small", "30", f"{mine:.1f}", "0.8", f"{grouped:.2f}", "0.62", f"{mine - 0.8:+.1f}"]

@@ -61,6 +61,17 @@ def test_table_reads_and_tells_its_source(name):
     assert all(line.startswith("# ") for line in first_lines), "what it is, and where it is from"
 
 
+@pytest.mark.parametrize("name", table_names())
+def test_every_value_of_a_key_says_what_is_asked_of_ours(name):
+    """What it does not say of a value of the paper, it never fills: that is meant where it is listed here, and nowhere else."""
+    table = read_table(name)
+    for key, asked in table.ours.items():
+        values = {row[key] for row in table.rows}
+        assert set(asked) <= values, "a name that is not in the table"
+        assert values - set(asked) == ({"half N-shot"} if (name, key) == ("ablation", "system") else set())
+    assert {key for key in table.keys if key not in table.ours} <= set(read.FACTS)
+
+
 def test_main_table_has_every_system_on_every_corpus():
     table = read_table("overall")
     systems = {(row["system"], row["setting"]) for row in table.rows}
@@ -167,7 +178,7 @@ def test_well_formed_table_is_read_in_order(written):
     ("content", "message"),
     [
         ("a: [", "not a YAML file"),
-        ("- 1", "must have source, keys, values, rows.*Got: list"),
+        ("- 1", "must have source, keys, values, rows, may have title.*Got: list"),
         ({key: value for key, value in GOOD.items() if key != "source"}, "must have source"),
         (GOOD | {"caption": "x"}, "Got: .*caption"),
         (GOOD | {"source": " "}, "source is ' '"),
@@ -185,6 +196,12 @@ def test_well_formed_table_is_read_in_order(written):
         (GOOD | {"rows": [["DIN", "ml1m", None, 0.6]]}, "auc is None"),
         (GOOD | {"rows": [["DIN", "ml1m", 0.7, float("nan")]]}, "log_loss is nan"),
         (GOOD | {"rows": [["DIN", "ml1m", 0.7, float("inf")]]}, "log_loss is inf"),
+        (GOOD | {"title": 3}, "its title is 3, expected a str"),
+        (GOOD | {"shown": ["base"]}, "'base' is none of its keys. Expected one of system, corpus"),
+        (GOOD | {"ours": {"base": {}}}, "'base' is none of its keys"),
+        (GOOD | {"ours": {"system": {"DIN": "din"}}}, "ours has {'DIN': 'din'} for system, expected facts"),
+        (GOOD | {"ours": {"system": {"DIN": {"modle": "din"}}}}, "the fact 'modle'. Expected one of .*model"),
+        (GOOD | {"measured_on": "air"}, "measured on 'air', expected scores or data"),
     ],
 )
 def test_malformed_table_is_an_error(written, content, message):

@@ -97,7 +97,7 @@ def folder(tmp_path_factory) -> Path:
         **{"libraries": {"torch": "2.13"}, "seconds": 1.5, "tokens": 7, "dataset_revision": None, "dtype": "auto"},
     }
     score = np.linspace(0.1, 0.9, len(label))
-    write_scores(folder / "scores.parquet", rows["sample_id"].to_numpy(), label, score, record)
+    write_scores(folder / "scores.parquet", rows["sample_id"].to_numpy(), None, label, score, record)
     return folder
 
 

@@ -4,31 +4,45 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib import image
+from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score
 from test_model_free import CONFIG, sample_ids_of, write_dataset
 from test_scores import RECORD
 
-from rella_hub.reports.figure import draw, reliability
+import rella_hub.metrics
+from rella_hub.cards import verdict
+from rella_hub.cards.model_index import eval_results
+from rella_hub.cards.results import Comparison
+from rella_hub.cards.templates import environment
+from rella_hub.metrics import metrics
+from rella_hub.metrics.uncertainty.delong import compare_aucs
+from rella_hub.metrics.uncertainty.p_value import p_text
+from rella_hub.reports.figure import _draw_reliability, draw, styles_of
 from rella_hub.reports.machine_readable import as_dictionary
 from rella_hub.reports.markdown import render
-from rella_hub.reports.rows import compare
+from rella_hub.reports.rows import Group, Row, compare
+from rella_hub.systems.model_free import MODEL_FREE, item_mean
 from rella_hub.tables import store
-from rella_hub.tables.scores import Scores, read_scores, write_scores
+from rella_hub.tables.scores import Scores, read_scores, users_of, write_scores
 
 REPOSITORY = Path(__file__).parents[1]
 
 
-def some_scores(name: str = "a", n: int = 60, seed: int = 0, label=None, sample_id=None, **record) -> Scores:
-    """Scores of one made-up system; the labels depend on the sample alone."""
+def some_scores(
+    name: str = "a", n: int = 60, seed: int = 0, label=None, sample_id=None, users: bool = True, **record
+) -> Scores:
+    """Scores of one made-up system; labels and users depend on the sample alone."""
     sample_id = np.arange(n) if sample_id is None else sample_id
     label = (sample_id % 3 == 0).astype(np.int64) if label is None else label
     score = np.clip(0.3 * label + 0.7 * np.random.default_rng(seed).random(len(label)), 0, 1)
-    return Scores(Path("runs") / name / "scores.parquet", sample_id, label, score, RECORD | record)
+    users = sample_id // 4 if users else None
+    return Scores(Path("runs") / name / "scores.parquet", sample_id, users, label, score, RECORD | record)
 
 
 def rows_by_name(files: list[Scores]) -> dict:
@@ -48,7 +62,9 @@ def made(tmp_path_factory) -> Path:
         record = RECORD | {"system": system, "corpus": "ml1m", "config_name": CONFIG, "base": "hub/tiny"}
         record |= {"dataset": "rella/ml1m", "dataset_folder": str(base / "rella/ml1m")}
         score = signal * label + (1 - signal) * rng.random(len(label))
-        write_scores(base / system / "scores.parquet", sample_ids_of(base / "rella/ml1m"), label, score, record)
+        ids = sample_ids_of(base / "rella/ml1m")
+        users = users_of(base / "rella/ml1m", "test", ids)
+        write_scores(base / system / "scores.parquet", ids, users, label, score, record)
     return base
 
 
@@ -73,17 +89,16 @@ def test_command_writes_three_files_and_prints_the_table(made, done):
     assert report in done.stdout
     lines = [line.split("|")[1].strip() for line in report.splitlines() if line.startswith("| ")]
     assert lines[0] == "system"
-    assert lines[2:] == ["zero_shot", "rella", "history_mean", "item_mean"]
-    assert "200 bootstrap resamples" in report
-    assert "(seed 3)" in report
-    assert not [line for line in report.splitlines() if line.startswith("- ")], (
-        "nothing was left out, so nothing is noted"
-    )
+    assert lines[2:] == ["zero_shot", "rella", "history_mean", "item_mean", "both_means"]
+    assert "200 bootstrap resamples of the users (seed 3)" in report
+    notes = [line for line in report.splitlines() if line.startswith("- ")]
+    assert all("GAUC" in line for line in notes), "nothing else was left out, so nothing else is noted"
 
 
 def test_results_hold_every_number_and_record(made, done):
     results = json.loads((made / "out/results.json").read_text())
-    assert (results["resamples"], results["seed"], results["notes"]) == (200, 3, [])
+    assert (results["resamples"], results["seed"]) == (200, 3)
+    assert results["metric_versions"] == {metric.name: 1 for metric in metrics()}
     rows = {row["name"]: row for row in results["rows"]}
     for system in ("zero_shot", "rella"):
         scores = read_scores(made / system / "scores.parquet")
@@ -91,6 +106,7 @@ def test_results_hold_every_number_and_record(made, done):
         assert row["auc"]["value"] == pytest.approx(roc_auc_score(scores.label, scores.score))
         assert row["accuracy"]["value"] == pytest.approx(np.mean((scores.score > 0.5) == scores.label))
         assert row["auc"]["low"] < row["auc"]["value"] < row["auc"]["high"]
+        assert row["users"] == len(np.unique(scores.user_id))
         assert row["record"] == scores.record
         assert row["score_file"] == f"{system}/scores.parquet"
         assert (row["n"], row["positives"]) == (len(scores.label), scores.label.sum())
@@ -107,13 +123,101 @@ def test_table_prints_what_results_hold(made, done):
         (line,) = [line for line in report.splitlines() if line.startswith(f"| {row['name']} ")]
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         assert cells[1:4] == ["-" if row["base"] is None else "tiny", CONFIG, "60"]
-        for cell, metric in zip(cells[4:7], ("auc", "log_loss", "accuracy"), strict=True):
+        for cell, metric in zip(cells[4:8], ("auc", "log_loss", "accuracy", "group_auc"), strict=True):
             value = row[metric]
             assert cell == f"{value['value']:.4f} [{value['low']:.4f}, {value['high']:.4f}]"
         if row["name"] == "zero_shot":
-            assert cells[7] == "reference"
+            assert cells[8:] == ["reference", "-", "-"]
         else:
-            assert cells[7].startswith(f"{row['auc_difference']['value']:+.4f} [")
+            assert cells[8].startswith(f"{row['auc_difference']['value']:+.4f} [")
+            assert cells[9:] == [f"{row['delong']['z']:+.2f}", p_text(row["delong"]["p"])]
+
+
+def test_every_difference_has_its_test(made, done):
+    """Of users: DeLong's test by cluster. A row with a model meets every row without one."""
+    rows = {row["name"]: row for row in json.loads((made / "out/results.json").read_text())["rows"]}
+    scores = {name: read_scores(made / name / "scores.parquet") for name in ("zero_shot", "rella")}
+    floor = list(MODEL_FREE)
+    assert floor == ["history_mean", "item_mean", "both_means"]
+    assert list(rows["rella"]["against"]) == ["zero_shot", *floor]
+    assert list(rows["zero_shot"]["against"]) == floor
+    assert list(rows["both_means"]["against"]) == ["zero_shot"]
+    mine, theirs = scores["rella"], scores["zero_shot"]
+    expected = compare_aucs(mine.label, mine.score, theirs.score, mine.user_id)
+    for found in (rows["rella"]["delong"], rows["rella"]["against"]["zero_shot"]["delong"]):
+        assert (found["value"], found["z"], found["p"]) == (expected.value, expected.z, expected.p)
+    _, mean = item_mean(made / "rella/ml1m", CONFIG, "test", mine.sample_id)
+    expected = compare_aucs(mine.label, mine.score, mean, mine.user_id)
+    found = rows["rella"]["against"]["item_mean"]
+    assert found["delong"]["p"] == expected.p
+    assert found["auc_difference"]["value"] == pytest.approx(expected.value)
+
+
+def test_scores_of_0_2_get_their_users_from_the_data_set(made, done):
+    """Without it their samples are resampled, and the report says so."""
+    new = [read_scores(made / system / "scores.parquet") for system in ("zero_shot", "rella")]
+    old = [replace(scores, user_id=None) for scores in new]
+    assert as_dictionary(compare(old, 50, 0), 50, 0) == as_dictionary(compare(new, 50, 0), 50, 0)
+    away = [replace(scores, record={**scores.record, "dataset_folder": None}) for scores in old]
+    (group,) = compare(away, 50, 0)
+    assert group.users is None
+    assert [
+        note for note in group.notes if note.startswith("intervals and tests take each sample for a user of its own")
+    ]
+    assert "no GAUC: GAUC needs the user of each sample. Score again: score files of 0.2 do not hold it." in group.notes
+    assert [row.values["group_auc"] for row in group.rows] == [None, None]
+    cells = [line.split("|")[8].strip() for line in render([group], 50, 0).splitlines() if line.startswith("| zero")]
+    assert cells == ["-"]
+    mixed = [away[0], replace(new[1], record=away[1].record)]
+    assert compare(mixed, 50, 0)[0].users == len(np.unique(new[1].user_id)), "one file that knows is enough"
+
+
+def test_files_that_differ_in_the_users_are_refused():
+    one, other = some_scores("a"), some_scores("b", system="rella")
+    with pytest.raises(ValueError, match=r"score the same samples of different users, so the data set was rebuilt"):
+        compare([one, replace(other, user_id=other.user_id[::-1].copy())], 50, 0)
+
+
+METRIC = '''"""Brier: the mean squared error of the scores. Range 0 to 1, less is better. Worked example: 0.25."""
+
+import evaluate
+import numpy as np
+
+VERSION = 7
+TITLE = "Brier"
+PLACE = 9
+HUB_ID = "brier_score"
+HIGHER_IS_BETTER = False
+BOUNDS = (0, 1)
+EXAMPLE = {"predictions": [0.5], "references": [1]}
+
+
+def brier(predictions, references):
+    return float(np.mean((np.asarray(predictions) - references) ** 2))
+'''
+
+
+def test_a_new_metric_is_one_file(made, tmp_path, monkeypatch):
+    """It is in the report, in its JSON and in the model index of a card, with an interval, and no other file changed."""
+    (tmp_path / "brier.py").write_text(METRIC)
+    monkeypatch.setattr(rella_hub.metrics, "__path__", [*rella_hub.metrics.__path__, str(tmp_path)])
+    scores = [read_scores(made / system / "scores.parquet") for system in ("zero_shot", "rella")]
+    groups = compare(scores, 50, 0)
+    head = next(line for line in render(groups, 50, 0).splitlines() if line.startswith("| system"))
+    assert [cell.strip() for cell in head.split("|")][5:10] == ["AUC", "LogLoss", "ACC", "GAUC", "Brier"]
+    results = as_dictionary(groups, 50, 0)
+    assert results["metric_versions"]["brier"] == 7
+    row = next(row for row in results["rows"] if row["name"] == "rella")
+    expected = np.mean((scores[1].score - scores[1].label) ** 2)
+    assert row["brier"]["value"] == pytest.approx(expected)
+    assert row["brier"]["low"] < expected < row["brier"]["high"]
+    row["record"] = row["record"] | {"dataset_revision": None}
+    comparison = Comparison("ml1m", "test", CONFIG, row, None, [], [], [])
+    found = {result.metric_type: result.metric_value for result in eval_results(comparison, None, "other")}
+    assert found["brier_score"] == round(expected, 4)
+    table = environment().get_template("shared/comparisons.md.jinja").render(comparisons=[comparison])
+    assert "| GAUC | Brier |" in table
+    assert verdict.number(row["brier"]) in table
 
 
 def test_figure_is_a_picture(made, done):
@@ -141,7 +245,7 @@ def test_command_ends_in_one_line_for_bad_input(made):
     ("options", "said"),
     [
         (["--table", "overall", "--scores", "a.parquet", "--seed", "1"], "--seed 1 has no effect without a report"),
-        (["--table", "overall", "--scores", "a.parquet", "--dataset", "d"], "another --table than overall"),
+        (["--table", "overal", "--scores", "a.parquet"], "no table 'overal' of the paper. Expected one of ablation"),
         (["--table", "data_statistics", "--scores", "a.parquet"], "another --table than data_statistics"),
     ],
 )
@@ -160,8 +264,8 @@ def test_output_that_is_a_file_is_refused(made):
 def test_rebuilt_dataset_is_noticed(made):
     scores = read_scores(made / "rella/scores.parquet")
     changed = 1 - scores.label
-    stale = Scores(scores.path, scores.sample_id, changed, scores.score, scores.record)
-    with pytest.raises(ValueError, match=r"has other labels than .*samples, so that table was built anew"):
+    stale = replace(scores, label=changed)
+    with pytest.raises(ValueError, match=r"has other labels than .*samples, so that table was rebuilt"):
         compare([stale], 50, 0)
 
 
@@ -169,7 +273,7 @@ def test_missing_dataset_folder_is_noted():
     for folder in (None, "/nowhere/rella/demo"):
         (group,) = compare([some_scores(dataset_folder=folder)], 50, 0)
         assert [row.name for row in group.rows] == ["zero_shot"]
-        note = "no rows for history_mean and item_mean: the data set rella/demo is not in a folder here."
+        note = "no rows for history_mean, item_mean and both_means: the data set rella/demo is not in a folder here."
         assert group.notes == [note]
         assert f"\n- subr_k30: {note}\n" in render([group], 50, 0)
         assert as_dictionary([group], 50, 0)["notes"][0]["note"] == note
@@ -177,7 +281,7 @@ def test_missing_dataset_folder_is_noted():
 
 def test_missing_table_is_noted(tmp_path):
     (group,) = compare([some_scores(dataset_folder=str(tmp_path))], 50, 0)
-    assert group.notes == [f"no rows for history_mean and item_mean: {tmp_path} lacks the table samples."]
+    assert group.notes == [f"no rows for history_mean, item_mean and both_means: {tmp_path} lacks the table samples."]
 
 
 def test_difference_is_to_zero_shot_of_the_same_base():
@@ -191,8 +295,8 @@ def test_difference_is_to_zero_shot_of_the_same_base():
     )
     assert list(rows) == ["zero_shot (small)", "zero_shot (large)", "rella", "din"]
     assert rows["rella"].reference == "zero_shot (large)"
-    assert rows["rella"].auc_difference.value == pytest.approx(
-        rows["rella"].auc.value - rows["zero_shot (large)"].auc.value
+    assert rows["rella"].paired.difference.value == pytest.approx(
+        rows["rella"].values["auc"].value - rows["zero_shot (large)"].values["auc"].value
     )
     assert rows["zero_shot (small)"].reference == "zero_shot (small)"
     assert rows["din"].reference is None
@@ -224,14 +328,14 @@ def test_lack_of_a_reference_is_noted(other, why):
 def test_better_system_has_a_difference_above_zero():
     label = np.arange(400) % 2
     good = some_scores("good", label=label, n=400, system="rella")
-    bad = Scores(Path("bad/s"), good.sample_id, label, np.random.default_rng(5).random(400), RECORD)
-    difference = rows_by_name([bad, good])["rella"].auc_difference
+    bad = replace(good, path=Path("bad/s"), score=np.random.default_rng(5).random(400), record=RECORD)
+    difference = rows_by_name([bad, good])["rella"].paired.difference
     assert 0 < difference.low < difference.value < difference.high
 
 
 def test_same_system_twice_differs_by_exactly_nothing():
     rows = rows_by_name([some_scores("a"), some_scores("b", system="copy")])
-    difference = rows["copy"].auc_difference
+    difference = rows["copy"].paired.difference
     assert (difference.value, difference.low, difference.high) == (0, 0, 0)
 
 
@@ -277,8 +381,8 @@ def test_one_class_is_refused():
 
 
 def test_resamples_of_one_class_are_noted():
-    (group,) = compare([some_scores("a", n=4, label=np.array([1, 0, 0, 0]))], 50, 0)
-    assert any("resamples hold one label only" in note for note in group.notes)
+    (group,) = compare([some_scores("a", n=4, label=np.array([1, 0, 0, 0]), users=False)], 50, 0)
+    assert any("of 50 resamples have no AUC, as where all labels are the same" in note for note in group.notes)
 
 
 def test_bar_in_a_name_does_not_break_the_table():
@@ -286,26 +390,17 @@ def test_bar_in_a_name_does_not_break_the_table():
     assert "| a\\|b " in render(groups, 50, 0)
 
 
-def test_reliability_bins_by_hand():
-    score = np.r_[np.full(20, 0.2), np.full(10, 0.6), np.full(10, 0.8)]
-    label = np.r_[np.ones(5), np.zeros(15), np.ones(14), np.zeros(6)]
-    predicted, liked = reliability(label, score)
-    assert predicted.tolist() == pytest.approx([0.2, 0.7])
-    assert liked.tolist() == pytest.approx([0.25, 0.7])
-
-
-@pytest.mark.parametrize("n", [1, 19, 39, 1000])
-def test_reliability_covers_every_sample(n):
-    rng = np.random.default_rng(0)
-    score, label = rng.random(n), rng.integers(0, 2, n)
-    predicted, liked = reliability(label, score)
-    assert len(predicted) == len(liked) == min(10, max(1, n // 20))
-    assert (np.diff(predicted) > 0).all()
-
-
-def test_reliability_of_a_constant_score_is_one_point():
-    predicted, liked = reliability(np.arange(100) % 2, np.full(100, 0.3))
-    assert (predicted.tolist(), liked.tolist()) == ([pytest.approx(0.3)], [0.5])
+@pytest.mark.parametrize(("n", "points"), [(1, 1), (39, 1), (60, 3), (1000, 10)])
+def test_reliability_has_a_point_for_about_twenty_samples(n, points):
+    scores = replace(some_scores(n=n), score=np.arange(n) / n)
+    group = Group("demo", "subr_k5", "test", None, [Row("a", scores, {}, None, {})], [])
+    axes = Figure().subplots()
+    _draw_reliability(axes, group, "", styles_of([group]))
+    drawn = axes.get_lines()[-1].get_xydata()
+    assert len(drawn) == points
+    if points == 3:
+        parts = np.array_split(np.arange(60), 3)
+        assert drawn == pytest.approx(np.array([[scores.score[p].mean(), scores.label[p].mean()] for p in parts]))
 
 
 def test_figure_of_many_configs_and_systems(tmp_path):

@@ -223,7 +223,7 @@ def test_scores_can_be_reported(scored, command, smoke, monkeypatch, tmp_path, c
     assert command("evaluation/report.py", "--scores", *files, "--output", tmp_path / "report", "--resamples", 50) == 0
     report = (tmp_path / "report/report.md").read_text()
     names = [line.split("|")[1].strip() for line in report.splitlines() if line.startswith("| ")]
-    assert names[2:] == ["zero_shot", "rella", "history_mean", "item_mean"]
+    assert names[2:] == ["zero_shot", "rella", "history_mean", "item_mean", "both_means"]
 
 
 @pytest.mark.parametrize(

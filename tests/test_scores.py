@@ -6,8 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from test_model_free import write_dataset
 
-from rella_hub.tables.scores import RECORD_KEYS, read_scores, write_scores
+from rella_hub.tables import store
+from rella_hub.tables.scores import RECORD_KEYS, read_scores, users_of, write_scores
 
 RECORD = {
     "system": "zero_shot",
@@ -25,9 +27,10 @@ RECORD = {
 
 
 def columns(**changes) -> dict[str, np.ndarray]:
-    values = {"sample_id": [7, 5, 9], "label": [1, 0, 1], "score": [0.75, 0.0, 1.0]} | changes
+    values = {"sample_id": [7, 5, 9], "user_id": [3, 2, 3], "label": [1, 0, 1], "score": [0.75, 0.0, 1.0]} | changes
     return {
         "sample_id": np.array(values["sample_id"], dtype=np.int64),
+        "user_id": np.array(values["user_id"], dtype=np.int64),
         "label": np.array(values["label"], dtype=np.int64),
         "score": np.array(values["score"], dtype=np.float64),
     }
@@ -44,6 +47,7 @@ def test_read_gives_what_was_written_in_sample_order(tmp_path):
     found = read_scores(path)
     assert found.path == path
     assert found.sample_id.tolist() == [5, 7, 9]
+    assert found.user_id.tolist() == [2, 3, 3]
     assert found.label.tolist() == [0, 1, 1]
     assert found.score.tolist() == [0.0, 0.75, 1.0]
     assert found.record == RECORD | {"note": "more is kept"}
@@ -55,6 +59,7 @@ def test_file_follows_the_contract(tmp_path):
     schema = pq.read_schema(tmp_path / "s.parquet")
     assert dict(zip(schema.names, schema.types, strict=True)) == {
         "sample_id": pa.int64(),
+        "user_id": pa.int64(),
         "label": pa.int64(),
         "score": pa.float64(),
     }
@@ -68,7 +73,7 @@ WRONG_COLUMNS = [
     ({"score": [-0.5, 0.5, np.inf]}, r"2 are not\. The first: -0\.5 of sample 7"),
     ({"label": [1, 2, 0]}, r"a label must be 0 or 1; 1 are not\. The first: 2 of sample 5"),
     ({"sample_id": [7, 5, 7]}, "sample 7 is scored more than once"),
-    ({"sample_id": [], "label": [], "score": []}, "holds no scores"),
+    ({"sample_id": [], "user_id": [], "label": [], "score": []}, "holds no scores"),
 ]
 
 
@@ -84,7 +89,7 @@ def test_wrong_columns_are_refused_on_write_and_on_read(tmp_path, changes, messa
 
 
 def test_columns_of_different_length_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"shapes \[\(3,\), \(3,\), \(2,\)\]"):
+    with pytest.raises(ValueError, match=r"shapes \[\(3,\), \(3,\), \(3,\), \(2,\)\]"):
         write_scores(tmp_path / "s.parquet", **columns(score=[0.5, 0.5]), record=RECORD)
 
 
@@ -157,7 +162,8 @@ def test_missing_column_is_named(tmp_path):
     del table["label"]
     write_raw(tmp_path / "s.parquet", table, {"rella": json.dumps(RECORD)})
     with pytest.raises(
-        ValueError, match=r"has no column 'label'\. Got: sample_id, score; expected: sample_id, label, score"
+        ValueError,
+        match=r"has no column 'label'\. Got: sample_id, user_id, score; expected: sample_id, user_id, label, score",
     ):
         read_scores(tmp_path / "s.parquet")
 
@@ -167,6 +173,28 @@ def test_column_of_another_type_is_named(tmp_path):
     write_raw(tmp_path / "s.parquet", table, {"rella": json.dumps(RECORD)})
     with pytest.raises(ValueError, match="column 'score' holds float, expected double"):
         read_scores(tmp_path / "s.parquet")
+
+
+def test_a_file_of_0_2_is_read_and_written_again_without_users(tmp_path):
+    table = columns()
+    del table["user_id"]
+    write_raw(tmp_path / "old.parquet", table, {"rella": json.dumps(RECORD)})
+    old = read_scores(tmp_path / "old.parquet")
+    assert old.user_id is None
+    assert old.score.tolist() == [0.0, 0.75, 1.0]
+    write_scores(tmp_path / "copy.parquet", old.sample_id, old.user_id, old.label, old.score, dict(old.record))
+    assert read_scores(tmp_path / "copy.parquet").user_id is None
+
+
+def test_users_come_from_the_samples_of_the_data_set(tmp_path):
+    write_dataset(tmp_path / "ml1m")
+    samples = {row["sample_id"]: row["user_id"] for row in store.read(tmp_path / "ml1m", "samples", "test").to_pylist()}
+    ids = np.array(sorted(samples)[::-2])
+    found = users_of(tmp_path / "ml1m", "test", ids)
+    assert found.tolist() == [samples[i] for i in ids.tolist()]
+    assert len(set(found.tolist())) > 1
+    with pytest.raises(ValueError, match=r"1 scored samples are not in the test split of .*samples: 999999"):
+        users_of(tmp_path / "ml1m", "test", np.array([999_999]))
 
 
 def test_null_is_named(tmp_path):

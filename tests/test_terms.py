@@ -24,7 +24,7 @@ def asked(**options) -> PushArguments:
 def scores_of(path: Path, corpus: str) -> str:
     texts = {"system": "x", "dataset": "me/x", "config_name": "subr_k5", "split": "test", "corpus": corpus, "base": "b"}
     rest = dict.fromkeys(("adapter", "dataset_folder", "limit", "seed"))
-    write_scores(path, np.arange(2), np.arange(2), np.array([0.1, 0.9]), {**texts, **rest, "fingerprint": "0"})
+    write_scores(path, np.arange(2), None, np.arange(2), np.array([0.1, 0.9]), {**texts, **rest, "fingerprint": "0"})
     return str(path)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from rella_hub.files.replace import replacing_file
+from rella_hub.texts.markdown import table
 
 RESULTS = Path(__file__).parent.parent / "results"
 LIBRARIES = ("torch", "transformers", "trl", "peft", "numpy", "polars", "pyarrow")
@@ -36,9 +37,7 @@ def write(name: str, title: str, what: str, rows: list[tuple], columns: tuple, c
         "",
         what,
         "",
-        "| " + " | ".join(columns) + " |",
-        "|" + "---|" * len(columns),
-        *("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows),
+        table(columns, [[str(cell) for cell in row] for row in rows], 1),
         "",
         conclusion,
         "",

@@ -6,19 +6,15 @@ from huggingface_hub import EvalResult
 
 from rella_hub.cards.results import Comparison
 from rella_hub.corpora import Corpus, load_corpus
+from rella_hub.metrics import metrics
 from rella_hub.texts.shown import plain
 
-METRICS = {  # ours: id on the Hub, as printed
-    "auc": ("roc_auc", "AUC"),
-    "log_loss": ("log_loss", "LogLoss"),
-    "accuracy": ("accuracy", "ACC"),
-}
 DIGITS = 4  # of every metric, in the table as in the YAML
 TAGS = ["recommendation", "click-through-rate"]
 
 
 def hub_metrics() -> list[str]:
-    return [hub_name for hub_name, _ in METRICS.values()]
+    return [metric.hub_id for metric in metrics()]
 
 
 def corpus_terms(corpus: Corpus, dataset: str | None) -> dict:
@@ -44,9 +40,10 @@ def eval_results(comparison: Comparison, dataset: str | None, task: str) -> list
             dataset_split=plain(comparison.split),
             dataset_revision=None if revision is None else plain(revision),
             dataset_args={"samples": own["n"], **chosen},
-            metric_type=hub_name,
-            metric_name=printed,
-            metric_value=round(own[metric]["value"], DIGITS),
+            metric_type=metric.hub_id,
+            metric_name=metric.title,
+            metric_value=round(own[metric.name]["value"], DIGITS),
         )
-        for metric, (hub_name, printed) in METRICS.items()
+        for metric in metrics()
+        if own.get(metric.name)
     ]

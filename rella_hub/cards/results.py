@@ -1,10 +1,8 @@
 """The rows of a report's results.json that belong to one model, beside what they must be compared with, and what follows from them.
 
 An adapter or CTR model is known by the SHA-256 of its weights, so a folder that was renamed, copied or pulled from the Hub is still
-found. All that is said about better and worse is read off 95 % intervals:
-
-* zero-shot: the interval of the AUC difference, paired within each resample, must leave 0 out;
-* any other row: the two intervals of AUC must not touch, which asks for more than a paired difference would.
+found. What is said about better and worse is read off the 95 % interval of the AUC difference, paired within each resample: it must
+leave 0 out. DeLong's test of the same difference stands beside it.
 """
 
 from __future__ import annotations
@@ -12,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from rella_hub.metrics import metrics
 from rella_hub.tables.checked import COUNT, LINE, NAME, NUMBER, RECORD, optional, read_json, require
 from rella_hub.tables.scores import RECORD_KINDS
 from rella_hub.views import parse_config
@@ -20,11 +19,11 @@ ROW_KINDS = {
     **dict.fromkeys(("name", "system"), LINE),
     **dict.fromkeys(("corpus", "split", "config_name"), NAME),
     **dict.fromkeys(("base", "reference", "score_file"), optional(LINE)),
-    **{"n": COUNT, "record": RECORD, "auc_difference": optional(RECORD)},
-    **dict.fromkeys(("auc", "log_loss", "accuracy"), RECORD),
+    **{"n": COUNT, "record": RECORD, "against": RECORD, "auc": RECORD},
+    **dict.fromkeys(("auc_difference", "delong"), optional(RECORD)),
 }
 BETTER, WORSE, UNDECIDED = "better than", "worse than", "not told apart from"
-ROW_KEYS = ("name", "system", "base", "corpus", "split", "config_name", "n", "auc", "log_loss", "accuracy", "record")
+ROW_KEYS = ("name", "system", "base", "corpus", "split", "config_name", "n", "auc", "record", "against")
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,8 @@ class Results:
 class Verdict:
     outcome: str  # BETTER, WORSE or UNDECIDED
     against: dict  # the other row
-    difference: dict | None  # the paired AUC difference; None where the two intervals of AUC were compared
+    difference: dict  # of AUC, paired
+    p: float | None  # of DeLong's test; None where there is none
 
 
 @dataclass(frozen=True)
@@ -82,14 +82,11 @@ class Comparison:
     def verdicts(self) -> list[Verdict]:
         """Against zero-shot, then against the rows without a model."""
         found = []
-        if self.zero_shot:
-            low, high = self.own["auc_difference"]["low"], self.own["auc_difference"]["high"]
-            found.append(Verdict(_outcome(low > 0, high < 0), self.zero_shot, self.own["auc_difference"]))
-        mine = self.own["auc"]
-        for row in self.model_free:
-            other = row["auc"]
-            outcome = _outcome(mine["low"] > other["high"], mine["high"] < other["low"])
-            found.append(Verdict(outcome, row, None))
+        for row in [*([self.zero_shot] if self.zero_shot else []), *self.model_free]:
+            paired = self.own["against"][row["name"]]
+            difference, test = paired["auc_difference"], paired["delong"]
+            outcome = _outcome(difference["low"] > 0, difference["high"] < 0)
+            found.append(Verdict(outcome, row, difference, test and test["p"]))
         return found
 
     @property
@@ -177,7 +174,7 @@ def _read(path: Path) -> dict:
     )
     if missing:
         raise ValueError(
-            f"{path} lacks {missing[0]}: python evaluation/report.py did not write it. Make the report again."
+            f"{path} lacks {missing[0]}: python evaluation/report.py did not write it, or one of version 0.2. Make the report again."
         )
     require(results, {"resamples": COUNT, "seed": COUNT}, str(path))
     for row in results["rows"]:
@@ -192,8 +189,17 @@ def _require_row(row: dict, where: str) -> None:
     record = require(row["record"], RECORD_KINDS, where)
     for key in ("base_identity", "adapter_identity", "model_identity"):
         require(record.get(key) or {}, {"name": LINE, "sha256": NAME, "revision": LINE}, f"{where}, {key}")
-    for metric in ("auc", "log_loss", "accuracy", "auc_difference"):
-        if row[metric] is not None:
-            interval = require(row[metric], dict.fromkeys(("value", "low", "high"), NUMBER), f"{where}, {metric}")
-            for key in ("value", "low", "high"):
-                interval[key]  # which it must have
+    for metric in metrics():
+        _require_interval(row.get(metric.name), f"{where}, {metric.name}")
+    for name, paired in {"": row, **row["against"]}.items():
+        paired = require(paired, dict.fromkeys(("auc_difference", "delong"), optional(RECORD)), f"{where}, {name}")
+        _require_interval(paired["auc_difference"], f"{where}, auc_difference")
+        if paired["delong"] is not None:
+            require(paired["delong"], {"p": NUMBER}, f"{where}, delong")["p"]
+
+
+def _require_interval(interval: object, where: str) -> None:
+    if interval is not None:
+        found = require(interval, dict.fromkeys(("value", "low", "high"), NUMBER), where)
+        for key in ("value", "low", "high"):
+            found[key]  # which it must have

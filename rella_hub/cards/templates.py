@@ -6,6 +6,7 @@ import jinja2
 
 from rella_hub.cards import verdict
 from rella_hub.cards.model_index import DIGITS
+from rella_hub.metrics import metrics
 from rella_hub.resources import resources
 from rella_hub.texts.shown import FILTERS
 
@@ -33,6 +34,7 @@ def environment() -> jinja2.Environment:
         "percent": "{:.1%}".format,
         "sentence": verdict.sentence,
     }
+    environment.globals |= {"all_metrics": metrics()}
     return environment
 
 

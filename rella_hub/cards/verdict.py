@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rella_hub.cards.model_index import DIGITS
 from rella_hub.cards.results import BETTER, UNDECIDED, WORSE, Comparison, Verdict
+from rella_hub.metrics.uncertainty.p_value import p_text
 from rella_hub.texts.shown import as_code
 
 
@@ -26,17 +27,18 @@ def sentence(comparison: Comparison) -> str:
     return " ".join(said)
 
 
-def number(interval: dict, sign: str = "") -> str:
-    """0.7012 [0.6911, 0.7103]"""
+def number(interval: dict | None, sign: str = "") -> str:
+    """0.7012 [0.6911, 0.7103]; a dash where there is none."""
+    if interval is None:
+        return "–"
     value, low, high = (f"{interval[key]:{sign}.{DIGITS}f}" for key in ("value", "low", "high"))
     return f"{value} [{low}, {high}]"
 
 
 def _evidence(verdict: Verdict) -> str:
-    name = as_code(verdict.against["name"])
-    if verdict.difference is None:
-        return f"{name} ({number(verdict.against['auc'])})"
-    return f"{name} (difference {number(verdict.difference, '+')})"
+    printed = None if verdict.p is None else p_text(verdict.p)
+    p = "" if printed is None else f", p {printed}" if printed.startswith("<") else f", p = {printed}"
+    return f"{as_code(verdict.against['name'])} (difference {number(verdict.difference, '+')}{p})"
 
 
 def _listed(parts: list[str]) -> str:

@@ -24,13 +24,13 @@ from rella_hub.language_models.adapter_config import read_adapter_config
 from rella_hub.language_models.attach import attach
 from rella_hub.language_models.independence import require_independent
 from rella_hub.language_models.plain_base import plain_config, require_whole
-from rella_hub.tables.checked import read_json, read_object, shown
+from rella_hub.tables.checked import parse_yaml, read_json, read_object, read_text, shown
 from rella_hub.texts.shown import first_line
 
 QUANTIZATIONS = ("none", "8bit", "4bit")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 WEIGHTS = "adapter_model.safetensors"
-TRAINING_RECORD = "training.json"
+TRAINING_RECIPE, TRAINING_RECORD = "recipe.yaml", "training.json"
 BASE_RECORD = same_base.BASE_RECORD
 OBJECTS = (CONFIG, "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
@@ -155,6 +155,24 @@ def adapter_identity(adapter: str, revision: str | None = None) -> dict:
     used = {key: value for key, value in config.items() if key not in ("base_model_name_or_path", "revision")}
     settings = hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()
     return {"name": adapter, "sha256": hash_file(folder / WEIGHTS), "settings_sha256": settings}
+
+
+def training_notes(adapter: str | None, revision: str | None = None) -> dict:
+    """What tables of a paper ask of a run, null where its files are not beside the adapter or do not say: the config that it was
+    trained on, and how many weights were trained."""
+    found = {}
+    folder = adapter_folder(adapter, revision) if adapter else None
+    for name in (TRAINING_RECIPE, TRAINING_RECORD) if folder else ():
+        path = next((p for p in (folder / name, folder.parent / name) if p.is_file()), None)
+        values = (
+            (parse_yaml(read_text(path), str(path)) if path.suffix == ".yaml" else read_json(path)) if path else None
+        )
+        found |= values if isinstance(values, dict) else {}
+    config, weights = found.get("config_name"), found.get("trainable_weights")
+    return {
+        "training_config": config if isinstance(config, str) else None,
+        "trainable_weights": weights if isinstance(weights, int) and not isinstance(weights, bool) else None,
+    }
 
 
 def training_samples(adapter: str, revision: str | None = None) -> int | None:

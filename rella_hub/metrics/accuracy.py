@@ -6,12 +6,20 @@ above 0.5: at exactly 0.5 neither is the likelier, and that counts as No.
 Worked example: labels 1, 1, 0, 0 and scores 0.9, 0.5, 0.5, 0.2. The answers are Yes, No, No, No: three of four, 0.75.
 """
 
+from collections.abc import Callable
+
 import datasets
 import evaluate
 import numpy as np
 from sklearn.metrics import accuracy_score
 
 VERSION = 1
+TITLE = "ACC"
+PLACE = 3
+HUB_ID = "accuracy"
+HIGHER_IS_BETTER = True
+BOUNDS = (0, 1)
+EXAMPLE = {"predictions": [0.9, 0.5, 0.5, 0.2], "references": [1, 1, 0, 0]}
 THRESHOLD = 0.5  # the answer is Yes where score > THRESHOLD
 
 _INPUTS = """
@@ -25,6 +33,13 @@ def accuracy(predictions: np.ndarray, references: np.ndarray) -> float:
     """ACC of scores (n,) against labels (n,), cut at `THRESHOLD`."""
     predictions, references = _checked(predictions, references)
     return float(accuracy_score(references, predictions > THRESHOLD))
+
+
+def repeated(predictions: np.ndarray, references: np.ndarray) -> Callable[[np.ndarray], float]:
+    """ACC as a function of how many times each sample occurs (n,)."""
+    predictions, references = _checked(predictions, references)
+    right = ((predictions > THRESHOLD) == references).astype(np.float64)
+    return lambda times: float(times @ right / times.sum())
 
 
 class Accuracy(evaluate.Metric):

@@ -6,12 +6,20 @@ Worked example: labels 0, 0, 1, 1 and scores 0.1, 0.4, 0.4, 0.8. Of the four pai
 are in the right order (0.4 > 0.1, 0.8 > 0.1, 0.8 > 0.4) and one is tied (0.4 = 0.4): (3 + 1/2) / 4 = 0.875.
 """
 
+from collections.abc import Callable
+
 import datasets
 import evaluate
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
 VERSION = 1
+TITLE = "AUC"
+PLACE = 1
+HUB_ID = "roc_auc"
+HIGHER_IS_BETTER = True
+BOUNDS = (0, 1)
+EXAMPLE = {"predictions": [0.1, 0.4, 0.4, 0.8], "references": [0, 0, 1, 1]}
 
 _INPUTS = """
 predictions: P(Yes) of each sample, numbers from 0 to 1.
@@ -29,6 +37,25 @@ def auc(predictions: np.ndarray, references: np.ndarray) -> float:
             f"{references[0]}. Score more samples, so that both labels occur."
         )
     return float(roc_auc_score(references, predictions))
+
+
+def repeated(predictions: np.ndarray, references: np.ndarray) -> Callable[[np.ndarray], float]:
+    """AUC as a function of how many times each sample occurs (n,), NaN where one label does not occur.
+
+    Scores are sorted once, for all numbers of times. Pairs are counted in whole numbers, so the result is exact.
+    """
+    predictions, references = _checked(predictions, references)
+    yes, no = np.flatnonzero(references == 1), np.flatnonzero(references == 0)
+    yes, no = yes[np.argsort(predictions[yes])], no[np.argsort(predictions[no])]
+    below, up_to = (np.searchsorted(predictions[no], predictions[yes], side) for side in ("left", "right"))
+
+    def value(times: np.ndarray) -> float:
+        liked, others = times[yes], np.append(0, np.cumsum(times[no]))  # (P,), and (N + 1,) counts of the lowest ones
+        pairs = int(others[-1]) * int(liked.sum())
+        right = int(liked @ (others[below] + others[up_to]))  # 2 (below + tied / 2)
+        return right / (2 * pairs) if pairs else float("nan")
+
+    return value
 
 
 class AUC(evaluate.Metric):

@@ -7,12 +7,20 @@ bounds the range (-log 1e-7 = 16.12).
 Worked example: labels 1, 0 and scores 0.5, 0.75. (-log 0.5 - log 0.25) / 2 = (0.6931 + 1.3863) / 2 = 1.0397.
 """
 
+from collections.abc import Callable
+
 import datasets
 import evaluate
 import numpy as np
 from sklearn.metrics import log_loss as cross_entropy
 
 VERSION = 1
+TITLE = "LogLoss"
+PLACE = 2
+HUB_ID = "log_loss"
+HIGHER_IS_BETTER = False
+BOUNDS = (0, 16.12)
+EXAMPLE = {"predictions": [0.5, 0.75], "references": [1, 0]}
 EPSILON = 1e-7  # scores are clipped to [EPSILON, 1 - EPSILON]
 
 _INPUTS = """
@@ -26,6 +34,14 @@ def log_loss(predictions: np.ndarray, references: np.ndarray) -> float:
     """LogLoss of scores (n,) against labels (n,), clipped to `EPSILON`."""
     predictions, references = _checked(predictions, references)
     return float(cross_entropy(references, np.clip(predictions, EPSILON, 1 - EPSILON), labels=[0, 1]))
+
+
+def repeated(predictions: np.ndarray, references: np.ndarray) -> Callable[[np.ndarray], float]:
+    """LogLoss as a function of how many times each sample occurs (n,)."""
+    predictions, references = _checked(predictions, references)
+    clipped = np.clip(predictions, EPSILON, 1 - EPSILON)
+    loss = -np.log(np.where(references == 1, clipped, 1 - clipped))
+    return lambda times: float(times @ loss / times.sum())
 
 
 class LogLoss(evaluate.Metric):

@@ -1,1 +1,1 @@
-"""The tables of the paper, and which of our rows belongs beside which of its rows."""
+"""The tables of papers, and what decides which of our scores belong in which of their rows."""

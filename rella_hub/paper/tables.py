@@ -1,6 +1,14 @@
-"""Read a table of the paper: `keys` say which row it is, `values` what the paper prints in it, `source` where.
+"""Read a table of a paper: `keys` say which row it is, `values` what the paper prints in it, `source` where.
 
-A key is a text, a whole number, or null where the paper does not print it; a value is always a number.
+A key is a text, a whole number, or null where the paper does not print it; a value is always a number. Further parts, which a
+table may do without, say how `evaluation/report.py --table <name>` fills it:
+
+    title         its heading; else its name
+    shown         the keys that are printed; else all but the corpus
+    measured_on   scores (the default) or data: what ours is measured on
+    ours          for a key, by its value, what must be true of a measurement of ours that belongs in such a row: `fact: value`, with the
+                  facts of rella_hub/paper/facts.py. A key that is not among them is a fact itself. A null of the paper fits anything.
+    note          what the reader must know
 """
 
 from __future__ import annotations
@@ -11,11 +19,16 @@ from pathlib import Path
 
 import yaml
 
+from rella_hub.metrics import metrics
 from rella_hub.resources import resources
 
 FOLDER = resources("evaluation/paper_tables")
 PARTS = ("source", "keys", "values", "rows")
-MOST = {"auc": 1.0, "accuracy": 1.0}  # no value is below 0; these have an upper bound too
+FURTHER_PARTS = {"title": str, "shown": list, "measured_on": str, "ours": dict, "note": str}
+MEASURED_ON = ("scores", "data")
+FACTS = (  # what may be asked of a measurement of ours
+    *("corpus", "base", "model", "tuned", "shots", "trained_on", "view", "history_length", "similarity", "dimension"),
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +38,11 @@ class PaperTable:
     keys: tuple[str, ...]
     values: tuple[str, ...]
     rows: tuple[dict, ...]  # every key and every value, in the order of the file
+    title: str
+    shown: tuple[str, ...]
+    measured_on: str
+    ours: dict[str, dict[str, dict]]  # key → its value → fact → what it must be
+    note: str | None
 
     def where(self, wanted: dict) -> list[dict]:
         """The rows with all of the `wanted` key values, in order; ValueError for a key that the table does not have."""
@@ -51,13 +69,23 @@ def read_table(name: str) -> PaperTable:
     keys, values = tuple(parts["keys"]), tuple(parts["values"])
     rows = tuple(_row(cells, keys, values, f"{path}, row {number}") for number, cells in enumerate(parts["rows"], 1))
     _refuse_repeated(rows, keys, path)
-    return PaperTable(name, parts["source"], keys, values, rows)
+    _check_filling(parts, path)
+    return PaperTable(
+        *(name, parts["source"], keys, values, rows),
+        title=parts.get("title", name.replace("_", " ")),
+        shown=tuple(parts.get("shown", [key for key in keys if key != "corpus"])),
+        measured_on=parts.get("measured_on", MEASURED_ON[0]),
+        ours=parts.get("ours", {}),
+        note=parts.get("note"),
+    )
 
 
 def _check_parts(parts: object, path: Path) -> None:
-    if not isinstance(parts, dict) or sorted(parts) != sorted(PARTS):
+    if not isinstance(parts, dict) or not set(PARTS) <= set(parts) <= {*PARTS, *FURTHER_PARTS}:
         got = ", ".join(map(str, parts)) if isinstance(parts, dict) else type(parts).__name__
-        raise ValueError(f"{path} must have {', '.join(PARTS)} and nothing else. Got: {got or 'nothing'}.")
+        raise ValueError(
+            f"{path} must have {', '.join(PARTS)}, may have {', '.join(FURTHER_PARTS)}, and nothing else. Got: {got or 'nothing'}."
+        )
     if not isinstance(parts["source"], str) or not parts["source"].strip():
         raise ValueError(f"{path}: its source is {parts['source']!r}, expected the paper and its table.")
     for part in PARTS[1:]:
@@ -69,8 +97,26 @@ def _check_parts(parts: object, path: Path) -> None:
             raise ValueError(f"{path}: the column {column!r} is not a name of its own. Expected distinct texts.")
 
 
+def _check_filling(parts: dict, path: Path) -> None:
+    for part, kind in FURTHER_PARTS.items():
+        if part in parts and not isinstance(parts[part], kind):
+            raise ValueError(f"{path}: its {part} is {parts[part]!r}, expected a {kind.__name__}.")
+    unknown = [key for key in (*parts.get("shown", ()), *parts.get("ours", ())) if key not in parts["keys"]]
+    if unknown:
+        raise ValueError(f"{path}: {unknown[0]!r} is none of its keys. Expected one of {', '.join(parts['keys'])}.")
+    if parts.get("measured_on", MEASURED_ON[0]) not in MEASURED_ON:
+        raise ValueError(f"{path}: it is measured on {parts['measured_on']!r}, expected {' or '.join(MEASURED_ON)}.")
+    for key, by_value in parts.get("ours", {}).items():
+        if not isinstance(by_value, dict) or not all(isinstance(wanted, dict) for wanted in by_value.values()):
+            raise ValueError(f"{path}: ours has {by_value!r} for {key}, expected facts for each of its values.")
+        facts = {fact for wanted in by_value.values() for fact in wanted} - set(FACTS)
+        if facts:
+            raise ValueError(f"{path}: ours has the fact {min(facts)!r}. Expected one of {', '.join(FACTS)}.")
+
+
 def _row(cells: object, keys: tuple[str, ...], values: tuple[str, ...], where: str) -> dict:
     columns = (*keys, *values)
+    most_of = {metric.name: metric.bounds[1] for metric in metrics()}
     if not isinstance(cells, list) or len(cells) != len(columns):
         got = f"{len(cells)} cells" if isinstance(cells, list) else repr(cells)
         raise ValueError(f"{where} has {got}, expected {len(columns)}: {', '.join(columns)}.")
@@ -79,7 +125,7 @@ def _row(cells: object, keys: tuple[str, ...], values: tuple[str, ...], where: s
         if row[key] is not None and (not isinstance(row[key], (str, int)) or isinstance(row[key], bool)):
             raise ValueError(f"{where}: {key} is {row[key]!r}, expected a text, a whole number or null.")
     for name in values:
-        value, most = row[name], MOST.get(name, math.inf)
+        value, most = row[name], most_of.get(name, math.inf)
         if (
             not isinstance(value, (int, float))
             or isinstance(value, bool)

@@ -1,1 +1,1 @@
-"""Scores of several systems as tables and figures."""
+"""Scores of several systems, and tables of papers with ours in them, as text, JSON and figures."""

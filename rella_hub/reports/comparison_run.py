@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from rella_hub.metrics.uncertainty.bootstrap import MINIMUM_RESAMPLES
-from rella_hub.metrics.uncertainty.delong import Difference, compare_aucs, require_both_labels
+from rella_hub.metrics.uncertainty.delong import require_both_labels
 from rella_hub.reports.folder import ReportFolder, Write
-from rella_hub.reports.rows import Group, compare
+from rella_hub.reports.write import write_files
 from rella_hub.systems.choice import load_several
 from rella_hub.systems.score_options import RunOptions, SampleOptions
 from rella_hub.systems.scoring import Target, record_of, rows_per_chunk, samples_of, write_score_files
@@ -49,33 +48,7 @@ def _load(base, options, numbers: list[int]):
 def _compare(targets: list[Target], folder: Path, resamples: int, seed: int, write_report: Write) -> None:
     scores = [read_scores(target.path) for target in targets]
     scores = [replace(s, record={**s.record, "dataset_folder": str(folder)}) for s in scores]
-    (group,) = compare(scores, resamples, seed)
-    _write_comparison(group, resamples, seed, write_report)
-
-
-def tests_of(group: Group) -> dict[str, Difference | None]:
-    """DeLong's test of each row's AUC against that of its reference, None where there is none."""
-    score = {row.name: row.scores.score for row in group.rows}
-    return {
-        row.name: None
-        if row.reference in (None, row.name)
-        else compare_aucs(group.label, score[row.name], score[row.reference])
-        for row in group.rows
-    }
-
-
-def _write_comparison(group: Group, resamples: int, seed: int, write_report: Write) -> None:
-    from rella_hub.reports.comparison import as_dictionary, render
-    from rella_hub.reports.comparison_figure import draw  # after the scoring: this takes seconds
-
-    tests = tests_of(group)
-    text = render(group, tests, resamples, seed)
-    results = as_dictionary(group, tests, resamples, seed)
-    markdown, numbers, figure = REPORT_FILES
-    write_report(markdown, text)
-    write_report(numbers, json.dumps(results, indent=2, allow_nan=False) + "\n")
-    write_report(figure, lambda path: draw(group, path))
-    print(text)
+    write_files(scores, write_report, resamples, seed, REPORT_FILES)
 
 
 def _default_output(samples: SampleOptions, folder: Path) -> Path:

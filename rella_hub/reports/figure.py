@@ -1,7 +1,6 @@
-"""The report as a figure: AUC with its interval for every system by config, and how well the scores are calibrated.
+"""The report as a figure: AUC with its interval for every system by config, its ROC curves, and how well its scores are calibrated.
 
-The systems differ in color and in marker, so the figure reads in grey and for color-blind eyes too. Colors: M. Okabe and
-K. Ito, "Color Universal Design", 2008.
+The systems differ in color and in marker, so the figure reads in grey and for color-blind eyes too.
 """
 
 from __future__ import annotations
@@ -12,48 +11,42 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure  # and not pyplot: no window system, no global state
+from sklearn.calibration import CalibrationDisplay
+from sklearn.metrics import RocCurveDisplay
 
-from rella_hub.reports.rows import Group, Row
+from rella_hub.figures import COLORS, DPI, GREY
+from rella_hub.reports.rows import COMPARED_BY, Group, Row
 from rella_hub.systems.model_free import MODEL_FREE
 from rella_hub.texts.shown import in_figure
 
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+LINES = ("-", "--", ":", "-.")  # of ROC curves: the next one for each time that all colors have been used
 MARKERS = ("o", "s", "D", "^", "v")  # no common divisor with the colors: 30 systems before a pair comes again
-GREY = "#767676"  # systems that need no model step back
-MODEL_FREE_STYLES = ({"color": GREY, "marker": "x"}, {"color": GREY, "marker": "+", "linestyle": "--"})
-PANELS_PER_LINE = 3
+MODEL_FREE_STYLES = (  # systems that need no model step back
+    {"color": GREY, "marker": "x", "linestyle": "-"},
+    {"color": GREY, "marker": "+", "linestyle": "--"},
+    {"color": GREY, "marker": "1", "linestyle": ":"},
+)
+GROUPS_PER_LINE = 2  # of two panels each
 SAMPLES_PER_BIN, MOST_BINS = 20, 10
-DPI = 150
 
 
 def draw(groups: list[Group], path: Path) -> None:
-    """Write the figure as PNG: AUC in one panel above, one reliability panel for each group below."""
+    """Write the figure as PNG: AUC in one panel above; below, for each group, its ROC curves beside its reliability."""
     styles = styles_of(groups)
-    lines = -(-len(groups) // PANELS_PER_LINE)
-    columns = min(len(groups), PANELS_PER_LINE)
+    lines = -(-len(groups) // GROUPS_PER_LINE)
+    columns = 2 * min(len(groups), GROUPS_PER_LINE)
     rows = sum(len(group.rows) for group in groups) + len(groups)  # and a title for each group
-    heights = [max(1.6, 0.27 * rows), *[3.0] * lines]
-    figure = Figure(figsize=(max(7.0, 3.3 * columns), sum(heights) + 0.8), layout="constrained", dpi=DPI)
+    heights = [max(1.6, 0.27 * rows), *[3.6] * lines]
+    figure = Figure(figsize=(4.0 * columns, sum(heights) + 0.8), layout="constrained", dpi=DPI)
     grid = figure.add_gridspec(1 + lines, columns, height_ratios=heights)
     _draw_auc(figure.add_subplot(grid[0, :]), groups, styles)
     for i, group in enumerate(groups):
-        axes = figure.add_subplot(grid[1 + i // columns, i % columns])
-        draw_reliability(axes, group, _title(group, groups), styles)
-        axes.legend(fontsize=6, frameon=False)
-        if i % columns == 0:
-            axes.set_ylabel("share liked")
+        line, first = 1 + i // GROUPS_PER_LINE, 2 * (i % GROUPS_PER_LINE)
+        _draw_roc(figure.add_subplot(grid[line, first]), group, f"{_title(group, groups)}, ROC", styles)
+        _draw_reliability(
+            figure.add_subplot(grid[line, first + 1]), group, f"{_title(group, groups)}, reliability", styles
+        )
     figure.savefig(path, format="png")
-
-
-def reliability(label: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean score and share of label 1 in up to ten bins of about equally many samples, by rising score.
-
-    Equal scores are never parted, so a system that gives few distinct scores has few bins.
-    """
-    bins = int(np.clip(len(score) // SAMPLES_PER_BIN, 1, MOST_BINS))
-    edges = np.unique(np.quantile(score, np.arange(1, bins) / bins))
-    _, of_bin, count = np.unique(np.searchsorted(edges, score), return_inverse=True, return_counts=True)
-    return np.bincount(of_bin, weights=score) / count, np.bincount(of_bin, weights=label) / count
 
 
 def styles_of(groups: list[Group]) -> dict[str, dict]:
@@ -61,7 +54,7 @@ def styles_of(groups: list[Group]) -> dict[str, dict]:
     names = dict.fromkeys(row.name for group in groups for row in group.rows)
     colors, markers = cycle(COLORS), cycle(MARKERS)
     with_model = {name: {"color": next(colors), "marker": next(markers)} for name in names if name not in MODEL_FREE}
-    return with_model | dict(zip(MODEL_FREE, MODEL_FREE_STYLES, strict=True))
+    return with_model | dict(zip(MODEL_FREE, cycle(MODEL_FREE_STYLES), strict=False))
 
 
 def _draw_auc(axes: Axes, groups: list[Group], styles: dict[str, dict]) -> None:
@@ -87,19 +80,49 @@ def _draw_auc(axes: Axes, groups: list[Group], styles: dict[str, dict]) -> None:
 
 
 def _whisker(axes: Axes, row: Row, y: float, style: dict) -> None:
-    axes.plot([row.auc.low, row.auc.high], [y, y], color=style["color"], linewidth=1.6, solid_capstyle="butt")
-    axes.plot(row.auc.value, y, markersize=6, markeredgewidth=1.6, **style)
+    auc = row.values[COMPARED_BY]
+    axes.plot([auc.low, auc.high], [y, y], color=style["color"], linewidth=1.6, solid_capstyle="butt")
+    axes.plot(auc.value, y, markersize=6, markeredgewidth=1.6, **style)
 
 
-def draw_reliability(axes: Axes, group: Group, title: str, styles: dict[str, dict]) -> None:
-    """Share of label 1 over mean score; a calibrated system lies on the diagonal."""
-    axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
+def _draw_roc(axes: Axes, group: Group, title: str, styles: dict[str, dict]) -> None:
+    """Share of true over share of false positives; a system that guesses lies on the dotted diagonal."""
+    _frame(axes, title)
+    for i, row in enumerate(group.rows):
+        line = {"linestyle": LINES[i // len(COLORS) % len(LINES)], "linewidth": 1.4} | styles[row.name]
+        RocCurveDisplay.from_predictions(
+            group.label,
+            row.scores.score,
+            ax=axes,
+            curve_kwargs=line | {"marker": None, "label": in_figure(row.name)},
+        )
+    axes.set(xlabel="false positive rate", ylabel="true positive rate")
+    axes.legend(fontsize=6, frameon=False, loc="lower right")
+
+
+def _draw_reliability(axes: Axes, group: Group, title: str, styles: dict[str, dict]) -> None:
+    """Share of label 1 over mean score, in up to ten bins of about equally many samples; a calibrated system lies on the diagonal."""
+    _frame(axes, title)
+    bins = int(np.clip(len(group.label) // SAMPLES_PER_BIN, 1, MOST_BINS))
     for row in group.rows:
-        predicted, liked = reliability(group.label, row.scores.score)
-        axes.plot(predicted, liked, linewidth=1.2, markersize=4, label=in_figure(row.name), **styles[row.name])
-    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="mean score", aspect="equal")
-    axes.set(xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
-    axes.set_title(title, fontsize=9)
+        CalibrationDisplay.from_predictions(
+            group.label,
+            row.scores.score,
+            n_bins=bins,
+            strategy="quantile",
+            name=in_figure(row.name),
+            ax=axes,
+            ref_line=False,
+            **{"linestyle": "-", "linewidth": 1.2, "markersize": 4} | styles[row.name],
+        )
+    axes.set(xlabel="mean score", ylabel="share liked")
+    axes.legend(fontsize=6, frameon=False, loc="upper left")
+
+
+def _frame(axes: Axes, title: str) -> None:
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal", xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
+    axes.set_title(title, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
 
 

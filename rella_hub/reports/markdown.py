@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import groupby
 
+from rella_hub.metrics import metrics
 from rella_hub.metrics.uncertainty.bootstrap import Interval
+from rella_hub.metrics.uncertainty.p_value import p_text
 from rella_hub.reports.rows import Group, Row
 from rella_hub.systems import REFERENCE
+from rella_hub.texts.markdown import table
 from rella_hub.texts.shown import in_markdown, in_sentence
 
-COLUMNS = ("system", "base", "config", "n", "AUC", "LogLoss", "ACC", f"AUC - {REFERENCE}")
-TEXT_COLUMNS = 3  # the first ones stand at the left, numbers at the right
+ABOUT, COMPARED = ("system", "base", "config", "n"), (f"AUC - {REFERENCE}", "z", "p")
+TEXT_COLUMNS = 3
 
 
 def render(groups: list[Group], resamples: int, seed: int) -> str:
@@ -19,12 +21,9 @@ def render(groups: list[Group], resamples: int, seed: int) -> str:
     parts = ["# Results", "", _explanation(resamples, seed)]
     for (corpus, split), together in groupby(groups, key=lambda group: (group.corpus, group.split)):
         together = list(together)
-        parts += [
-            "",
-            f"## {in_markdown(corpus)}, {in_markdown(split)}",
-            "",
-            table(COLUMNS, [_cells(row, group) for group in together for row in group.rows], TEXT_COLUMNS),
-        ]
+        rows = [_cells(row, group) for group in together for row in group.rows]
+        columns = (*ABOUT, *(metric.title for metric in metrics()), *COMPARED)
+        parts += ["", f"## {in_markdown(corpus)}, {in_markdown(split)}", "", table(columns, rows, TEXT_COLUMNS)]
         notes = [
             f"- {in_markdown(group.config_name)}: {in_sentence(note)}" for group in together for note in group.notes
         ]
@@ -35,52 +34,36 @@ def render(groups: list[Group], resamples: int, seed: int) -> str:
 
 def _explanation(resamples: int, seed: int) -> str:
     return (
-        f"In brackets 95 % percentile intervals from {resamples:,} bootstrap resamples of the samples (seed {seed}), the same "
-        f"resamples for every system. The last column is the difference of AUC to {REFERENCE} of the same base model, config "
-        "and samples, taken within each resample. Samples of one user are not independent, so the intervals are somewhat "
-        "narrow for users who were never seen."
+        f"In brackets 95 % percentile intervals from {resamples:,} bootstrap resamples of the users (seed {seed}), each drawn with all "
+        f"of its samples, the same resamples for every system. The difference of AUC is to {REFERENCE} of the same base model, config "
+        "and samples, taken within each resample; z and p (two-sided) are DeLong's test of it for clustered data, a user's samples "
+        "being a cluster. p is not corrected for the number of systems."
     )
 
 
 def _cells(row: Row, group: Group) -> list[str]:
+    test = row.paired.test if row.paired else None
     return [
         in_markdown(row.name),
         short_name(row.scores.record["base"]),
         in_markdown(group.config_name),
         f"{len(group.label):,}",
-        *(interval_text(value, ".4f") for value in (row.auc, row.log_loss, row.accuracy)),
+        *(interval_text(row.values[metric.name], ".4f") for metric in metrics()),
         difference_text(row),
+        *(["-", "-"] if test is None else [f"{test.z:+.2f}", p_text(test.p)]),
     ]
 
 
 def difference_text(row: Row) -> str:
-    if row.auc_difference is not None:
-        return interval_text(row.auc_difference, "+.4f")
+    if row.paired is not None:
+        return interval_text(row.paired.difference, "+.4f")
     return "reference" if row.reference == row.name else "-"
 
 
-def interval_text(interval: Interval, form: str) -> str:
-    return f"{interval.value:{form}} [{interval.low:{form}}, {interval.high:{form}}]"
+def interval_text(interval: Interval | None, form: str) -> str:
+    return "-" if interval is None else f"{interval.value:{form}} [{interval.low:{form}}, {interval.high:{form}}]"
 
 
 def short_name(base: str | None) -> str:
     """The last part of a Hub id or a folder; results.json has the whole."""
     return "-" if base is None else in_markdown(str(base).rstrip("/").rsplit("/", 1)[-1])
-
-
-def table(columns: Sequence[str], rows: list[list[str]], text_columns: int) -> str:
-    """A Markdown table whose columns are padded, so that it reads well in a terminal too. The first ones hold text,
-    names among it as `in_markdown` gives them."""
-    rows = [list(columns), *rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [_line(row, widths, text_columns) for row in rows]
-    rule = ["-" * width if c < text_columns else "-" * (width - 1) + ":" for c, width in enumerate(widths)]
-    return "\n".join([lines[0], _line(rule, widths, text_columns), *lines[1:]])
-
-
-def _line(cells: list[str], widths: list[int], text_columns: int) -> str:
-    padded = [
-        cell.ljust(width) if c < text_columns else cell.rjust(width)
-        for c, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    ]
-    return "| " + " | ".join(padded) + " |"

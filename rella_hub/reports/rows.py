@@ -1,25 +1,29 @@
-"""From score files to the rows of a report: which systems may be compared, and every metric with its interval.
-
-Systems are compared when corpus, config and split are the same. They must then have scored the same samples: a group with
-differing samples is an error, because a difference between systems would partly be one between samples.
-"""
+"""From score files to the rows of a report: every metric with its interval, and every AUC beside those it must be compared with."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from rella_hub.metrics.accuracy import accuracy
-from rella_hub.metrics.auc import auc
-from rella_hub.metrics.log_loss import log_loss
-from rella_hub.metrics.uncertainty.bootstrap import Interval, Resampled, interval, resample
+from rella_hub.metrics import Metric, metrics
+from rella_hub.metrics.uncertainty.bootstrap import Interval, interval, resample
+from rella_hub.metrics.uncertainty.delong import Difference, compare_aucs
+from rella_hub.reports.same_samples import folder_of, group_of, grouped, users_of_group
 from rella_hub.systems import REFERENCE, model_free
 from rella_hub.systems.model_free import MODEL_FREE
 from rella_hub.tables.constant import is_constant
 from rella_hub.tables.scores import Scores
+
+COMPARED_BY = "auc"
+
+
+@dataclass(frozen=True)
+class Paired:
+    """The AUC of a row minus that of another on the same samples."""
+
+    difference: Interval  # taken within each resample
+    test: Difference | None  # DeLong's; None where too few users have one of the labels
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,14 @@ class Row:
 
     name: str  # unique in its group
     scores: Scores
-    auc: Interval
-    log_loss: Interval
-    accuracy: Interval
+    values: dict[str, Interval | None]  # by the name of the metric; None where it is not defined on these samples
     reference: str | None  # name of the row that AUC is compared with; its own name for that row itself
-    auc_difference: Interval | None  # to the reference, paired; None for the reference and where there is none
+    against: dict[str, Paired]  # the reference and, for a row with a model, each row without one, by name
+
+    @property
+    def paired(self) -> Paired | None:
+        """Against the reference; None for the reference itself and where there is none."""
+        return self.against.get(self.reference)
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,7 @@ class Group:
     corpus: str
     config_name: str
     split: str
+    users: int | None  # whose samples these are, which the resamples draw; None: not known, samples are drawn
     rows: list[Row]
     notes: list[str]  # what the reader must know about this group
 
@@ -53,134 +61,139 @@ class Group:
 
 def compare(files: list[Scores], resamples: int, seed: int) -> list[Group]:
     """Groups of score files in order of corpus, split and config; rows in the order given, those without a model last."""
-    _refuse_repeated(files)
-    groups: dict[tuple, list[Scores]] = {}
-    for scores in files:
-        groups.setdefault(_group_of(scores), []).append(scores)
-    return [_compare_group(groups[key], resamples, seed) for key in sorted(groups, key=_natural_order)]
-
-
-def _group_of(scores: Scores) -> tuple[str, str, str]:
-    return tuple(scores.record[key] for key in ("corpus", "split", "config_name"))
-
-
-def _natural_order(key: tuple[str, str, str]) -> list:
-    return [natural_order(name) for name in key]
-
-
-def natural_order(name: str) -> list[str | int]:
-    """subr_k5 before subr_k10."""
-    return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", name))]
-
-
-def _refuse_repeated(files: list[Scores]) -> None:
-    paths = [scores.path.resolve() for scores in files]
-    for path in paths:
-        if paths.count(path) > 1:
-            raise ValueError(f"{path} is given {paths.count(path)} times. Give each score file once.")
+    return [_compare_group(together, resamples, seed) for together in grouped(files)]
 
 
 def _compare_group(files: list[Scores], resamples: int, seed: int) -> Group:
-    _check_same_samples(files)
-    _check_same_prompts(files)
-    corpus, split, config_name = _group_of(files[0])
-    label = files[0].label
-    if label.min() == label.max():
-        raise ValueError(
-            f"{files[0].path}: all {len(label)} labels are {label[0]}, and AUC compares samples of label 1 with samples of "
-            "label 0. Score more samples (a larger --limit, or none)."
-        )
+    corpus, split, config_name = group_of(files[0])
+    users = users_of_group(files)
     without_model, notes = _without_model(files)
-    systems = [*files, *without_model]
-    drawn = resample(label, np.stack([scores.score for scores in systems]), resamples, seed)
-    if drawn.one_class:
+    if users is None:
         notes.append(
-            f"{drawn.one_class} of {resamples} resamples hold one label only; they count for LogLoss and ACC, not for AUC."
+            f"intervals and tests take each sample for a user of its own: {files[0].path} is of version 0.2, which kept no users, and "
+            "the data set is not in a folder here."
         )
+    systems = [*files, *without_model]
+    values, more = _measure(systems, users, resamples, seed)
+    notes += more
     notes += [_constant(scores) for scores in files if is_constant(scores.score)]
-    rows = _rows(systems, [_reference(scores, files) for scores in systems], drawn)
+    references = [_reference(scores, files) for scores in systems]
+    rows, more = _rows(systems, values, references, users)
+    notes += more
     lacking = [row.name for row in rows if row.reference is None]
     if lacking:
         notes.append(f"no AUC difference for {', '.join(lacking)}: {_why_no_reference(files)}.")
-    return Group(corpus, config_name, split, rows, notes)
+    count = None if users is None else len(np.unique(users))
+    return Group(corpus, config_name, split, count, rows, notes)
 
 
-def _check_same_prompts(files: list[Scores]) -> None:
-    """Systems that read different prompts under one name cannot be compared, nor can `history_mean` stand for both.
-
-    A traditional CTR model reads none, so it may stand beside any of them.
-    """
-    reading = [scores for scores in files if "model_identity" not in scores.record]
-    for scores in reading[1:]:
-        if scores.record.get("prompts_fingerprint") != reading[0].record.get("prompts_fingerprint"):
-            raise ValueError(
-                f"{scores.path} and {reading[0].path} scored different prompts, both named {scores.record['config_name']}: the data set "
-                "was rebuilt in between. Score again what is older."
-            )
+@dataclass(frozen=True)
+class _Measured:
+    value: float
+    resampled: np.ndarray  # (R,)
 
 
-def _rows(systems: list[Scores], references: list[int | None], drawn: Resampled) -> list[Row]:
-    names = _names(systems)
-    aucs = [auc(scores.score, scores.label) for scores in systems]
-    rows = []
+def _measure(
+    systems: list[Scores], users: np.ndarray | None, resamples: int, seed: int
+) -> tuple[list[dict[str, _Measured]], list[str]]:
+    """For each system its metrics, as far as they are defined, and what must be said of them."""
+    label, notes = systems[0].label, []
+    found, functions = {}, {}
+    for metric in metrics():
+        try:
+            remark = metric.remark(label, users)
+            notes += [f"{remark}."] if remark else []
+            for s, scores in enumerate(systems):
+                found[s, metric.name] = metric.of(scores.score, label, users)
+                functions[s, metric.name] = metric.repeated(scores.score, label, users)
+        except ValueError as error:
+            notes.append(f"no {metric.title}: {error}")
+            for s in range(len(systems)):
+                found.pop((s, metric.name), None)
+                functions.pop((s, metric.name), None)
+    drawn = resample(functions, np.arange(len(label)) if users is None else users, resamples, seed)
+    notes += [note for metric in metrics() if (note := _undefined(metric, drawn.get((0, metric.name))))]
+    values = [
+        {name: _Measured(found[s, name], drawn[s, name]) for s, name in found if s == t} for t in range(len(systems))
+    ]
+    return values, notes
+
+
+def _undefined(metric: Metric, resampled: np.ndarray | None) -> str | None:
+    lost = 0 if resampled is None else int(np.isnan(resampled).sum())
+    return (
+        f"{lost} of {len(resampled)} resamples have no {metric.title}, as where all labels are the same; its intervals leave them out."
+        if lost
+        else None
+    )
+
+
+def _rows(
+    systems: list[Scores], values: list[dict[str, _Measured]], references: list[int | None], users: np.ndarray | None
+) -> tuple[list[Row], list[str]]:
+    names, notes, rows = _names(systems), [], []
+    floor = [s for s, scores in enumerate(systems) if scores.path is None]
     for s, (scores, reference) in enumerate(zip(systems, references, strict=True)):
-        difference = None
-        if reference not in (None, s):
-            difference = interval(aucs[s] - aucs[reference], drawn.auc[s] - drawn.auc[reference])
+        against = {} if reference in (None, s) else {reference: None}
+        against |= dict.fromkeys(floor if s not in floor else ())
+        pairs = {}
+        for other in against:
+            mine, theirs = values[s][COMPARED_BY], values[other][COMPARED_BY]
+            difference = interval(mine.value - theirs.value, mine.resampled - theirs.resampled)
+            test, note = _test(scores, systems[other], users)
+            notes += [note] if note else []
+            pairs[names[other]] = Paired(difference, test)
         rows.append(
             Row(
                 name=names[s],
                 scores=scores,
-                auc=interval(aucs[s], drawn.auc[s]),
-                log_loss=interval(log_loss(scores.score, scores.label), drawn.log_loss[s]),
-                accuracy=interval(accuracy(scores.score, scores.label), drawn.accuracy[s]),
+                values={metric.name: _interval(values[s].get(metric.name), metric) for metric in metrics()},
                 reference=None if reference is None else names[reference],
-                auc_difference=difference,
+                against=pairs,
             )
         )
-    return rows
+    return rows, list(dict.fromkeys(notes))
 
 
-def _check_same_samples(files: list[Scores]) -> None:
-    first = files[0]
-    where = " ".join(_group_of(first))
-    for other in files[1:]:
-        if not np.array_equal(first.sample_id, other.sample_id):
-            shared = len(np.intersect1d(first.sample_id, other.sample_id))
-            raise ValueError(
-                f"{first.path} and {other.path} score different samples of {where}: {len(first.sample_id)} and "
-                f"{len(other.sample_id)}, of which {shared} are the same. Score both with the same --limit, or make two reports."
-            )
-        if not np.array_equal(first.label, other.label):
-            raise ValueError(
-                f"{first.path} and {other.path} score the same samples of {where} with different labels, so the data set "
-                "was built anew in between. Score both again."
-            )
+def _interval(measured: _Measured | None, metric: Metric) -> Interval | None:
+    if measured is None or (metric.name != COMPARED_BY and np.isnan(measured.resampled).all()):
+        return None
+    return interval(measured.value, measured.resampled)
+
+
+def _test(scores: Scores, other: Scores, users: np.ndarray | None) -> tuple[Difference | None, str | None]:
+    try:
+        return compare_aucs(scores.label, scores.score, other.score, users), None
+    except ValueError as error:
+        return None, f"no test of the AUC differences: {error}"
 
 
 def _without_model(files: list[Scores]) -> tuple[list[Scores], list[str]]:
-    """The scores of the systems that need no model, or why there are none."""
+    """The scores of the systems that need no model, and why there are none of some."""
     first = files[0]
-    folders = [Path(f.record["dataset_folder"]) for f in files if f.record["dataset_folder"]]
-    folder = next((folder for folder in folders if folder.is_dir()), None)
-    without = f"no rows for {' and '.join(MODEL_FREE)}"
+    folder = folder_of(files)
+    *most, last = MODEL_FREE
+    without = f"no rows for {', '.join(most)} and {last}"
     if folder is None:
         return [], [f"{without}: the data set {first.record['dataset']} is not in a folder here."]
-    corpus, split, config_name = _group_of(first)
+    corpus, split, config_name = group_of(first)
     missing = model_free.missing_table(folder, config_name)
     if missing is not None:
         return [], [f"{without}: {folder} lacks the table {missing}."]
-    found = []
+    found, notes = [], []
     for system, scorer in MODEL_FREE.items():
-        label, score = scorer(folder, config_name, split, first.sample_id)
+        try:
+            label, score = scorer(folder, config_name, split, first.sample_id)
+        except model_free.NotFitted as error:
+            notes.append(f"no row for {system}: {error}.")
+            continue
         if not np.array_equal(label, first.label):
             raise ValueError(
-                f"{first.path} has other labels than {folder / 'samples'}, so that table was built anew after the scores. "
-                "Score again."
+                f"{first.path} has other labels than {folder / 'samples'}, so that table was rebuilt after the scores. Score again."
             )
         record = {"system": system, "base": None, "corpus": corpus, "split": split, "config_name": config_name}
-        found.append(Scores(None, first.sample_id, label, score, record))
-    return found, []
+        found.append(Scores(None, first.sample_id, None, label, score, record))
+    return found, notes
 
 
 def _reference(scores: Scores, files: list[Scores]) -> int | None:

@@ -20,19 +20,17 @@ from rella_hub.views import table_name
 FITTED_SAMPLES = 1_000_000  # more than enough for three weights
 
 
+class NotFitted(ValueError):
+    """Where there is nothing to fit `both_means` on."""
+
+
 def history_mean(folder: Path, config_name: str, split: str, sample_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(n,) labels, and (n,) mean rating of the behaviors shown, mapped from the corpus' rating range to [0, 1].
 
     A sample that shows no behavior gets the middle of the range, 0.5: nothing is known of that user.
     """
     samples = _samples(folder, split, sample_ids, ["position", "label"])
-    shown, counts = _shown(folder, config_name, split, sample_ids)
-    first = np.repeat(sample_ids - samples["position"].to_numpy(), counts)  # where the user's interactions begin
-    rating = store.read(folder, "interactions", columns=["rating"])["rating"].to_numpy()[first + shown]
-    total = np.bincount(np.repeat(np.arange(len(counts)), counts), weights=rating, minlength=len(counts))
-    low, high = load_corpus(store.provenance(folder, "samples")["corpus"]).rating_range
-    mean = np.divide(total, counts, out=np.full(len(counts), (low + high) / 2), where=counts > 0)
-    return samples["label"].to_numpy(), (mean - low) / (high - low)
+    return samples["label"].to_numpy(), _mean_shown(folder, samples, _shown(folder, config_name, split, sample_ids))
 
 
 def item_mean(folder: Path, config_name: str, split: str, sample_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -61,21 +59,38 @@ def both_means(folder: Path, config_name: str, split: str, sample_ids: np.ndarra
     """(n,) labels, and (n,) P(Yes) of a logistic regression on `history_mean` and `item_mean`, fitted on the train split.
 
     In fitting, the mean of a sample's item leaves that sample's own label out: with it, an item's only rating would give itself away.
-    The fit reads at most `FITTED_SAMPLES` samples, the first of the train split's random order.
+    The fit reads at most `FITTED_SAMPLES` rows, the first of those that the config trains on. `NotFitted` where it cannot be.
     """
     from sklearn.linear_model import LogisticRegression
 
-    rows = min(store.count_rows(folder, "samples", "train"), FITTED_SAMPLES)
-    known = store.read_rows(folder, "samples", 0, rows, "train", ["sample_id"])["sample_id"].to_numpy()
-    fitted, shown = history_mean(folder, config_name, "train", known)
-    if fitted.min() == fitted.max():
-        raise ValueError(
-            f"All labels of the train split of {folder} are {fitted[0]}, and a regression needs both. Use a larger corpus."
-        )
+    name = table_name(config_name)
+    trained = next((split for split in ("mixed", "train") if split in store.table_splits(folder, name)), None)
+    if trained is None:
+        raise NotFitted(f"{folder / name} shows no training samples")
+    rows = min(store.count_rows(folder, name, trained), FITTED_SAMPLES)
+    table = store.read_rows(folder, name, 0, rows, trained)
+    known = table["sample_id"].to_numpy()
+    samples = _samples(folder, "train", known, ["position", "label"])
+    fitted, shown = samples["label"].to_numpy(), _mean_shown(folder, samples, table["positions"])
+    if not len(fitted) or fitted.min() == fitted.max():
+        raise NotFitted(f"the training samples of {folder / name} do not have both labels, which a regression needs")
     regression = LogisticRegression(C=np.inf).fit(np.column_stack([shown, _others_mean(folder, known)]), fitted)
     labels, shown = history_mean(folder, config_name, split, sample_ids)
     _, liked = item_mean(folder, config_name, split, sample_ids)
     return labels, regression.predict_proba(np.column_stack([shown, liked]))[:, 1]
+
+
+def _mean_shown(folder: Path, samples: pa.Table, positions: pa.ChunkedArray) -> np.ndarray:
+    """(n,) mean rating of the behaviors at `positions` (n,) of `samples`, mapped to [0, 1]."""
+    positions = positions.combine_chunks()
+    counts = positions.value_lengths().to_numpy()
+    begin = samples["sample_id"].to_numpy() - samples["position"].to_numpy()  # of the user's interactions
+    shown = np.repeat(begin, counts) + positions.flatten().to_numpy()
+    rating = store.read(folder, "interactions", columns=["rating"])["rating"].to_numpy()[shown]
+    total = np.bincount(np.repeat(np.arange(len(counts)), counts), weights=rating, minlength=len(counts))
+    low, high = load_corpus(store.provenance(folder, "samples")["corpus"]).rating_range
+    mean = np.divide(total, counts, out=np.full(len(counts), (low + high) / 2), where=counts > 0)
+    return (mean - low) / (high - low)
 
 
 def _others_mean(folder: Path, sample_ids: np.ndarray) -> np.ndarray:
@@ -90,7 +105,7 @@ def _others_mean(folder: Path, sample_ids: np.ndarray) -> np.ndarray:
 
 
 def missing_table(folder: Path, config_name: str) -> str | None:
-    """The first table the two systems need that the data set folder lacks, None when it has all."""
+    """The first table these systems need that the data set folder lacks, None when it has all."""
     for name in ("samples", "interactions", table_name(config_name)):
         if not store.table_splits(folder, name):
             return name
@@ -103,13 +118,12 @@ def _samples(folder: Path, split: str, sample_ids: np.ndarray, columns: list[str
     return table.take(_rows(table, sample_ids, f"scored samples are not in the {split} split of {folder / 'samples'}"))
 
 
-def _shown(folder: Path, config_name: str, split: str, sample_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions shown for all of `sample_ids` (n,), one sample after the other, and how many each shows (n,)."""
+def _shown(folder: Path, config_name: str, split: str, sample_ids: np.ndarray) -> pa.ChunkedArray:
+    """(n,) the positions shown for each of `sample_ids`."""
     name = table_name(config_name)
     table = store.read(folder, name, split)
     rows = _rows(table, sample_ids, f"scored samples are not in the {split} split of {folder / name}")
-    positions = table["positions"].take(rows).combine_chunks()
-    return positions.flatten().to_numpy(), positions.value_lengths().to_numpy()
+    return table["positions"].take(rows)
 
 
 def _rows(table: pa.Table, sample_ids: np.ndarray, what: str) -> np.ndarray:
@@ -117,4 +131,4 @@ def _rows(table: pa.Table, sample_ids: np.ndarray, what: str) -> np.ndarray:
     return rows_of(sample_ids, table["sample_id"].to_numpy(), what)
 
 
-MODEL_FREE = {"history_mean": history_mean, "item_mean": item_mean}
+MODEL_FREE = {"history_mean": history_mean, "item_mean": item_mean, "both_means": both_means}

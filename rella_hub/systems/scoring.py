@@ -34,12 +34,20 @@ from rella_hub.tables import records, shots, store
 from rella_hub.tables.checked import NAME, shown
 from rella_hub.tables.constant import is_constant
 from rella_hub.tables.rows import RowReader
-from rella_hub.tables.scores import read_stored, require_score_file, write_scores
+from rella_hub.tables.scores import read_stored, require_score_file, users_of, write_scores
 from rella_hub.texts.shown import visible
 from rella_hub.views import table_name
 
 ROWS_PER_CHUNK = 1024
-NOT_PINNED = ("dataset_folder", "training_samples", "base_proved", "fingerprint")  # it is of all the rest
+# Said of the system or of this machine; and the fingerprint, which is of all the rest.
+NOT_PINNED = (
+    "dataset_folder",
+    "training_samples",
+    "training_config",
+    "trainable_weights",
+    "base_proved",
+    "fingerprint",
+)
 LONGEST_FILE_NAME = 200  # bytes; file systems take 255, some of which a temporary name needs
 
 
@@ -261,7 +269,8 @@ def _join(target: Target, parts: Parts, chunks: range, samples: Samples, shard: 
     if shard is not None:
         record |= {"shard": shard.record(parts.rows, parts.rows_per_chunk)}
     sample_id, label, score = (table[name].to_numpy() for name in ("sample_id", "label", "score"))
-    write_scores(target.path, sample_id, label, score, record)
+    user_id = users_of(samples.folder, samples.options.split, sample_id)
+    write_scores(target.path, sample_id, user_id, label, score, record)
     parts.remove()
     if "prompts_fingerprint" in record and is_constant(score) and _prompts_differ(samples):
         print(

@@ -60,8 +60,8 @@ def join(paths: Sequence[str], output: str | None, overwrite: bool) -> None:
     record = {key: value for key, value in shards[0].record.items() if key not in ("shard", "tokens")}
     if any("tokens" in one.record for one in shards):
         record["tokens"] = sum(one.record["tokens"] for one in shards)
-    sample_id, label, score = (
-        np.concatenate([getattr(one, name) for one in shards]) for name in ("sample_id", "label", "score")
+    sample_id, user_id, label, score = (
+        np.concatenate([getattr(one, name) for one in shards]) for name in ("sample_id", "user_id", "label", "score")
     )
     if len(sample_id) != shards[0].record["shard"]["rows"]:
         raise ValueError(
@@ -73,7 +73,7 @@ def join(paths: Sequence[str], output: str | None, overwrite: bool) -> None:
     existing = read_stored(path).record if path.exists() and not overwrite else None
     if not records.is_current(path, existing, record, overwrite):
         with sole_writer(path, beside=True):
-            write_scores(path, sample_id, label, score, record)
+            write_scores(path, sample_id, user_id, label, score, record)
         print(f"{path}: {len(score):,} scores of {len(shards)} shards.", flush=True)
 
 

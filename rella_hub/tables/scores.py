@@ -1,7 +1,7 @@
-"""The scores table: one Parquet file for one system on one split, `sample_id`, `label`, `score` = P(the user likes the item).
+"""The scores table: one Parquet file for one system on one split: `sample_id`, `user_id`, `label`, `score` = P(the user likes the item).
 
 What the scores were made from travels in the file's metadata under the key `rella`, so that a file found a year later
-still says which system, base model, data set and split it belongs to.
+still says which system, base model, data set and split it belongs to. Files of 0.2 have no `user_id`; they are read without.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ import pyarrow.parquet as pq
 
 from rella_hub.files.pointers import pointer
 from rella_hub.files.replace import replacing_file
-from rella_hub.tables import checked
+from rella_hub.tables import checked, store
 from rella_hub.tables.checked import COUNT, LINE, LINES, NAME, NUMBER, RECORD, group, optional
+from rella_hub.tables.keys import rows_of
 from rella_hub.tables.store import PROVENANCE_KEY
 
-SCHEMA = pa.schema({"sample_id": pa.int64(), "label": pa.int64(), "score": pa.float64()})
+SCHEMA = pa.schema({"sample_id": pa.int64(), "user_id": pa.int64(), "label": pa.int64(), "score": pa.float64()})
+SINCE_0_3 = ("user_id",)
 OF_A_BASE = {
     "origin": optional(RECORD),
     "name": LINE,
@@ -39,10 +41,12 @@ RECORD_KINDS = {  # what the record of scores may say, as far as anything here r
     **dict.fromkeys(("system", "dataset", "fingerprint"), LINE),
     **dict.fromkeys(("base", "adapter", "model", "dataset_folder", "dataset_revision"), optional(LINE)),
     **dict.fromkeys(("base_revision", "adapter_revision", "model_revision"), optional(LINE)),
-    **dict.fromkeys(("prompts_fingerprint", "samples_fingerprint"), optional(NAME)),
+    **dict.fromkeys(("prompts_fingerprint", "samples_fingerprint", "training_config"), optional(NAME)),
     **dict.fromkeys(("dtype", "quantization"), NAME),
     **{"computed_in": NAME, "chat_template_kwargs": optional(RECORD)},
-    **dict.fromkeys(("limit", "training_samples", "seed", "max_length", "tokens"), optional(COUNT)),
+    **dict.fromkeys(
+        ("limit", "training_samples", "seed", "max_length", "tokens", "trainable_weights"), optional(COUNT)
+    ),
     **dict.fromkeys(("base_identity", "adapter_identity", "model_identity"), optional(RECORD)),
     "libraries": LINES,
     "seconds": NUMBER,
@@ -66,17 +70,30 @@ class Scores:
 
     path: Path | None  # None: computed for a report, not read from a file
     sample_id: np.ndarray  # (n,) int64, ascending
+    user_id: np.ndarray | None  # (n,) int64; None where the file does not hold it
     label: np.ndarray  # (n,) int64, 0 or 1
     score: np.ndarray  # (n,) float64, in [0, 1]
     record: dict
 
 
-def write_scores(path: Path, sample_id: np.ndarray, label: np.ndarray, score: np.ndarray, record: dict) -> None:
-    """Write one score file whole or not at all, in the order given. `record` must have `RECORD_KEYS` and may have more."""
+def write_scores(
+    path: Path,
+    sample_id: np.ndarray,
+    user_id: np.ndarray | None,
+    label: np.ndarray,
+    score: np.ndarray,
+    record: dict,
+) -> None:
+    """Write one score file whole or not at all, in the order given. `record` must have `RECORD_KEYS` and may have more.
+
+    user_id: (n,), as `users_of` gives it; None where a file of 0.2 is written again.
+    """
     _check_record(record, path)
-    _check_columns(sample_id, label, score, path)
-    columns = {"sample_id": sample_id, "label": label, "score": score}
-    schema = SCHEMA.with_metadata({PROVENANCE_KEY: json.dumps(record, sort_keys=True)})
+    _check_columns(sample_id, user_id, label, score, path)
+    columns = {"sample_id": sample_id, "user_id": user_id, "label": label, "score": score}
+    columns = {name: column for name, column in columns.items() if column is not None}
+    schema = pa.schema([SCHEMA.field(name) for name in columns])
+    schema = schema.with_metadata({PROVENANCE_KEY: json.dumps(record, sort_keys=True)})
     require_score_file(path)
     with replacing_file(Path(path)) as temporary:
         pq.write_table(pa.table(columns, schema=schema), temporary, compression="zstd")
@@ -100,16 +117,28 @@ def read_scores(path: Path) -> Scores:
             f"{path} is one shard of a score file. Join all of them first: python evaluation/join_scores.py"
         )
     order = np.argsort(found.sample_id)
-    return Scores(found.path, found.sample_id[order], found.label[order], found.score[order], found.record)
+    columns = (found.sample_id, found.user_id, found.label, found.score)
+    return Scores(found.path, *(None if column is None else column[order] for column in columns), found.record)
 
 
 def read_stored(path: Path) -> Scores:
     """A score file, or a shard of one, in the order of its rows."""
     table = _read(path)
     record = _read_record(table.schema, path)
-    sample_id, label, score = (table[name].to_numpy() for name in SCHEMA.names)
-    _check_columns(sample_id, label, score, path)
-    return Scores(Path(path), sample_id, label, score, record)
+    columns = [table[name].to_numpy() if name in table.schema.names else None for name in SCHEMA.names]
+    _check_columns(*columns, path)
+    return Scores(Path(path), *columns, record)
+
+
+def users_of(folder: Path, split: str, sample_ids: np.ndarray) -> np.ndarray:
+    """(n,) int64 user of each of `sample_ids` (n,), from the `samples` of a data set folder."""
+    table = store.read(folder, "samples", split, ["sample_id", "user_id"])
+    rows = rows_of(
+        sample_ids,
+        table["sample_id"].to_numpy(),
+        f"scored samples are not in the {split} split of {folder / 'samples'}",
+    )
+    return table["user_id"].to_numpy()[rows].astype(np.int64)
 
 
 def _read(path: Path) -> pa.Table:
@@ -126,6 +155,8 @@ def _read(path: Path) -> pa.Table:
         ) from error
     for field in SCHEMA:
         if field.name not in table.schema.names:
+            if field.name in SINCE_0_3:
+                continue
             got = ", ".join(table.schema.names)
             raise ValueError(f"{path} has no column {field.name!r}. Got: {got}; expected: {', '.join(SCHEMA.names)}.")
         got = table.schema.field(field.name).type
@@ -170,10 +201,15 @@ def _check_record(record: dict, path: Path) -> None:
         raise ValueError(f"{path}: its record names neither a base model nor a CTR model. Score again.")
 
 
-def _check_columns(sample_id: np.ndarray, label: np.ndarray, score: np.ndarray, path: Path) -> None:
-    shapes = [np.shape(column) for column in (sample_id, label, score)]
+def _check_columns(
+    sample_id: np.ndarray, user_id: np.ndarray | None, label: np.ndarray, score: np.ndarray, path: Path
+) -> None:
+    columns = (sample_id, user_id, label, score)
+    shapes = [np.shape(column) for column in columns if column is not None]
     if len(set(shapes)) > 1 or len(shapes[0]) != 1:
-        raise ValueError(f"{path}: sample_id, label and score have the shapes {shapes}; expected (n,) three times.")
+        raise ValueError(
+            f"{path}: its columns have the shapes {shapes}; expected (n,) for each of {', '.join(SCHEMA.names)}."
+        )
     if not len(sample_id):
         raise ValueError(f"{path}: it holds no scores. Score at least one sample.")
     ids, counts = np.unique(sample_id, return_counts=True)

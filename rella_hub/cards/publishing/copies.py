@@ -64,7 +64,7 @@ def write_public_scores(source: Path, target: Path, facts: Facts, identity: Iden
             f"{wanted if facts.base else f'not the {facts.noun} of {facts.folder}'}. Give no other score files; other models have "
             "repositories of their own."
         )
-    write_scores(target, scores.sample_id, scores.label, scores.score, public_record(record, facts, identity))
+    write_scores(target, scores.sample_id, scores.user_id, scores.label, scores.score, public_record(record, facts, identity))
 
 
 def _row(row: dict, facts: Facts, identity: Identity, score_files: list[str]) -> dict:

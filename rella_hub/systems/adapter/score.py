@@ -19,6 +19,7 @@ from rella_hub.language_models.load import (
     load_adapter,
     load_base,
     number_format,
+    training_notes,
     training_samples,
 )
 from rella_hub.language_models.p_yes import Budget, p_yes_of_systems
@@ -135,7 +136,7 @@ def identity_of(options: ScoreOptions, base: dict) -> tuple[dict, dict]:
     if doubt:
         print(f"note: {doubt}", flush=True)
     # Whether the base is proved, and not the sentence, which names folders of this machine.
-    return identity, {"base_proved": doubt is None if adapter else None}
+    return identity, {"base_proved": doubt is None if adapter else None, **training_notes(adapter, revision)}
 
 
 def system_name(adapter: str | None) -> str:

@@ -16,6 +16,7 @@ from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, set_see
 from trl import SFTConfig
 
 from rella_hub.cli.options import pinning, pinning_defaults, recipe, without_places
+from rella_hub.figures import draw_curve
 from rella_hub.files import ownership, places
 from rella_hub.files.hashes import hash_file
 from rella_hub.files.writer import sole_writer
@@ -30,7 +31,6 @@ from rella_hub.prompts import load_style, style_of
 from rella_hub.systems.adapter import checkpoints, requirements
 from rella_hub.systems.adapter.checkpoints import CheckpointingTrainer
 from rella_hub.systems.adapter.config import NOT_OF_TRL, OF_THE_RECIPE, TuningConfig
-from rella_hub.systems.adapter.curve import draw
 from rella_hub.systems.adapter.options import READS, RESULT, RUN, Options
 from rella_hub.systems.adapter.resume import MadeFrom, checkpoint_to_go_on_from
 from rella_hub.systems.adapter.trainer_arguments import sft_config
@@ -243,7 +243,9 @@ def _save(trainer: CheckpointingTrainer, tokenizer, output: Path, made_of: MadeO
         ownership.remove(output, RUN, [RECORD])  # of the older run: without it neither result is a finished one
         _write_recipe(output, made_of, overwrite)
     with ownership.writing_file(output / CURVE, RUN, overwrite) as temporary:
-        draw(record["log"], temporary)
+        steps = [(entry["step"], entry["loss"]) for entry in record["log"] if "loss" in entry]
+        validated = [(entry["step"], entry["eval_auc"]) for entry in record["log"] if "eval_auc" in entry]
+        draw_curve(temporary, "optimizer step", "training loss per answer token", {"training": steps}, validated)
     with ownership.writing_file(output / RECORD, RUN, overwrite) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rella_hub.cards.model_index import METRICS
+from rella_hub.metrics import metrics
 from rella_hub.systems.ctr import paper
 from rella_hub.systems.ctr.architecture import read_architecture
 from rella_hub.systems.ctr.inputs.vocabulary import Values
@@ -27,7 +27,7 @@ def words(sees: dict, values: Values, searched: str | None, card: Card) -> dict:
         "architecture": architecture,
         "fields": {field: values.field_sizes[field] - 1 for field in data.corpus.features},
         "ratings": values.rating_values - 1,
-        "metrics": {metric: shown for metric, (_, shown) in METRICS.items()},
+        "metrics": {metric.name: metric.title for metric in metrics() if not metric.by_user},
         "printed": printed,
         "differences": paper.differences(data.corpus, status, main, data.encoder) if printed else [],
     }

@@ -23,6 +23,7 @@ from rella_hub.systems.ctr.options import RUN, GridArguments, Options
 from rella_hub.systems.ctr.train import train
 from rella_hub.tables import records
 from rella_hub.tables.runs import RECORD
+from rella_hub.texts.markdown import table
 from rella_hub.texts.shown import in_markdown
 
 SEARCHED_BY = ("model", "model_options", "seed", "metric_for_best_model")
@@ -119,20 +120,15 @@ def _copy(run: Path, folder: Path, overwrite: bool) -> None:
 
 
 def _write(output: Path, record: dict, overwrite: bool) -> None:
-    lines = [
-        f"# {record['model']}: settings by {record['chosen_by']}",
-        "",
-        "| setting | weights | best epoch | validation AUC | validation LogLoss | seconds |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
+    columns = ("setting", "weights", "best epoch", "validation AUC", "validation LogLoss", "seconds")
+    rows = []
     for one in record["searched"]:
         name, at = in_markdown(setting_name(one["setting"])), one["best_validation"]
         name = f"**{name}**" if one["setting"] == record["best"] else name
-        figures = (
-            f"{one['weights']:,} | {one['best_epoch']} | {at['auc']:.4f} | {at['log_loss']:.4f} | {one['seconds']:.0f}"
-        )
-        lines.append(f"| {name} | {figures} |")
+        numbers = (f"{one['weights']:,}", str(one["best_epoch"]), f"{at['auc']:.4f}", f"{at['log_loss']:.4f}")
+        rows.append([name, *numbers, f"{one['seconds']:.0f}"])
+    text = f"# {record['model']}: settings by {record['chosen_by']}\n\n{table(columns, rows, 1)}\n"
     with ownership.writing_file(output / "grid.json", GRID, overwrite) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     with ownership.writing_file(output / "grid.md", GRID, overwrite) as temporary:
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")

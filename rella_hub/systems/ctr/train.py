@@ -12,13 +12,13 @@ import yaml
 
 from rella_hub.cli import refuse_without
 from rella_hub.cli.options import pinning, pinning_defaults, recipe, without_places
+from rella_hub.figures import draw_curve
 from rella_hub.files import ownership, places
 from rella_hub.files.hashes import hash_file
 from rella_hub.files.writer import sole_writer
 from rella_hub.hub import resolve as hub
 from rella_hub.networks.ctr import load_model_class
 from rella_hub.systems.ctr import checkpoint
-from rella_hub.systems.ctr.curve import draw
 from rella_hub.systems.ctr.inputs.batches import Samples, sample_ids
 from rella_hub.systems.ctr.inputs.columns import load_columns
 from rella_hub.systems.ctr.inputs.retrieval import SEARCHES, searched_tables
@@ -150,6 +150,8 @@ def _save(folder: Path, model: torch.nn.Module, values: Values, options: Options
     }
     (folder / RESULT / FEATURES).write_text(json.dumps(features, indent=2) + "\n", encoding="utf-8")
     (folder / RECIPE).write_text(yaml.safe_dump(recipe(options, READS), sort_keys=False), encoding="utf-8")
-    draw(record["log"], record["best_epoch"], folder / CURVE)
+    epochs = {key: [(e["epoch"], e[key]) for e in record["log"]] for key in ("loss", "log_loss", "auc")}
+    losses = {"training": epochs["loss"], "validation": epochs["log_loss"]}
+    draw_curve(folder / CURVE, "epoch", "LogLoss", losses, epochs["auc"], kept=record["best_epoch"])
     record |= {"sha256": {path.name: hash_file(path) for path in sorted((folder / RESULT).iterdir())}}
     (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,111 @@
+"""What the record of a score file says that decides which row of a paper's table it belongs in.
+
+corpus, base, view, history_length   of the prompts, or of what a model without prompts reads
+model        the architecture of a trained model that is no language model: din
+tuned        false for a base model alone
+shots        <1%, <10% or all of the training samples; null for other numbers and where it is not known
+trained_on   the view of the prompts that an adapter was trained on
+similarity, dimension   of the vectors that the view retrieves by
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rella_hub.paper.tables import PaperTable
+from rella_hub.tables import store
+from rella_hub.tables.scores import Scores
+from rella_hub.views import table_name, view_of
+
+SHARES = {"<1%": 0.01, "<10%": 0.1}  # below which share of the training split
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One measurement of ours: what it is of, and its numbers."""
+
+    what: str  # the file or folder, for messages
+    facts: dict
+    values: dict[str, float]
+    names: dict[str, str]  # `system` and `setting` of a row of its own, where no row of the paper is its
+    made_with: dict | None = None  # of seeds of one another all the same; None where there are none
+    weights: str | None = None  # SHA-256
+
+
+def belongs(facts: dict, row: dict, table: PaperTable) -> bool:
+    """Whether a measurement with these facts is one of what the row of the paper is."""
+    for key in table.keys:
+        wanted = row[key]
+        if wanted is None:
+            continue
+        asked = table.ours[key].get(wanted) if key in table.ours else {key: wanted}
+        if asked is None or not all(_is(fact, facts.get(fact), value) for fact, value in asked.items()):
+            return False
+    return True
+
+
+def _is(fact: str, found: object, wanted: object) -> bool:
+    if fact == "base":  # vicuna-13b-v1.5 is Vicuna-13B
+        return found is not None and str(wanted).lower() in str(found).lower()
+    return found == wanted
+
+
+def facts_of(scores: Scores) -> dict:
+    record = scores.record
+    model = record.get("model_identity") or {}
+    view, history_length = view_of(record["config_name"])
+    if model:
+        view, history_length = None, model.get("history_length")
+    trained_on = record.get("training_config")
+    return {
+        "corpus": record["corpus"],
+        "base": record["base"] and Path(record["base"]).name,
+        "model": model.get("model"),
+        "tuned": bool(model or record["adapter"]),
+        "shots": _shots(record, model),
+        "trained_on": trained_on and view_of(trained_on)[0],
+        "view": view,
+        "history_length": history_length,
+        **_retrieval(record, view),
+    }
+
+
+def names_of(scores: Scores, table: PaperTable) -> dict[str, str]:
+    """`system` and `setting` where no row of the paper is its, so that it is not mistaken for one of the paper's."""
+    record, model = scores.record, scores.record.get("model_identity")
+    if model:
+        printed = [
+            name for name, asked in table.ours.get("system", {}).items() if asked.get("model") == model.get("model")
+        ]
+        shots = model.get("num_shots")
+        setting = "full-shot" if shots is None else f"{shots:,} shots"
+        return {"system": (printed or [record["system"]])[0], "setting": setting}
+    base = f" ({Path(record['base']).name})" if record["base"] else ""
+    shots = record.get("training_samples")
+    tuned = "tuned" if shots is None else f"{shots:,} shots"
+    setting = f"{tuned if record['adapter'] else 'zero-shot'}, {record['config_name']}"
+    return {"system": f"{record['system']}{base}", "setting": setting}
+
+
+def _shots(record: dict, model: dict) -> str | None:
+    shots = model.get("num_shots") if model else record.get("training_samples")
+    if shots is None:
+        return "all" if model else None
+    folder = Path(record["dataset_folder"] or "")
+    if not folder.is_dir():
+        return None
+    rows = store.count_rows(folder, "samples", "train")
+    return next((name for name, below in SHARES.items() if shots / rows < below), "all" if shots >= rows else None)
+
+
+def _retrieval(record: dict, view: str | None) -> dict:
+    folder = Path(record["dataset_folder"] or "")
+    if view in (None, "recency") or not folder.is_dir():
+        return {}
+    made_from = store.provenance(folder, table_name(record["config_name"])) or {}
+    vectors = store.provenance(folder, "item_vectors") or {}
+    return {
+        "similarity": made_from.get("similarity"),
+        "dimension": made_from.get("dimension", vectors.get("dimension")),
+    }
