@@ -18,14 +18,16 @@ MODEL_CARD = "model card"  # what the files are recorded as
 TEMPLATES = resources("model_cards/templates")
 
 
-def fill(template: str, **values) -> str:
-    """A template of templates/ with these values; one that is missing is an error."""
-    return environment().get_template(template).render(**values)
+def fill(template: str | Path, **values) -> str:
+    """A template of templates/, or one in a folder of its own, with these values; one that is missing is an error."""
+    path = TEMPLATES / template
+    return environment(path.parent).get_template(path.name).render(**values)
 
 
-def environment() -> jinja2.Environment:
+def environment(folder: Path = TEMPLATES) -> jinja2.Environment:
+    """folder: where templates are looked for, before model_cards/templates/."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader([folder, TEMPLATES]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

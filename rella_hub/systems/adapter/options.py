@@ -13,7 +13,7 @@ from rella_hub.systems.adapter.not_taken import NOT_TAKEN as REFUSED
 from rella_hub.systems.adapter.values import check_values
 from rella_hub.tables import runs
 
-__all__ = ["MARK", "READS", "REFUSED", "RESULT", "RUN", "Options", "ScoreOptions", "holds"]
+__all__ = ["MARK", "READS", "REFUSED", "RESULT", "RUN", "BaseOptions", "Options", "ScoreOptions", "holds"]
 RESULT, RUN, MARK = "adapter", "tuning run", "adapter_config.json"
 READS = ("base", "base_revision", "dataset", "dataset_revision")  # in a recipe by name, in a record by their hashes
 
@@ -23,9 +23,10 @@ def holds(folder: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class ScoreOptions:
+class BaseOptions:
+    """A base model, and how it reads and computes: what all systems on it share."""
+
     base: str | None = option("Base model of a language-model system: Hub id or folder.", None, pins=False)
-    adapter: str | None = option("Adapter: Hub id or folder. Default: none, which is zero-shot.", None, pins=False)
     max_length: int = option("Token budget of a prompt; a longer one is an error, never cut.", 2048)
     dtype: str = option("float32, bfloat16, float16, or auto: bfloat16 on a GPU, else float32.", "auto")
     quantization: str = option("none, 8bit or 4bit base weights (bitsandbytes).", "none")
@@ -34,9 +35,10 @@ class ScoreOptions:
         "chat_template in it is a template to use instead, strftime_now the date that a template writes as today's.",
         None,
     )
-    tokens_per_batch: int = option("Padded tokens scored at once; lower it if memory runs out.", 8192, pins=False)
+    tokens_per_batch: int = option(
+        "Padded tokens scored at once; where a GPU has no memory for them, it is halved.", 8192, pins=False
+    )
     base_revision: str | None = option("Branch, tag or commit of the base model.", None, pins=False)
-    adapter_revision: str | None = option("Branch, tag or commit of the adapter.", None, pins=False)
     any_base: bool = option(
         "Take an adapter on a base that is not the one it names, where you know that they are the same. If they are not, its "
         "scores mean nothing, and look like those of a poor adapter.",
@@ -46,6 +48,12 @@ class ScoreOptions:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "chat_template_kwargs", template_arguments(self.chat_template_kwargs))
+
+
+@dataclass(frozen=True)
+class ScoreOptions(BaseOptions):
+    adapter: str | None = option("Adapter: Hub id or folder. Default: none, which is zero-shot.", None, pins=False)
+    adapter_revision: str | None = option("Branch, tag or commit of the adapter.", None, pins=False)
 
 
 @dataclass(frozen=True, kw_only=True)
