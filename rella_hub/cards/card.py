@@ -95,6 +95,9 @@ def render(card: Card, options: CardArguments) -> str:
     values = {one.name: getattr(card, one.name) for one in fields(card)} | {
         "metadata": _metadata(card, scored),
         "data": facts.data,
+        "corpus": facts.data.corpus,
+        "item": facts.data.corpus.words.item,
+        "official": facts.data.made_from["raw_status"] == "official",
         "record": card.record,
         "config_name": card.config_name,
         "licence": licence.get("license_name") or licence.get("license"),

@@ -25,6 +25,7 @@ def words(card: Card) -> dict:
     config_name = run.recipe["config_name"]
     view, history_length = view_of(config_name)
     return {
+        "latest": "latest" if run.data.corpus.words.in_time_order else "last (in random order)",
         "record": record,
         "view": view,
         "history_length": history_length,
