@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import huggingface_hub
@@ -119,6 +120,9 @@ def test_a_dry_run_sends_nothing(world, monkeypatch, capsys):
     assert {request.method for request in world.hub.requests} == {"GET"}
 
 
+@pytest.mark.skipif(
+    find_spec("rella_hub.systems.scoring") is None, reason="scores of any family come with rella_hub/systems/scoring.py"
+)
 def test_what_was_pushed_scores_the_same_to_the_last_digit_by_its_id(world, tmp_path):
     """The scoring command and the code of the card, in processes that know the Hub and nothing of this machine."""
     files = {path.relative_to(DATA).as_posix(): path.read_bytes() for path in Path(DATA).rglob("*") if path.is_file()}
@@ -222,8 +226,8 @@ def test_a_free_corpus_is_public(world, monkeypatch):
 
 def test_a_folder_without_a_hub_id_is_named_by_the_one_given(world, capsys):
     Path(DATA).rename("data")
-    for path in (f"{RUN}/recipe.yaml", f"{RUN}/training.json"):
-        Path(path).write_text(Path(path).read_text().replace(DATA, "data"))
+    recipe = Path(RUN, "recipe.yaml")
+    recipe.write_text(recipe.read_text().replace(DATA, "data"))
     assert world.push() == 2
     said = capsys.readouterr().err
     assert "the data set data is a folder of this machine" in said
@@ -231,8 +235,8 @@ def test_a_folder_without_a_hub_id_is_named_by_the_one_given(world, capsys):
     assert not world.hub.requests
     assert world.push("--dataset_id", "me/data") == 0
     assert yaml.safe_load(world.files["recipe.yaml"])["dataset"] == "me/data"
-    assert json.loads(world.files["training.json"])["recipe"]["dataset"] == "me/data"
-    assert 'resolve("me/data", TABLES)' in world.card
+    assert world.files["training.json"] == Path(RUN, "training.json").read_bytes(), "it names no data set"
+    assert 'resolve("me/data", ' in world.card
 
 
 @pytest.mark.parametrize(

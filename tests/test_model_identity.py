@@ -247,7 +247,7 @@ def test_constant_scores_are_said_and_end_a_tuning(command, smoke, monkeypatch, 
         in (tmp_path / "report/report.md").read_text()
     )
     monkeypatch.setattr(
-        "rella_hub.language_models.p_yes.p_yes", lambda model, prompts, *_, **__: np.full(len(prompts), 0.5)
+        "rella_hub.systems.adapter.train.p_yes", lambda model, prompts, *_, **__: np.full(len(prompts), 0.5)
     )
     tuning = [
         "--config",

@@ -334,7 +334,7 @@ def test_help_shows_what_holds_and_imports_nothing_heavy(tmp_path):
 
 def test_the_recipe_that_fills_in_is_said_first(command, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("rella_hub.systems.adapter.train.tune", lambda options, config, **_: None)
+    monkeypatch.setattr("rella_hub.systems.adapter.train.train", lambda options: None)
     assert command("training/sft.py", "--base", "b", "--dataset", "d", "--config_name", "c", "--lora_r", "4") == 0
     first = capsys.readouterr().out.splitlines()[0]
     assert first.startswith("No --config, so ")

@@ -9,15 +9,17 @@ from rella_hub.cli.options import option
 
 @dataclass(frozen=True)
 class CardArguments:
-    run: str = option("Run folder: the --output_dir of training/sft.py or training/ctr.py.")
+    run: str = option("Run folder: the --output_dir of a training.")
     results: str | None = option(
         "results.json of evaluation/report.py, with a row of this model. Default: none, and the card says that there are "
         "no scores yet.",
         None,
     )
-    output: str | None = option("The card to write. Default: README.md in the run's adapter/ or model/.", None)
+    output: str | None = option(
+        "The card to write. Default: README.md in the folder of the run that holds what was trained.", None
+    )
     overwrite: bool = option("Replace a card of this command that was changed since it was written.", False)
-    hub_model_id: str | None = option("Hub id of the adapter or CTR model, such as rella/demo-rella-base.", None)
+    hub_model_id: str | None = option("Hub id of what was trained, such as rella/demo-rella-base.", None)
     base_model_id: str | None = option(
         "Hub id of an adapter's base model, where it was trained and scored from a folder.", None
     )

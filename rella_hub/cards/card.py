@@ -55,7 +55,7 @@ def write_card(options: CardArguments, facts: Facts) -> None:
 
 def check_names(options, facts: Facts) -> None:
     """ValueError for a name that is no Hub id, or of a base model where there is none. options: of a card or a push."""
-    if facts.base is None and options.base_model_id is not None:
+    if facts.base is None and getattr(options, "base_model_id", None) is not None:
         raise ValueError(f"{facts.folder} holds a {facts.noun} that has no base model. Leave out --base_model_id.")
     for option in ("hub_model_id", "base_model_id", "dataset_id"):
         require_hub_id(option, getattr(options, option, None))
@@ -96,6 +96,9 @@ def render(card: Card, options: CardArguments) -> str:
     values = {one.name: getattr(card, one.name) for one in fields(card)} | {
         "metadata": _metadata(card, scored),
         "data": facts.data,
+        "corpus": facts.data.corpus,
+        "item": facts.data.corpus.words.item,
+        "official": facts.data.made_from["raw_status"] == "official",
         "record": card.record,
         "config_name": card.config_name,
         "licence": licence.get("license_name") or licence.get("license"),

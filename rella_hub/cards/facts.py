@@ -80,7 +80,7 @@ class Facts:
     config_name: str  # the prompts that it was made for: of several comparisons the card is about this one
     about: str  # in the message of a commit: "din of ml1m, full-shot"
     on_hub: OnHub
-    template: str  # of model_cards/templates/
+    template: str | Path  # a name in model_cards/templates/, or a file of the family
     words: Callable[[Card], dict] = nothing_more  # what the template is filled with, beside what every card has
     base: dict | None = None  # the record of the model that it was trained on top of, which it needs to be loaded
     files: Sequence[str] = ()  # of `result`, published as they are, beside the weights

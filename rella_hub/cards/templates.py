@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import jinja2
 
 from rella_hub.cards import verdict
@@ -10,15 +12,19 @@ from rella_hub.metrics import metrics
 from rella_hub.resources import resources
 from rella_hub.texts.shown import FILTERS
 
-
-def fill(template: str, **values) -> str:
-    """A template of model_cards/templates/ with these values; one that is missing is an error."""
-    return environment().get_template(template).render(**values)
+TEMPLATES = resources("model_cards/templates")
 
 
-def environment() -> jinja2.Environment:
+def fill(template: str | Path, **values) -> str:
+    """A template of model_cards/templates/, or one in a folder of its own, with these values; one that is missing is an error."""
+    path = TEMPLATES / template
+    return environment(path.parent).get_template(path.name).render(**values)
+
+
+def environment(folder: Path = TEMPLATES) -> jinja2.Environment:
+    """folder: where templates are looked for, before model_cards/templates/."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resources("model_cards/templates")),
+        loader=jinja2.FileSystemLoader([folder, TEMPLATES]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

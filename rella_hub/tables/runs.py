@@ -24,6 +24,10 @@ from rella_hub.tables.checked import COUNT, LINE, LINES, NAME, NUMBER, optional
 
 RECIPE, RECORD, CURVE = "recipe.yaml", "training.json", "training.png"
 INPUTS = "inputs.json"
+RESULTS = (
+    "adapter",
+    "model",
+)  # what the folder of what was trained is called, as far as records of earlier versions know
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 KINDS = {  # what the files of a run may say, as far as a card or a push reads it
@@ -53,7 +57,8 @@ def public_name(name: str) -> str:
     if HUB_ID.fullmatch(name) and (not path.is_dir() or path.parts[0] == "rella"):
         return name
     path = path.resolve() if path.name in ("", "..") else path
-    return path.parent.name if (path.parent / RECORD).is_file() else path.name
+    in_a_run = path.name in RESULTS or (path.parent / RECORD).is_file()
+    return path.parent.name if in_a_run and path.parent.name else path.name
 
 
 def is_of(folder: Path, kind: str, result: str, mark: str) -> bool:

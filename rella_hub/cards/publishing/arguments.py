@@ -9,8 +9,8 @@ from rella_hub.cli.options import option
 
 @dataclass(frozen=True)
 class PushArguments:
-    run: str = option("Run folder: the --output_dir of training/sft.py or training/ctr.py. Nothing in it is changed.")
-    hub_model_id: str = option("Hub id of the adapter or CTR model, such as rella/ml1m-rella-vicuna-13b.")
+    run: str = option("Run folder: the --output_dir of a training. Nothing in it is changed.")
+    hub_model_id: str = option("Hub id of what was trained, such as rella/ml1m-rella-vicuna-13b.")
     results: str | None = option(
         "results.json of evaluation/report.py, with a row of this model. Default: none, and the card says that there are "
         "no scores yet.",

@@ -17,6 +17,7 @@ from rella_hub.cards.publishing import push
 from rella_hub.cards.publishing.arguments import PublishingArguments, PushArguments
 from rella_hub.cards.publishing.checks import check_staged, refuse_pickles
 from rella_hub.cards.publishing.identity import Identity, identify, licence_given
+from rella_hub.cards.publishing.staging import CARD, stage_files, stage_texts
 from rella_hub.cards.publishing.terms import PRETRAINING
 from rella_hub.cards.templates import fill
 from rella_hub.corpora import Corpus, load_corpus
@@ -62,18 +63,18 @@ def push_base(what: PushArguments, how: PublishingArguments) -> None:
     what = push.as_the_terms_ask(what, found, corpus, how, *HOLDS)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        push.stage_files(folder, [base / name for name in PARTS if (base / name).is_file()])
+        stage_files(folder, [base / name for name in PARTS if (base / name).is_file()])
         record = {**record, "dataset": identity.dataset}
-        push.stage_texts(
+        stage_texts(
             folder,
             {
                 PRETRAINING: json.dumps(record, indent=2) + "\n",
-                push.CARD: _card(base, record, identity, corpus, licence, how.permission),
+                CARD: _card(base, record, identity, corpus, licence, how.permission),
             },
         )
         check_staged(folder, base, NEEDED)
         files = {path.name: path for path in sorted(folder.iterdir())}
-        ours = {*PARTS, PRETRAINING, push.CARD}
+        ours = {*PARTS, PRETRAINING, CARD}
         repository = Repository(identity.model, "model", files, ours.__contains__, private=what.private)
         publish(repository, f"Base model, pretrained on the text of {corpus.id}", how.revision_tag, what.dry_run)
     if how.collection and not what.dry_run:

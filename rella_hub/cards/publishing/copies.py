@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from rella_hub.cards.facts import Facts
+from rella_hub.cards.names import dataset_on_hub
 from rella_hub.cards.publishing.identity import Identity, weights_of
 from rella_hub.cards.results import sha256_of
 from rella_hub.tables.checked import read_json
@@ -64,7 +65,9 @@ def write_public_scores(source: Path, target: Path, facts: Facts, identity: Iden
             f"{wanted if facts.base else f'not the {facts.noun} of {facts.folder}'}. Give no other score files; other models have "
             "repositories of their own."
         )
-    write_scores(target, scores.sample_id, scores.user_id, scores.label, scores.score, public_record(record, facts, identity))
+    write_scores(
+        target, scores.sample_id, scores.user_id, scores.label, scores.score, public_record(record, facts, identity)
+    )
 
 
 def _row(row: dict, facts: Facts, identity: Identity, score_files: list[str]) -> dict:
@@ -79,13 +82,18 @@ def _row(row: dict, facts: Facts, identity: Identity, score_files: list[str]) ->
 
 
 def _dataset(record: dict, facts: Facts, identity: Identity) -> str:
-    """The data set that was trained on has its Hub id, wherever it lay."""
-    places = {Path(place) for place in (record["dataset"], record.get("dataset_folder")) if place}
-    if record["dataset"] == facts.recipe["dataset"] or any(
-        place.is_dir() and place.resolve() == facts.data.folder.resolve() for place in places
-    ):
+    """The Hub id of the data set that was scored. ValueError where it has none."""
+    scored_on, trained_on = record["dataset"], facts.recipe["dataset"]
+    place = Path(scored_on if Path(scored_on).is_dir() else record.get("dataset_folder") or scored_on)
+    if place.is_dir() and place.resolve() == facts.data.folder.resolve():
         return identity.dataset
-    return public_name(record["dataset"])
+    found = dataset_on_hub(scored_on, record["corpus"], identity.dataset, trained_on)
+    if found is None:
+        raise ValueError(
+            f"{record['system']!r} was scored on the data set {scored_on}, a folder of this machine that is not the one that was "
+            f"trained on ({trained_on}). Push it with python dataset_builders/push.py, and score with --dataset and its Hub id."
+        )
+    return found
 
 
 def _group(row: dict) -> tuple[str, str, str]:

@@ -2,46 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
 from huggingface_hub import HfApi
 
-from rella_hub.cards.arguments import CardArguments
-from rella_hub.cards.card import card_of, check_names, render
+from rella_hub.cards.card import check_names
 from rella_hub.cards.facts import Facts, Planned, read_training_data
 from rella_hub.cards.names import is_in_folder
 from rella_hub.cards.publishing import terms
 from rella_hub.cards.publishing.arguments import PublishingArguments, PushArguments
 from rella_hub.cards.publishing.checks import check_staged, refuse_pickles
-from rella_hub.cards.publishing.copies import SCORES, public_recipe, public_results, write_public_scores
+from rella_hub.cards.publishing.copies import SCORES
 from rella_hub.cards.publishing.identity import (
-    Identity,
     identify,
     licence_given,
     licence_of,
     look_up,
     require_same_weights,
 )
+from rella_hub.cards.publishing.staging import RESULTS, SHARED, require_as_trained, stage
 from rella_hub.cards.results import read_results
 from rella_hub.corpora import Corpus
-from rella_hub.files.hashes import hash_file
 from rella_hub.hub.access import connect, explained
 from rella_hub.hub.client import hub_api
 from rella_hub.hub.collection import add_to_collection
 from rella_hub.hub.plan import Plan, make_plan
 from rella_hub.hub.publish import Repository, publish
-from rella_hub.hub.sending import private_copy, require_own
+from rella_hub.hub.sending import require_own
 from rella_hub.tables.runs import CURVE, RECIPE, RECORD
-
-CARD, RESULTS, FIGURE = "README.md", "results.json", "report.png"
-SHARED = {CARD, RECIPE, RECORD, CURVE, RESULTS, FIGURE}  # files of a repository of either kind
-
 
 NEEDED = ("license", "datasets", "library_name", "pipeline_tag", "tags")  # in the YAML of a card
 OF_A_BASE = ("base_model", "base_model_relation")  # and where there is a base model
@@ -87,7 +79,7 @@ def push_model(what: PushArguments, how: PublishingArguments, facts: Facts) -> N
         licence = licence_of(how.license, identity.base, base_on_hub)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        _stage(folder, facts, identity, licence, what, how.permission)
+        stage(folder, facts, identity, licence, what, how.permission)
         check_staged(folder, facts.folder, (*NEEDED, *(OF_A_BASE if base else ())))
         made = {facts.weights_file: facts.sha256} | facts.training.get("sha256", {})
         require_as_trained(
@@ -104,34 +96,6 @@ def _as_allowed(
         return as_the_terms_ask(what, found, corpus, how, f"A {noun}", holds)
     require_privacy(what, found)
     return what
-
-
-def _stage(
-    folder: Path, facts: Facts, identity: Identity, licence: dict[str, str], what: PushArguments, permission: str | None
-) -> None:
-    recipe = public_recipe(facts.recipe, identity)
-    recipe_text = facts.recipe_text if recipe == facts.recipe else yaml.safe_dump(recipe, sort_keys=False)
-    files = [facts.result / name for name in (facts.weights_file, *facts.files)]
-    stage_files(folder, [*files, *([facts.curve] if facts.curve else [])])
-    stage_texts(folder, {RECIPE: recipe_text, RECORD: _record(facts, identity), **facts.texts(identity)})
-    figure = _stage_results(folder, facts, identity, what)
-    options = CardArguments(
-        run=what.run,
-        results=str(folder / RESULTS) if what.results else None,
-        hub_model_id=identity.model,
-        base_model_id=identity.base if facts.base and identity.base != facts.base["name"] else None,
-        dataset_id=identity.dataset,
-    )
-    card = card_of(options, replace(facts, recipe_text=recipe_text), licence, figure, permission)
-    stage_texts(folder, {CARD: render(card, options)})
-
-
-def _record(facts: Facts, identity: Identity) -> str:
-    """training.json; that of an earlier version may name the data set."""
-    record = facts.training.get("recipe") or {}
-    if public_recipe(record, identity) == record:
-        return (facts.folder / RECORD).read_text(encoding="utf-8")
-    return json.dumps(facts.training | {"recipe": public_recipe(record, identity)}, indent=2) + "\n"
 
 
 def _require_own_files(facts: Facts) -> None:
@@ -196,46 +160,11 @@ def holds_results(what: PushArguments, found: Plan, kind: str) -> bool:
     return held
 
 
-def _stage_results(folder: Path, facts: Facts, identity: Identity, what: PushArguments) -> str | None:
-    """Put results, scores and figure into `folder`; the name of the figure, where there is one."""
-    score_files = _stage_scores(folder, facts, identity, what.scores)
-    if not what.results:
-        return None
-    stage_texts(folder, {RESULTS: public_results(Path(what.results), facts, identity, score_files)})
-    drawn = Path(what.results).with_name(FIGURE)
-    if not drawn.is_file():
-        return None
-    private_copy(require_own(drawn, drawn.parent), folder / FIGURE)
-    return FIGURE
-
-
 def require_own_files(run: Path, files: Collection[Path]) -> None:
     """ValueError for a file of a run that a link leads to from outside of it."""
     for path in files:
         if path.exists() or path.is_symlink():
             require_own(path, run)
-
-
-def stage_files(folder: Path, files: Collection[Path]) -> None:
-    for path in files:
-        private_copy(path, folder / path.name)
-
-
-def require_as_trained(folder: Path, made: Mapping[str, str], run: Path) -> None:
-    """ValueError when a file that is staged in `folder` is not what the training of `run` wrote.
-
-    made: the hash of each file that is sent as it is; a run of an earlier version noted none but that of its weights in its scores.
-    """
-    for name, sha256 in made.items():
-        if (folder / name).is_file() and hash_file(folder / name) != sha256:
-            raise ValueError(
-                f"{name} of {run} was changed since it was trained, so its card would not be true of it. Train again."
-            )
-
-
-def stage_texts(folder: Path, texts: Mapping[str, str]) -> None:
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8", newline="\n")
 
 
 def send(folder: Path, ours: Collection[str], message: str, what: PushArguments, how: PublishingArguments) -> None:
@@ -260,15 +189,3 @@ def send(folder: Path, ours: Collection[str], message: str, what: PushArguments,
             f"the results: python model_cards/push.py --run {what.run} --hub_model_id {what.hub_model_id} --results results.json",
             flush=True,
         )
-
-
-def _stage_scores(folder: Path, facts: Facts, identity: Identity, paths: list[str]) -> list[str]:
-    names = [Path(path).name for path in paths]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"--scores has {names.count(name)} files of the name {name}. Give each its own name.")
-    if names:
-        (folder / SCORES).mkdir()
-    for path, name in zip(paths, names, strict=True):
-        write_public_scores(Path(path), folder / SCORES / name, facts, identity)
-    return names

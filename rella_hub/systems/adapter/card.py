@@ -25,6 +25,7 @@ def words(card: Card) -> dict:
     config_name = run.recipe["config_name"]
     view, history_length = view_of(config_name)
     return {
+        "latest": "latest" if run.data.corpus.words.in_time_order else "last (in random order)",
         "record": record,
         "shown": shown_in_words(config_name, run.data.corpus.words),
         "history_length": history_length,

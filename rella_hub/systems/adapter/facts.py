@@ -12,11 +12,10 @@ from rella_hub.hub.model_folders import ADAPTER_WEIGHTS as WEIGHTS
 from rella_hub.language_models.same_base import BASE_RECORD
 from rella_hub.systems.adapter import card, published
 from rella_hub.systems.adapter.options import RESULT, Options
-from rella_hub.systems.adapter.published import TOKENIZER
+from rella_hub.systems.adapter.published import COMMAND, TOKENIZER
 from rella_hub.tables.runs import RECIPE, RECORD, count_weights, mapping, text_of
 from rella_hub.views import view_of
 
-COMMAND = "python training/sft.py"
 RECIPE_KEYS = (
     *("base", "dataset", "config_name", "dataset_revision", "quantization", "num_validation"),
     *("early_stopping_patience", "learning_rate", "num_train_epochs", "max_length"),

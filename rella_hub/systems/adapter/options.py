@@ -13,7 +13,7 @@ from rella_hub.systems.adapter.not_taken import NOT_TAKEN as REFUSED
 from rella_hub.systems.adapter.values import check_values
 from rella_hub.tables import runs
 
-__all__ = ["MARK", "READS", "REFUSED", "RESULT", "RUN", "Options", "ScoreOptions", "holds"]
+__all__ = ["MARK", "READS", "REFUSED", "RESULT", "RUN", "BaseOptions", "Options", "ScoreOptions", "holds"]
 RESULT, RUN, MARK = "adapter", "tuning run", "adapter_config.json"
 READS = ("base", "base_revision", "dataset", "dataset_revision")  # in a recipe by name, in a record by their hashes
 

@@ -12,8 +12,9 @@ from rella_hub.cards.publishing import terms
 from rella_hub.cards.publishing.identity import Identity
 from rella_hub.hub.model_folders import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from rella_hub.language_models.same_base import BASE_RECORD
-from rella_hub.tables.checked import read_object
+from rella_hub.tables.runs import mapping
 
+COMMAND = "python training/sft.py"
 TOKENIZER = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja"),
     *("vocab.json", "merges.txt", "tokenizer.model"),
@@ -23,8 +24,8 @@ OwnTokenizer = Callable[[], dict[str, str]]  # its files; none where they are th
 
 
 def texts(adapter: Path, tokenizer: OwnTokenizer, identity: Identity) -> dict[str, str]:
-    config = read_object(adapter / ADAPTER_CONFIG) | {"base_model_name_or_path": identity.base}
-    base = read_object(adapter / BASE_RECORD) | {"name": identity.base}
+    config = mapping(adapter / ADAPTER_CONFIG, (), COMMAND) | {"base_model_name_or_path": identity.base}
+    base = mapping(adapter / BASE_RECORD, (), COMMAND) | {"name": identity.base}
     return {
         ADAPTER_CONFIG: json.dumps(config, indent=2, sort_keys=True) + "\n",
         BASE_RECORD: json.dumps(base, indent=2) + "\n",

@@ -22,6 +22,7 @@ def words(sees: dict, values: Values, searched: str | None, card: Card) -> dict:
     printed = main and paper.paper_row(architecture.name, data.corpus.id, card.run.recipe["num_shots"], main)
     status = data.made_from["raw_status"]
     return {
+        "latest": "most recent" if data.corpus.words.in_time_order else "last (in random order)",
         "sees": sees,
         "searched": searched,
         "architecture": architecture,
