@@ -38,9 +38,9 @@ def test_every_setting_is_trained_and_the_best_again_with_each_seed(search, tmp_
     assert config["embedding_size"] == grid["best"]["embedding_size"]
     assert config["hidden_sizes"] == [8], "what the grid does not name stays"
     table = (tmp_path / "grid/grid.md").read_text()
-    assert table.count("\n| ") == 3
-    assert f"| **{best}** | " in table
-    assert f"| {runs[best]['best_validation']['auc']:.4f} |" in table
+    assert table.count("\n| ") == 4
+    assert f"| **{best}** " in table
+    assert f" {runs[best]['best_validation']['auc']:.4f} |" in table
     capsys.readouterr()
     assert search("--grid", GRID, "--seeds", 2) == 0
     assert capsys.readouterr().out.count("unchanged inputs, kept") == 4, "a second call trains nothing"

@@ -512,6 +512,15 @@ def test_results_without_the_adapter_are_an_error(inside, capsys):
     assert Path(RUN, "adapter/README.md").read_bytes() == before
 
 
+def against(name: str, *paired) -> None:
+    """Results in which a row is compared with another in this way, or not at all."""
+    results = json.loads(Path(RESULTS).read_text())
+    for row in results["rows"]:
+        if row["against"].pop(name, None):
+            row["against"] |= dict.fromkeys([name] if paired else [], *paired)
+    Path(RESULTS).write_text(json.dumps(results))
+
+
 def of_0_2() -> None:
     """Results as version 0.2 wrote them."""
     results = json.loads(Path(RESULTS).read_text())
@@ -539,6 +548,10 @@ def of_0_2() -> None:
         ),  # lm-evaluation-harness
         (lambda: Path(RESULTS).write_text('{"rows": {"a": 1}, "notes": 3, "resamples": 1, "seed": 0}'), "lacks rows"),
         (lambda: Path(RESULTS).write_text("[" * 100_000), "nested more than 32 deep"),
+        (lambda: against("item_mean", None), "against: it holds None, expected a group of values"),
+        (lambda: against("item_mean", {"auc_difference": None, "delong": None}), "auc_difference"),
+        (lambda: against("item_mean", {"auc_difference": {"value": 0.1}, "delong": None}), "low"),
+        (lambda: against("both_means"), "does not compare rella with both_means. Make the report again"),
         (of_0_2, "lacks against: .* or one of version 0.2. Make the report again"),
         (lambda: shutil.rmtree(DATASET), "neither a folder here nor to be had from the Hub"),
     ],
@@ -591,6 +604,8 @@ def test_names_and_notes_of_other_people_are_text_in_the_card(inside):
     for row in found["rows"]:
         if row["name"] not in ("rella", "zero_shot"):
             row["name"] = row["system"] = f"{row['name']} {NASTY}"
+        renamed = {name: name if name == "zero_shot" else f"{name} {NASTY}" for name in row["against"]}
+        row["against"] = {renamed[name]: paired for name, paired in row["against"].items()}
         row["record"]["libraries"] = {"torch": NASTY}
     where = {key: found["rows"][0][key] for key in ("corpus", "split", "config_name")}
     found["notes"].append(where | {"note": f"no rows for {NASTY}"})

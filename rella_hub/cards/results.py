@@ -13,6 +13,7 @@ from pathlib import Path
 from rella_hub.metrics import metrics
 from rella_hub.tables.checked import COUNT, LINE, NAME, NUMBER, RECORD, optional, read_json, require
 from rella_hub.tables.scores import RECORD_KINDS
+from rella_hub.texts.shown import plain
 from rella_hub.views import parse_config
 
 ROW_KINDS = {
@@ -107,6 +108,8 @@ def read_results(path: Path, sha256: str, kind: str, where: Path) -> Results:
         groups.setdefault((row["corpus"], row["split"], row["config_name"]), []).append(row)
     found = [_comparison(rows, sha256, results["notes"]) for rows in groups.values()]
     found = [comparison for comparison in found if comparison]
+    for comparison in found:
+        _require_verdicts(comparison, path)
     if not found:
         scored = sorted({row["name"] for row in results["rows"]})
         raise ValueError(
@@ -114,6 +117,15 @@ def read_results(path: Path, sha256: str, kind: str, where: Path) -> Results:
             f"{', '.join(scored) or 'nothing'}. Score the {kind} with python evaluation/score.py --{kind}, and make the report again."
         )
     return Results(results["resamples"], found)
+
+
+def _require_verdicts(comparison: Comparison, path: Path) -> None:
+    """ValueError where the report does not compare the model with a row that its card must compare it with."""
+    for row in [*([comparison.zero_shot] if comparison.zero_shot else []), *comparison.model_free]:
+        if row["name"] not in comparison.own["against"]:
+            raise ValueError(
+                f"{path} does not compare {plain(comparison.own['name'])} with {plain(row['name'])}. Make the report again."
+            )
 
 
 def main_comparison(comparisons: list[Comparison], corpus: str, config_name: str) -> Comparison:
@@ -191,11 +203,13 @@ def _require_row(row: dict, where: str) -> None:
         require(record.get(key) or {}, {"name": LINE, "sha256": NAME, "revision": LINE}, f"{where}, {key}")
     for metric in metrics():
         _require_interval(row.get(metric.name), f"{where}, {metric.name}")
-    for name, paired in {"": row, **row["against"]}.items():
-        paired = require(paired, dict.fromkeys(("auc_difference", "delong"), optional(RECORD)), f"{where}, {name}")
+    _require_interval(row["auc_difference"], f"{where}, auc_difference")
+    for paired in row["against"].values():
+        kinds = {"auc_difference": RECORD, "delong": optional(RECORD)}
+        paired = require(paired, kinds, f"{where}, against")
         _require_interval(paired["auc_difference"], f"{where}, auc_difference")
         if paired["delong"] is not None:
-            require(paired["delong"], {"p": NUMBER}, f"{where}, delong")["p"]
+            require(paired["delong"], {"p": NUMBER}, f"{where}, delong")["p"]  # which it must have
 
 
 def _require_interval(interval: object, where: str) -> None:

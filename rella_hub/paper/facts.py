@@ -3,7 +3,7 @@
 corpus, base, view, history_length   of the prompts, or of what a model without prompts reads
 model        the architecture of a trained model that is no language model: din
 tuned        false for a base model alone
-shots        <1%, <10% or all of the training samples; null for other numbers and where it is not known
+shots        <1% or <10% of the training samples, or all where no number was asked for; null for others and where it is not known
 trained_on   the view of the prompts that an adapter was trained on
 similarity, dimension   of the vectors that the view retrieves by
 """
@@ -96,7 +96,7 @@ def _shots(record: dict, model: dict) -> str | None:
     if not folder.is_dir():
         return None
     rows = store.count_rows(folder, "samples", "train")
-    return next((name for name, below in SHARES.items() if shots / rows < below), "all" if shots >= rows else None)
+    return next((name for name, below in SHARES.items() if shots / rows < below), None)
 
 
 def _retrieval(record: dict, view: str | None) -> dict:

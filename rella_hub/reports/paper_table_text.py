@@ -54,8 +54,12 @@ def _row(table: PaperTable, row: Row) -> dict:
 
 
 def _by_row(table: PaperTable, rows: list[Row]) -> str:
-    heads = [f"{title_of(value)} {whose}" for value in table.values for whose in ("ours", "paper")]
-    columns = [key.replace("_", " ") for key in table.shown] + [*heads, f"{title_of(table.values[0])} difference"]
+    several = len(table.values) > 1
+    heads = [
+        f"{title_of(value)} {whose}" if several else whose for value in table.values for whose in ("ours", "paper")
+    ]
+    difference = f"{title_of(table.values[0])} difference" if several else "difference"
+    columns = [*(key.replace("_", " ") for key in table.shown), *heads, difference]
     lines = []
     for row in rows:
         cells = [
