@@ -18,3 +18,13 @@ def load_member(package: ModuleType, kind: str, name: str) -> ModuleType:
         folder = package.__name__.replace(".", "/")
         raise ValueError(f"There is no {kind} {name!r}. There are: {', '.join(members(package))} ({folder}/).")
     return importlib.import_module(f"{package.__name__}.{name}")
+
+
+def load_class(package: ModuleType, kind: str, name: str) -> type:
+    """The class of an alternative that is called as its file, but for capital letters, and defined there."""
+    module = load_member(package, kind, name)
+    return next(
+        value
+        for key, value in vars(module).items()
+        if key.lower() == name and isinstance(value, type) and value.__module__ == module.__name__
+    )

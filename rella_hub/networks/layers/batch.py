@@ -50,7 +50,7 @@ class Batch:
 
     fields: Tensor  # (B, F) int64, columns in alphabetical order of the fields' names
     history_item: Tensor  # (B, T) int64 codes of the field item_id
-    history_rating: Tensor  # (B, T) int64 rating codes, 0 = unknown
+    history_rating: Tensor  # (B, T) int64 rating codes, 0 = unknown, as everywhere in a corpus without ratings
     history_mask: Tensor  # (B, T) bool, True where there is a behavior
     retrieved_item: Tensor | None = None  # (B, R) int64, as are the next two; for models that retrieve
     retrieved_rating: Tensor | None = None
@@ -84,7 +84,7 @@ class Batch:
 
 
 def _check_mask(name: str, mask: Tensor) -> None:
-    """Hold that behaviors stand at the left, on the CPU, where batches are made: elsewhere looking would mean waiting."""
+    """Check that padding comes last. Only on the CPU, where batches are made: on a GPU the check would force a synchronization."""
     if mask.dtype != torch.bool:
         raise ValueError(f"{name} holds {mask.dtype}. Expected torch.bool: True where there is a behavior.")
     if mask.device.type == "cpu" and (mask[:, 1:] & ~mask[:, :-1]).any():

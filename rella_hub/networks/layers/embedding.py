@@ -76,6 +76,7 @@ class SampleEmbedding(nn.Module):
         check_size("embedding_size", embedding_size)
         self.rows = CodeRows(field_sizes, rating_values)
         self.table = embedding_table(self.rows.num_rows, embedding_size)
+        self.fields_width = len(field_sizes) * embedding_size
 
     def forward(self, batch: Batch, with_retrieved: bool = False) -> EmbeddedSamples:
         groups = [self.rows.fields(batch.fields), *self._behaviors(batch, "history")]
