@@ -86,8 +86,7 @@ def _train(
     ownership.open_folder(output, CTR_RUN)
     best, progress = fit(
         *(model.to(device), parts["train"], parts["validation"], options, measure, device),
-        kept=output / CHECKPOINT,
-        made_from=record,
+        checkpoint.Kept(output / CHECKPOINT, record),
     )
     model.load_state_dict(best)
     record |= {
