@@ -8,9 +8,9 @@ uses it embeds the behaviors, and scores one target (rella_hub/networks/ctr/) or
     encoder.states(behaviors, mask)    (B, T, D), (B, T) -> (B, T, S)    the state after each behavior
     encoder.state_size                 S
 
-Behaviors stand at the left, oldest first. What stands under a False of `mask` never changes a state. `states` is there where the paper
-trains on the next item of every behavior: the last state of each history is that of the whole, a state depends on no later behavior,
-and it is zero where there is no behavior or the encoder does not look so far back.
+Behaviors are at the left, oldest first; what is under a False of `mask` never changes a state. An encoder has `states` where its paper
+trains on the next item after each behavior. There, the last state of a history is that of the whole, a state depends on no later
+behavior, and it is zero where there is no behavior or the encoder does not look so far back.
 """
 
 from __future__ import annotations

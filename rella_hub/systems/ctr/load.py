@@ -16,7 +16,7 @@ from rella_hub.hub.models import local_folder
 from rella_hub.networks.ctr import load_model_class, model_names
 from rella_hub.systems.ctr.inputs.batches import Samples
 from rella_hub.systems.ctr.inputs.columns import load_columns
-from rella_hub.systems.ctr.inputs.retrieval import SEARCHES
+from rella_hub.systems.ctr.inputs.retrieval import SEARCHES, open_search
 from rella_hub.systems.ctr.inputs.vocabulary import FILE, load_values
 from rella_hub.systems.ctr.loop import predict
 from rella_hub.systems.ctr.train import FEATURES, MODEL
@@ -104,7 +104,8 @@ def p_click(trained: Trained, folder: Path, split: str, sample_id: np.ndarray) -
     """(n,) P(Yes) of samples of a split of the data set in `folder`."""
     columns = load_columns(folder, load_values(trained.folder))
     seen = trained.features
-    samples = Samples(columns, folder, split, sample_id, seen["history_length"], seen["search"], seen["retrieved"])
+    search = open_search(seen["search"], folder, split, seen["retrieved"])
+    samples = Samples(columns, sample_id, seen["history_length"], search)
     try:
         model = load_model_class(seen["model"]).from_pretrained(str(trained.folder))
     except (RuntimeError, TypeError, KeyError, AttributeError, ArithmeticError, SafetensorError) as error:

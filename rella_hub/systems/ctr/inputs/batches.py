@@ -10,32 +10,23 @@ import torch
 
 from rella_hub.networks.layers.batch import Batch
 from rella_hub.systems.ctr.inputs.columns import Columns
-from rella_hub.systems.ctr.inputs.retrieval import SEARCHES, HardSearch, SoftSearch
+from rella_hub.systems.ctr.inputs.retrieval import HardSearch, SoftSearch
 from rella_hub.tables import store
 
 
 class Samples:
-    """Samples of one split, to be taken as batches. `search`: None, or how SIM retrieves (`SEARCHES`), `retrieved` behaviors."""
+    """Samples of one split, to be taken as batches. search: what `open_search` opened for that split, for a model that retrieves."""
 
     def __init__(
         self,
         columns: Columns,
-        folder: Path,
-        split: str,
         sample_id: np.ndarray,
         history_length: int,
-        search: str | None = None,
-        retrieved: int = 0,
+        search: SoftSearch | HardSearch | None = None,
     ):
-        if search not in (None, *SEARCHES):
-            raise ValueError(f"There is no search {search!r}. Expected one of {', '.join(SEARCHES)}.")
         self.columns, self.history_length = columns, history_length
         self.sample_id = torch.from_numpy(np.array(sample_id))
-        self._search = None
-        if search == "subr":
-            self._search = SoftSearch(folder, split, sample_id, retrieved)
-        elif search == "category":
-            self._search = HardSearch(folder, sample_id, retrieved)
+        self._search = None if search is None else search.of(sample_id)
 
     def __len__(self) -> int:
         return len(self.sample_id)

@@ -6,6 +6,7 @@ by embedding, hard search by category. ReLLa lets SIM retrieve with SUBR (sectio
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -27,28 +28,45 @@ def searched_tables(search: str | None, count: int) -> list[str]:
     return [table_name(config_name("subr", count))] if search == "subr" else []
 
 
+def open_search(search: str | None, folder: Path, split: str, count: int) -> SoftSearch | HardSearch | None:
+    """What the samples of a split are looked up in (`of`), opened once; None for no search."""
+    if search not in (None, *SEARCHES):
+        raise ValueError(f"There is no search {search!r}. Expected one of {', '.join(SEARCHES)}.")
+    return {
+        None: lambda: None,
+        "subr": lambda: SoftSearch(folder, split, count),
+        "category": lambda: HardSearch(folder, count),
+    }[search]()
+
+
 class SoftSearch:
     """SUBR's view: positions are stored for each sample, and looked up."""
 
-    def __init__(self, folder: Path, split: str, sample_id: np.ndarray, count: int):
-        (name,) = searched_tables("subr", count)
-        stored = store.read(folder, name, split, ["sample_id"])["sample_id"].to_numpy()
-        rows = rows_of(sample_id, stored, f"samples are not in the {split} split of {folder / name}")
-        number = np.full(len(stored), -1, dtype=np.int32)  # of the sample that a stored row belongs to
-        number[rows] = np.arange(len(rows), dtype=np.int32)
-        positions = np.zeros((len(rows), count), dtype=np.int32)
+    def __init__(self, folder: Path, split: str, count: int):
+        (self._name,) = searched_tables("subr", count)
+        self._folder, self._split, self._width = folder, split, count
+        self._stored = store.read(folder, self._name, split, ["sample_id"])["sample_id"].to_numpy()
+
+    def of(self, sample_id: np.ndarray) -> SoftSearch:
+        """That of these samples (n,), whose positions are read."""
+        missing = f"samples are not in the {self._split} split of {self._folder / self._name}"
+        rows = rows_of(sample_id, self._stored, missing)
+        first, last = (int(rows.min()), int(rows.max()) + 1) if len(rows) else (0, 0)
+        number = np.full(last - first, -1, dtype=np.int32)  # of the sample that a stored row belongs to
+        number[rows - first] = np.arange(len(rows), dtype=np.int32)
+        positions = np.zeros((len(rows), self._width), dtype=np.int32)
         counts = np.zeros(len(rows), dtype=np.int32)
-        begin = 0
-        for part in store.iterate(
-            folder, name, split, ROWS_AT_ONCE, ["positions"]
-        ):  # a list takes more than its numbers
-            found, shown = shown_positions(part["positions"])
-            wanted = number[begin : begin + len(part)]
+        for begin in range(first, last, ROWS_AT_ONCE):  # a list takes more than its numbers
+            end = min(begin + ROWS_AT_ONCE, last)
+            part = store.read_rows(self._folder, self._name, begin, end, self._split, ["positions"])
+            found, shown = shown_positions(part["positions"].combine_chunks())
+            wanted = number[begin - first : end - first]
             mine = wanted >= 0
             positions[wanted[mine], : found.shape[1]] = found[mine]
             counts[wanted[mine]] = shown.sum(axis=1)[mine]
-            begin += len(part)
-        self._positions, self._counts = torch.from_numpy(positions), torch.from_numpy(counts)
+        chosen = copy.copy(self)
+        chosen._positions, chosen._counts = torch.from_numpy(positions), torch.from_numpy(counts)
+        return chosen
 
     def find(self, samples: torch.Tensor, first: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, R) rows of interactions, and which are used. samples: (B,) numbers; first: (B,) row of the user's first behavior."""
@@ -63,7 +81,7 @@ class HardSearch:
     A target of an unknown category has none in common with any behavior.
     """
 
-    def __init__(self, folder: Path, sample_id: np.ndarray, count: int):
+    def __init__(self, folder: Path, count: int):
         corpus = load_corpus(store.provenance(folder, "samples")["corpus"])
         interactions = store.read(folder, "interactions", columns=["user_id", "item_id"])
         items = pl.from_arrow(store.read(folder, "items", columns=["item_id", corpus.group_field]))
@@ -79,7 +97,13 @@ class HardSearch:
         place, earlier = np.empty_like(by_group), np.empty_like(by_group)
         place[by_group], earlier[by_group] = np.arange(len(key)), rank
         self._order, self._count = torch.from_numpy(by_group), count
-        self._place, self._earlier = (torch.from_numpy(a[sample_id]) for a in (place, earlier))
+        self._of_all = place, earlier
+
+    def of(self, sample_id: np.ndarray) -> HardSearch:
+        """That of these samples (n,)."""
+        chosen = copy.copy(self)
+        chosen._place, chosen._earlier = (torch.from_numpy(a[sample_id]) for a in self._of_all)
+        return chosen
 
     def find(self, samples: torch.Tensor, first: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """As `SoftSearch.find`."""
