@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from types import ModuleType
+from typing import Any
 
 
 def members(package: ModuleType) -> list[str]:
@@ -20,7 +21,7 @@ def load_member(package: ModuleType, kind: str, name: str) -> ModuleType:
     return importlib.import_module(f"{package.__name__}.{name}")
 
 
-def load_class(package: ModuleType, kind: str, name: str) -> type:
+def load_class(package: ModuleType, kind: str, name: str) -> type[Any]:
     """The class of an alternative that is called as its file, but for capital letters, and defined there."""
     module = load_member(package, kind, name)
     return next(

@@ -86,7 +86,7 @@ def test_a_state_is_of_the_real_behaviors(name):
     ]
     close(state, torch.cat(alone))
     other = behaviors.clone()
-    other[tuple(MASK.nonzero()[-1])] += 1  # the last behavior of the last history
+    other[tuple(MASK.nonzero()[-1])] = torch.randn(WIDTH)  # the last behavior of the last history
     close(state[:-1], encoder(other, MASK)[:-1])
     assert (state[-1] - encoder(other, MASK)[-1]).abs().max() > 1e-3
 

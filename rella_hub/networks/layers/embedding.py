@@ -33,6 +33,9 @@ class EmbeddedSamples:
 class CodeRows(nn.Module):
     """From the codes of each field to rows of one table that holds them all."""
 
+    field_sizes: Tensor  # (F,)
+    field_offsets: Tensor
+
     def __init__(self, field_sizes: dict[str, int], rating_values: int):
         super().__init__()
         Vocabulary(field_sizes, rating_values)  # refuses what is no vocabulary

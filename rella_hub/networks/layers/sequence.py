@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rella_hub.networks.layers.batch import Batch
 from rella_hub.networks.layers.embedding import SampleEmbedding
 from rella_hub.networks.layers.mlp import Predictor
 from rella_hub.networks.layers.saving import SavedModel
+from rella_hub.networks.sequence import Encoder
 
 ENCODER = "encoder."  # what torch puts before the names of the encoder's weights
 
@@ -23,7 +24,7 @@ ENCODER = "encoder."  # what torch puts before the names of the encoder's weight
 class SequenceModel(SavedModel):
     """A saved model holds the encoder's weights under their own names: they do not change with the module that uses them."""
 
-    def __init__(self, embedding: SampleEmbedding, encoder: nn.Module, hidden_sizes: Sequence[int], dropout: float):
+    def __init__(self, embedding: SampleEmbedding, encoder: Encoder, hidden_sizes: Sequence[int], dropout: float):
         super().__init__()
         self.embedding = embedding
         self.encoder = encoder

@@ -16,15 +16,26 @@ behavior, and it is zero where there is no behavior or the encoder does not look
 from __future__ import annotations
 
 import sys
+from typing import Any, Protocol
 
-from torch import nn
+from torch import Tensor
 
 from rella_hub.open_folder import load_class, members
+
+
+class Encoder(Protocol):
+    """What every encoder is, beside a `torch.nn.Module`."""
+
+    state_size: int
+
+    def __call__(self, behaviors: Tensor, mask: Tensor) -> Tensor: ...
+
+    def state_dict(self) -> dict[str, Any]: ...
 
 
 def encoder_names() -> list[str]:
     return members(sys.modules[__name__])
 
 
-def load_encoder_class(name: str) -> type[nn.Module]:
+def load_encoder_class(name: str) -> type[Encoder]:
     return load_class(sys.modules[__name__], "sequence encoder", name)
