@@ -99,7 +99,7 @@ def main() -> None:
 def _export(folder: Path, ids: dict, peers: set[str], scratch: Path) -> dict[str, Path]:
     columns = load_columns(folder, train=ids["train"])
     length = _recipe("din")["history_length"]
-    parts = {split: Samples(columns, folder, split, found, length) for split, found in ids.items()}
+    parts = {split: Samples(columns, found, length) for split, found in ids.items()}
     writers = {FUXICTR: exports.write_fuxictr, TORCH_RECHUB: exports.write_torch_rechub}
     for peer in peers:
         writers[peer](scratch / peer, columns, parts)

@@ -93,13 +93,14 @@ def _measure(folder: Path, name: str, search: str | None, steps: int) -> Measure
     from rella_hub.networks.ctr import load_model_class
     from rella_hub.systems.ctr.inputs.batches import Samples, sample_ids
     from rella_hub.systems.ctr.inputs.columns import load_columns
+    from rella_hub.systems.ctr.inputs.retrieval import open_search
     from rella_hub.systems.ctr.loop import learn
 
     torch.manual_seed(0)
     begin = time.perf_counter()
     ids = sample_ids(folder, "train")
     columns = load_columns(folder, train=ids)
-    samples = Samples(columns, folder, "train", ids, HISTORY_LENGTH, search, HISTORY_LENGTH)
+    samples = Samples(columns, ids, HISTORY_LENGTH, open_search(search, folder, "train", HISTORY_LENGTH))
     loaded = time.perf_counter() - begin
     model = load_model_class(name)(columns.values.field_sizes, columns.values.rating_values).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)

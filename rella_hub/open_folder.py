@@ -6,6 +6,7 @@ import importlib.util
 import pkgutil
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 
 def members(package: ModuleType) -> list[str]:
@@ -29,3 +30,13 @@ def _require(package: ModuleType, kind: str, name: str) -> None:
     if name not in members(package):
         folder = package.__name__.replace(".", "/")
         raise ValueError(f"There is no {kind} {name!r}. There are: {', '.join(members(package))} ({folder}/).")
+
+
+def load_class(package: ModuleType, kind: str, name: str) -> type[Any]:
+    """The class of an alternative that is called as its file, but for capital letters, and defined there."""
+    module = load_member(package, kind, name)
+    return next(
+        value
+        for key, value in vars(module).items()
+        if key.lower() == name and isinstance(value, type) and value.__module__ == module.__name__
+    )

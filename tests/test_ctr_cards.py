@@ -1,6 +1,7 @@
 """The card of a traditional CTR model: a whole golden text, every number from the run or the results, and what it refuses."""
 
 import ast
+import inspect
 import json
 import re
 import shutil
@@ -25,6 +26,7 @@ from rella_hub.corpora import load_corpus
 from rella_hub.files.hashes import hash_file
 from rella_hub.metrics import metrics
 from rella_hub.networks.ctr import load_model_class, model_names
+from rella_hub.networks.sequence import encoder_names, load_encoder_class
 from rella_hub.paper.tables import read_table
 from rella_hub.systems.ctr import architecture, paper
 from rella_hub.systems.ctr import facts as run
@@ -214,6 +216,9 @@ def test_architectures_are_read_and_weights_counted_without_torch(name, tmp_path
     model_class = load_model_class(name)
     assert (found.name, found.module) == (model_class.__name__, model_class.__module__)
     assert "Source: " in found.description
+    assert found.description.startswith(inspect.getdoc(inspect.getmodule(model_class)))
+    if name in encoder_names():
+        assert found.description.endswith(inspect.getdoc(inspect.getmodule(load_encoder_class(name))))
     sizes = {"history_length": HISTORY_LENGTH} if name == "sasrec" else {}
     model = model_class(FIELD_SIZES, RATING_VALUES, **sizes)
     model.save_pretrained(tmp_path)

@@ -13,7 +13,7 @@ from rella_hub.stages.prepare import prepare
 from rella_hub.stages.view import build_views
 from rella_hub.systems.ctr.inputs.batches import Samples, sample_ids
 from rella_hub.systems.ctr.inputs.columns import load_columns
-from rella_hub.systems.ctr.inputs.retrieval import HardSearch
+from rella_hub.systems.ctr.inputs.retrieval import HardSearch, open_search
 from rella_hub.systems.ctr.inputs.vocabulary import load_values
 from rella_hub.tables import store
 
@@ -90,7 +90,7 @@ def test_batches_are_what_plain_loops_find(folder, shots, search):
     assert columns.values.field_sizes == {field: len(plain.codes[field]) + 1 for field in plain.fields}
     assert columns.values.rating_values == len(plain.codes["rating"]) + 1
     for split in store.SPLITS:
-        samples = Samples(columns, folder, split, sample_ids(folder, split), K, search, R)
+        samples = Samples(columns, sample_ids(folder, split), K, open_search(search, folder, split, R))
         expected = plain.samples[split]
         assert samples.label.tolist() == [row["label"] for row in expected]
         batch = samples.take(torch.arange(len(samples)))
@@ -114,7 +114,7 @@ def test_some_of_validation_or_test_is_unseen(folder):
     """Else nothing was shown of code 0."""
     columns = load_columns(folder, train=sample_ids(folder, "train", 2))
     unseen = [
-        (Samples(columns, folder, split, sample_ids(folder, split), K).take(torch.arange(6)).fields == 0).any().item()
+        (Samples(columns, sample_ids(folder, split), K).take(torch.arange(6)).fields == 0).any().item()
         for split in ("validation", "test")
     ]
     assert any(unseen)
@@ -133,9 +133,7 @@ def test_a_vocabulary_that_was_saved_codes_alike(folder, tmp_path):
 
 
 def test_batches_are_all_samples_once_in_an_order_of_the_seed(folder):
-    samples = Samples(
-        load_columns(folder, train=sample_ids(folder, "train")), folder, "train", sample_ids(folder, "train"), K
-    )
+    samples = Samples(load_columns(folder, train=sample_ids(folder, "train")), sample_ids(folder, "train"), K)
 
     def labels(seed):
         generator = None if seed is None else torch.Generator().manual_seed(seed)
@@ -151,9 +149,8 @@ def test_batches_are_all_samples_once_in_an_order_of_the_seed(folder):
 
 
 def test_what_is_asked_for_and_not_there(folder):
-    columns = load_columns(folder, train=sample_ids(folder, "train"))
     with pytest.raises(ValueError, match=r"no search .soft.\. Expected one of subr, category"):
-        Samples(columns, folder, "test", sample_ids(folder, "test"), K, "soft", R)
+        open_search("soft", folder, "test", R)
     for shots in (0, 10**6):
         with pytest.raises(ValueError, match="samples of train are asked for, but"):
             sample_ids(folder, "train", shots)

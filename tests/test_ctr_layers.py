@@ -16,7 +16,7 @@ from rella_hub.networks.layers.cross import CrossNetwork
 from rella_hub.networks.layers.embedding import SampleEmbedding
 from rella_hub.networks.layers.factorization import pairwise_interactions
 from rella_hub.networks.layers.mlp import MLP, Predictor
-from rella_hub.networks.layers.pooling import last_state, masked_mean, most_recent
+from rella_hub.networks.layers.pooling import last_state, mean_weights, most_recent, to_history
 from rella_hub.networks.layers.self_attention import CausalBlock, InteractingLayer, causal_mask
 
 MASK = torch.tensor([[True, True, False, False], [False] * 4, [True] * 4])
@@ -165,7 +165,8 @@ def test_history_is_two_fields_by_hand():
     found, embedded = embedding.fields_with_history(batch), embedding(batch)
     num_fields = len(FIELD_SIZES)
     close(found[:, :num_fields], embedded.fields)
-    close(found[:, num_fields:].sum(dim=1), masked_mean(embedded.history, batch.history_mask))
+    counts = batch.history_mask.sum(dim=1, keepdim=True).clamp(min=1)
+    close(found[:, num_fields:].sum(dim=1), embedded.history.sum(dim=1) / counts)  # zero where there is no behavior
     first = embedding.rows.rating_offset
     for sample, length in enumerate([3, 0, 5]):
         codes = batch.history_rating[sample, :length].tolist()
@@ -306,7 +307,7 @@ def test_convolutions_are_plain_loops():
 
 def test_pooling_by_hand():
     states = torch.arange(24.0).view(3, 4, 2)
-    close(masked_mean(states, MASK), [[1.0, 2.0], [0.0, 0.0], [19.0, 20.0]])
+    close(mean_weights(MASK, states.dtype), [[0.5, 0.5, 0.0, 0.0], [0.0] * 4, [0.25] * 4])
     close(last_state(states, MASK), [[2.0, 3.0], [0.0, 0.0], [22.0, 23.0]])
     recent, shown = most_recent(states, MASK, 3)
     close(recent[0], [[0.0, 0.0], [0.0, 1.0], [2.0, 3.0]])
@@ -314,6 +315,12 @@ def test_pooling_by_hand():
     close(recent[2], states[2, 1:])
     assert shown.int().tolist() == [[0, 1, 1], [0, 0, 0], [1, 1, 1]]
     assert most_recent(states, MASK, 6)[0].shape == (3, 6, 2)
+    for length in (1, 3, 4, 6):
+        rows, _ = most_recent(states, MASK, length)
+        expected = torch.zeros_like(states)
+        for sample, count in enumerate(LENGTHS):
+            expected[sample, max(count - length, 0) : count] = states[sample, max(count - length, 0) : count]
+        close(to_history(rows, MASK), expected)
 
 
 def test_mlp_is_layer_after_layer():

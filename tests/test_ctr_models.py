@@ -161,6 +161,19 @@ def test_a_longer_history_is_cut_to_the_most_recent(name):
     assert_all_differ(logits(model, batch), logits(model, replaced(batch, "history_item", slice(None), 3, 0)))
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_corpus_without_ratings_has_behaviors_all_the_same(name):
+    torch.manual_seed(0)
+    model = load_model_class(name)(FIELD_SIZES, 1, embedding_size=8, **OPTIONS[name]).eval()
+    unrated = each_column(
+        random_batch(lengths=[3, 0, 7]), lambda column, value: value * 0 if column.endswith("rating") else value
+    )
+    before = logits(model, unrated)
+    assert before.isfinite().all()
+    other = replaced(unrated, "history_item", 0, 2, int(unrated.history_item[0, 2]) % 20 + 1)
+    assert (logits(model, other) != before).tolist() == [True, False, False]
+
+
 def test_sim_retrieves_a_set_with_times():
     model = lively("sim")
     batch = random_batch(lengths=[7, 5, 3])
@@ -187,7 +200,7 @@ def test_gru4rec_reads_the_state_after_the_last_behavior():
     model = lively("gru4rec")
     batch = random_batch(lengths=[3, 7])
     embedded = model.embedding(batch)
-    states = [model.gru(embedded.history[row : row + 1, :count])[1][-1] for row, count in enumerate([3, 7])]
+    states = [model.encoder.gru(embedded.history[row : row + 1, :count])[1][-1] for row, count in enumerate([3, 7])]
     expected = model.predictor(torch.cat([torch.cat(states), embedded.fields.flatten(1)], dim=1))
     assert_same(model(batch), expected)
 

@@ -17,6 +17,7 @@ from rella_hub.networks.ctr import load_model_class
 from rella_hub.networks.layers.batch import Batch
 from rella_hub.systems.ctr.inputs.batches import Samples, sample_ids
 from rella_hub.systems.ctr.inputs.columns import load_columns
+from rella_hub.systems.ctr.inputs.retrieval import open_search
 from rella_hub.systems.ctr.loop import fit
 from rella_hub.systems.ctr.options import Options
 from rella_hub.systems.ctr.train import build_model
@@ -57,7 +58,9 @@ def main() -> None:
     model = build_model(model_class, columns.values, options)
     search = options.search if model_class.RETRIEVES else None
     parts = {
-        split: TimedSamples(columns, folder, split, found, options.history_length, search, options.retrieved)
+        split: TimedSamples(
+            columns, found, options.history_length, open_search(search, folder, split, options.retrieved)
+        )
         for split, found in ids.items()
     }
     _, progress = fit(model, parts["train"], parts["validation"], options, torch.device("cpu"))

@@ -6,7 +6,8 @@ A file holds a class that has the paper's name, the file's name in lower case. I
 
 All of them see the same data, as in ReLLa's comparison: every field of user and target item, and the history. What a paper
 has no place for is put where it belongs: models of interactions between fields get the means of the history's items and of its
-ratings as two more fields; models of sequences give the state of the sequence and the embeddings of all fields to an MLP.
+ratings as two more fields; models of sequences give the state of the sequence (an encoder of rella_hub/networks/sequence/) and the
+embeddings of all fields to an MLP.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import sys
 
 from rella_hub.networks.layers.saving import SavedModel
-from rella_hub.open_folder import load_member, members
+from rella_hub.open_folder import load_class, members
 
 
 def model_names() -> list[str]:
@@ -22,5 +23,4 @@ def model_names() -> list[str]:
 
 
 def load_model_class(name: str) -> type[SavedModel]:
-    module = load_member(sys.modules[__name__], "model", name)
-    return next(value for key, value in vars(module).items() if key.lower() == name)
+    return load_class(sys.modules[__name__], "model", name)

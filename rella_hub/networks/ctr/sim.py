@@ -77,7 +77,7 @@ class SIM(SavedModel):
 
     def _buckets(self, batch: Batch) -> Tensor:
         """(B, R)"""
-        if batch.retrieved_gap is None:
+        if batch.retrieved_gap is None or batch.retrieved_mask is None:
             raise ValueError(
                 "The batch has no retrieved_gap. Expected log(1 + gap) of each retrieved behavior: fill it."
             )

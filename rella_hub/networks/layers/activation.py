@@ -26,6 +26,9 @@ EPSILON = 1e-8
 class Dice(nn.Module):
     """(N, width) -> (N, width). alpha starts at 0, as in the authors' code (the paper does not say)."""
 
+    running_mean: Tensor
+    running_var: Tensor
+
     def __init__(self, width: int, momentum: float = 0.1):
         super().__init__()
         self.alpha = nn.Parameter(torch.zeros(width))
@@ -45,7 +48,7 @@ class Dice(nn.Module):
 
     def _is_new(self) -> bool:
         """Whether no batch has come yet, by the averages themselves: those of a loaded model tell, too. Looks at them once."""
-        new = self._may_be_new and not self.running_mean.any() and bool((self.running_var == 1).all())
+        new = self._may_be_new and not self.running_mean.any() and bool(self.running_var.eq(1).all())
         self._may_be_new = False
         return new
 

@@ -20,7 +20,7 @@ ITEM_FIELD = "item_id"  # the field whose vocabulary and embeddings the behavior
 class Vocabulary:
     """How many codes there are, code 0 included: of each field, and of the rating of a behavior.
 
-    The fields stand in alphabetical order, and so do the columns of `Batch.fields`: `config.json` of a saved model keeps
+    The fields are in alphabetical order, and so are the columns of `Batch.fields`: `config.json` of a saved model keeps
     its keys sorted, so any other order would be lost between saving and loading, and codes would be read as another field's.
     """
 
@@ -31,7 +31,7 @@ class Vocabulary:
         names = list(self.field_sizes)
         if names != sorted(names):
             raise ValueError(
-                f"The fields of field_sizes stand in the order {', '.join(names)}. Expected {', '.join(sorted(names))}: "
+                f"The fields of field_sizes are in the order {', '.join(names)}. Expected {', '.join(sorted(names))}: "
                 "sort them by name, and the columns of Batch.fields with them."
             )
         if ITEM_FIELD not in names:
@@ -43,14 +43,14 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Batch:
-    """B samples; histories and retrieved behaviors stand at the left, oldest first, and padding at the right.
+    """B samples; histories and retrieved behaviors are at the left, oldest first, and padding is at the right.
 
-    What stands under a False of a mask is never read. T and R are at least 1, and may differ from batch to batch.
+    What is under a False of a mask is never read. T and R are at least 1, and may differ from batch to batch.
     """
 
     fields: Tensor  # (B, F) int64, columns in alphabetical order of the fields' names
     history_item: Tensor  # (B, T) int64 codes of the field item_id
-    history_rating: Tensor  # (B, T) int64 rating codes, 0 = unknown
+    history_rating: Tensor  # (B, T) int64 rating codes, 0 = unknown, as everywhere in a corpus without ratings
     history_mask: Tensor  # (B, T) bool, True where there is a behavior
     retrieved_item: Tensor | None = None  # (B, R) int64, as are the next two; for models that retrieve
     retrieved_rating: Tensor | None = None
@@ -84,7 +84,7 @@ class Batch:
 
 
 def _check_mask(name: str, mask: Tensor) -> None:
-    """Hold that behaviors stand at the left, on the CPU, where batches are made: elsewhere looking would mean waiting."""
+    """Check that padding comes last. Only on the CPU, where batches are made: on a GPU the check would force a synchronization."""
     if mask.dtype != torch.bool:
         raise ValueError(f"{name} holds {mask.dtype}. Expected torch.bool: True where there is a behavior.")
     if mask.device.type == "cpu" and (mask[:, 1:] & ~mask[:, :-1]).any():

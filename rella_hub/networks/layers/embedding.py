@@ -33,6 +33,9 @@ class EmbeddedSamples:
 class CodeRows(nn.Module):
     """From the codes of each field to rows of one table that holds them all."""
 
+    field_sizes: Tensor  # (F,)
+    field_offsets: Tensor
+
     def __init__(self, field_sizes: dict[str, int], rating_values: int):
         super().__init__()
         Vocabulary(field_sizes, rating_values)  # refuses what is no vocabulary
@@ -76,6 +79,7 @@ class SampleEmbedding(nn.Module):
         check_size("embedding_size", embedding_size)
         self.rows = CodeRows(field_sizes, rating_values)
         self.table = embedding_table(self.rows.num_rows, embedding_size)
+        self.fields_width = len(field_sizes) * embedding_size
 
     def forward(self, batch: Batch, with_retrieved: bool = False) -> EmbeddedSamples:
         groups = [self.rows.fields(batch.fields), *self._behaviors(batch, "history")]

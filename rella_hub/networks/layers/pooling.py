@@ -6,11 +6,6 @@ import torch
 from torch import Tensor
 
 
-def masked_mean(behaviors: Tensor, mask: Tensor) -> Tensor:
-    """(B, T, D), (B, T) -> (B, D): the mean of the real behaviors; zero where there is none."""
-    return torch.bmm(mean_weights(mask, behaviors.dtype).unsqueeze(1), behaviors).squeeze(1)
-
-
 def mean_weights(mask: Tensor, dtype: torch.dtype) -> Tensor:
     """(B, T) -> (B, T): the same weight for each real behavior of a sample, one in all."""
     weights = mask.to(dtype)
@@ -36,3 +31,11 @@ def most_recent(behaviors: Tensor, mask: Tensor, length: int) -> tuple[Tensor, T
     rows = (first + position.clamp(min=0)).flatten()
     recent = behaviors.flatten(0, 1).index_select(0, rows).view(*shown.shape, -1)  # (B * T, D) -> (B, length, D)
     return recent * shown.unsqueeze(2), shown
+
+
+def to_history(recent: Tensor, mask: Tensor) -> Tensor:
+    """(B, length, D), (B, T) -> (B, T, D): the rows of `most_recent` back to their behaviors; zero where a behavior has none."""
+    length = recent.shape[1]
+    row = torch.arange(mask.shape[1], device=mask.device) + length - mask.sum(dim=1, keepdim=True)  # (B, T)
+    rows = row.clamp(0, length - 1).unsqueeze(2).expand(-1, -1, recent.shape[2])
+    return recent.gather(1, rows) * (mask & (row >= 0)).unsqueeze(2)

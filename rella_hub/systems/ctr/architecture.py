@@ -8,7 +8,8 @@ from pathlib import Path
 
 import rella_hub
 
-MODELS = Path(rella_hub.__file__).parent / "networks" / "ctr"
+NETWORKS = Path(rella_hub.__file__).parent / "networks"
+MODELS, ENCODERS = NETWORKS / "ctr", "rella_hub.networks.sequence."
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,9 @@ class Architecture:
     name: str  # of the class: as in its paper
     module: str
     summary: str  # what it is, in a sentence
-    description: str  # the whole docstring: equations, source, and where it differs from its paper
+    description: (
+        str  # the whole docstring, and that of its sequence encoder: equations, source, differences from the paper
+    )
 
 
 def read_architecture(name: str) -> Architecture:
@@ -27,7 +30,14 @@ def read_architecture(name: str) -> Architecture:
     path = MODELS / f"{name}.py"
     tree = ast.parse(path.read_text(encoding="utf-8"))
     found = next(node.name for node in tree.body if isinstance(node, ast.ClassDef) and node.name.lower() == name)
-    description = ast.get_docstring(tree)
+    own = ast.get_docstring(tree) or ""
+    imported = (node.module or "" for node in tree.body if isinstance(node, ast.ImportFrom))
+    encoders = [module.removeprefix(ENCODERS) for module in imported if module.startswith(ENCODERS)]
+    parts = [own, *(_docstring(NETWORKS / "sequence" / f"{encoder}.py") for encoder in encoders)]
     return Architecture(
-        found, f"rella_hub.networks.ctr.{name}", description.partition("\n")[0].partition(": ")[2], description
+        found, f"rella_hub.networks.ctr.{name}", own.partition("\n")[0].partition(": ")[2], "\n\n".join(parts)
     )
+
+
+def _docstring(path: Path) -> str:
+    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""

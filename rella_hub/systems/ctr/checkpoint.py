@@ -1,7 +1,12 @@
-"""Where a run of rella_hub/systems/ctr/loop.py stands after an epoch: enough to go on as if it had never been interrupted.
+"""Where a run of rella_hub/systems/ctr/loop.py is after an epoch: enough to resume as if it had never been interrupted.
 
 Everything is tensors in one safetensors file, states of the random number generators among them, and one JSON file of what it is a
 checkpoint of. The folder is written whole or not at all.
+
+Not `accelerate.Accelerator.save_state`: it passes over a state of the random number generators that it cannot read (tried with 1.15), so
+a run would resume with other dropout and nobody would know; optimizer, generators, order of the samples and best weights would be
+four pickles in place of tensors in one file. More GPUs would not come with it: it shares out the batches of a DataLoader, and these
+are gathered from columns.
 """
 
 from __future__ import annotations
@@ -43,16 +48,26 @@ class Running:
     progress: Progress
 
 
+@dataclass(frozen=True)
+class Kept:
+    """Where a run keeps its checkpoint."""
+
+    folder: Path
+    made_from: Mapping  # the record of the run, by which its checkpoint is recognized
+
+    def is_there(self) -> bool:
+        return read_made_from(self.folder) == self.made_from
+
+
 def read_made_from(folder: Path) -> dict | None:
     """What the checkpoint in `folder` is one of; None where there is no whole one."""
     try:
         return json.loads((folder / PROGRESS).read_text(encoding="utf-8"))["made_from"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def save(folder: Path, running: Running, made_from: Mapping) -> None:
-    """`made_from`: the record of the run, by which the checkpoint is recognized."""
+def save(kept: Kept, running: Running) -> None:
     groups = {
         "model": running.model.state_dict(),
         "best": running.best,
@@ -60,8 +75,8 @@ def save(folder: Path, running: Running, made_from: Mapping) -> None:
         **{f"optimizer.{number}": state for number, state in running.optimizer.state_dict()["state"].items()},
     }
     tensors = {f"{group}/{name}": _plain(value) for group, values in groups.items() for name, value in values.items()}
-    progress = {"made_from": made_from, "progress": asdict(running.progress)}
-    with ownership.writing_folder(folder, CHECKPOINT) as temporary:
+    progress = {"made_from": kept.made_from, "progress": asdict(running.progress)}
+    with ownership.writing_folder(kept.folder, CHECKPOINT) as temporary:
         save_file(tensors, temporary / STATE)
         (temporary / PROGRESS).write_text(json.dumps(progress), encoding="utf-8")
 
@@ -71,12 +86,14 @@ def remove(folder: Path) -> None:
     ownership.remove_folder(folder, CHECKPOINT)
 
 
-def load(folder: Path, running: Running) -> None:
-    """Put `running` where it stood. ValueError when the file is damaged or of another model."""
+def load(kept: Kept, running: Running) -> None:
+    """Put `running` where the run was. ValueError when a file is damaged or of another model."""
+    folder = kept.folder
     try:
         tensors = load_file(folder / STATE)
         progress = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))["progress"]
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        running.progress = Progress(**progress)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise ValueError(f"{folder} is a damaged checkpoint ({error}). Remove it and train from the start.") from error
     groups: dict[str, dict] = {}
     for key, value in tensors.items():
@@ -84,15 +101,22 @@ def load(folder: Path, running: Running) -> None:
         groups.setdefault(group, {})[name] = value
     try:
         running.model.load_state_dict(groups["model"])
-    except RuntimeError as error:
+        running.best = groups["best"]
+        _load_optimizer(groups, running.optimizer)
+        _set_random_states(groups["random"], running.order)
+    except (KeyError, RuntimeError, ValueError) as error:
         raise ValueError(
             f"{folder} is a checkpoint of another model ({error}). Remove it and train from the start."
         ) from error
-    running.best = groups["best"]
+
+
+def _load_optimizer(groups: dict[str, dict], optimizer: torch.optim.Optimizer) -> None:
+    """The optimizer knows its parameters by number alone, so this looks whether what it kept of each has its shape."""
     state = {int(g.partition(".")[2]): values for g, values in groups.items() if g.startswith("optimizer.")}
-    running.optimizer.load_state_dict({**running.optimizer.state_dict(), "state": state})
-    running.progress = Progress(**progress)
-    _set_random_states(groups["random"], running.order)
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+    for parameter, kept in optimizer.state.items():
+        if kept["exp_avg"].shape != parameter.shape:
+            raise RuntimeError("its optimizer has the parameters in another order")
 
 
 def _plain(value: torch.Tensor) -> torch.Tensor:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,7 +16,7 @@ from tqdm import tqdm
 from rella_hub.metrics import measure
 from rella_hub.networks.layers.batch import Batch
 from rella_hub.systems.ctr import checkpoint
-from rella_hub.systems.ctr.checkpoint import Progress, Running
+from rella_hub.systems.ctr.checkpoint import Kept, Progress, Running
 from rella_hub.systems.ctr.inputs.batches import Samples
 
 BETTER_IS_LESS = ("log_loss",)
@@ -31,31 +29,30 @@ def fit(
     validation: Samples,
     options,
     device: torch.device,
-    kept: Path | None = None,
-    made_from: Mapping | None = None,
+    kept: Kept | None = None,
 ) -> tuple[dict, Progress]:
-    """The weights of the best epoch, and how it went. `options`: Options;
+    """The weights of the best epoch, and how it went. `options`: Options.
 
-    After each epoch the folder `kept` gets a checkpoint of the run `made_from`; where it holds one of this run already, that is gone on
-    from, to the same weights as without the interruption.
+    After each epoch `kept` gets a checkpoint; where there is one of this run already, the run resumes from it, to the same weights as
+    without the interruption.
     """
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=device.type != "mps"
     )
     order = torch.Generator().manual_seed(options.seed)
     running = Running(model, optimizer, order, copy.deepcopy(model.state_dict()), Progress())
-    if kept is not None and checkpoint.read_made_from(kept) == made_from:
+    if kept is not None and kept.is_there():
         checkpoint.load(kept, running)
-        print(f"going on from {kept}, after epoch {running.progress.epoch}", flush=True)
+        print(f"resumed from {kept.folder}, after epoch {running.progress.epoch}", flush=True)
     while not _is_over(running.progress, options):
         begin = time.perf_counter()
         epoch = running.progress.epoch + 1
-        loss = _epoch(model, train, optimizer, order, options.batch_size, device, f"epoch {epoch}")
+        loss = _epoch(running, train, options.batch_size, device)
         found = measure(validation.label, predict(model, validation, device))
         _note(running, epoch, loss, found, options.metric_for_best_model)
         running.progress.seconds += time.perf_counter() - begin
         if kept is not None and not _is_over(running.progress, options):
-            checkpoint.save(kept, running, made_from)
+            checkpoint.save(kept, running)
     return running.best, running.progress
 
 
@@ -86,13 +83,13 @@ def predict(model: torch.nn.Module, samples: Samples, device: torch.device, size
     return torch.sigmoid(torch.cat(logits).double()).numpy()
 
 
-def _epoch(model, train: Samples, optimizer, generator, size: int, device: torch.device, what: str) -> float:
+def _epoch(running: Running, train: Samples, size: int, device: torch.device) -> float:
     """Train on every sample once; the mean loss."""
-    model.train()
+    running.model.train()
     total = torch.zeros((), device=device)
-    steps = -(-len(train) // size)
-    for batch in tqdm(train.batches(size, generator), total=steps, desc=what, unit="step"):
-        total += learn(model, optimizer, batch.to(device)) * len(batch)
+    steps, what = -(-len(train) // size), f"epoch {running.progress.epoch + 1}"
+    for batch in tqdm(train.batches(size, running.order), total=steps, desc=what, unit="step"):
+        total += learn(running.model, running.optimizer, batch.to(device)) * len(batch)
     mean = float(total) / len(train)
     if not np.isfinite(mean):
         raise ValueError(f"The loss is {mean} in {what}. Lower --learning_rate.")

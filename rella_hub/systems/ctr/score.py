@@ -46,7 +46,6 @@ class CtrModel:
             raise ValueError(
                 f"The model {self.identity['model']!r} was trained on {self._trained.features['corpus']}, the data set is {corpus}."
             )
-        self._folder, self._split = folder, split
         self._columns = load_columns(folder, load_values(self._trained.folder))
         seen = self._trained.features
         self._search = open_search(seen["search"], folder, split, seen["retrieved"])
@@ -55,7 +54,7 @@ class CtrModel:
     def scores(self, rows: pa.Table) -> np.ndarray:
         """(n,) P(Yes) of the samples of a chunk."""
         length, sample_id = self._trained.features["history_length"], rows["sample_id"].to_numpy()
-        samples = Samples(self._columns, self._folder, self._split, sample_id, length, self._search)
+        samples = Samples(self._columns, sample_id, length, self._search)
         return predict(self._model, samples, next(self._model.parameters()).device)
 
 

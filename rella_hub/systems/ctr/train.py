@@ -21,7 +21,7 @@ from rella_hub.networks.ctr import load_model_class
 from rella_hub.systems.ctr import checkpoint
 from rella_hub.systems.ctr.inputs.batches import Samples, sample_ids
 from rella_hub.systems.ctr.inputs.columns import load_columns
-from rella_hub.systems.ctr.inputs.retrieval import SEARCHES, searched_tables
+from rella_hub.systems.ctr.inputs.retrieval import SEARCHES, open_search, searched_tables
 from rella_hub.systems.ctr.inputs.vocabulary import Values
 from rella_hub.systems.ctr.loop import fit
 from rella_hub.systems.ctr.options import READS, RESULT, RUN, Options
@@ -64,7 +64,7 @@ def _train(options: Options, model_class: type, folder: Path, output: Path, reco
     torch.manual_seed(options.seed)
     model = build_model(model_class, columns.values, options)
     parts = {
-        split: Samples(columns, folder, split, found, options.history_length, search, options.retrieved)
+        split: Samples(columns, found, options.history_length, open_search(search, folder, split, options.retrieved))
         for split, found in (("train", ids), ("validation", sample_ids(folder, "validation")))
     }
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -76,8 +76,7 @@ def _train(options: Options, model_class: type, folder: Path, output: Path, reco
     ownership.open_folder(output, RUN)
     best, progress = fit(
         *(model.to(device), parts["train"], parts["validation"], options, device),
-        kept=output / CHECKPOINT,
-        made_from=record,
+        checkpoint.Kept(output / CHECKPOINT, record),
     )
     model.load_state_dict(best)
     record |= {

@@ -10,30 +10,22 @@ import torch
 
 from rella_hub.networks.layers.batch import Batch
 from rella_hub.systems.ctr.inputs.columns import Columns
-from rella_hub.systems.ctr.inputs.retrieval import HardSearch, SoftSearch, open_search
+from rella_hub.systems.ctr.inputs.retrieval import HardSearch, SoftSearch
 from rella_hub.tables import store
 
 
 class Samples:
-    """Samples of one split, to be taken as batches.
-
-    search: None, or how SIM retrieves (`SEARCHES`) `retrieved` behaviors; where many are made, what `open_search` opens once.
-    """
+    """Samples of one split, to be taken as batches. search: what `open_search` opened for that split, for a model that retrieves."""
 
     def __init__(
         self,
         columns: Columns,
-        folder: Path,
-        split: str,
         sample_id: np.ndarray,
         history_length: int,
-        search: str | SoftSearch | HardSearch | None = None,
-        retrieved: int = 0,
+        search: SoftSearch | HardSearch | None = None,
     ):
         self.columns, self.history_length = columns, history_length
         self.sample_id = torch.from_numpy(np.array(sample_id))
-        if not isinstance(search, (SoftSearch, HardSearch)):
-            search = open_search(search, folder, split, retrieved)
         self._search = None if search is None else search.of(sample_id)
 
     def __len__(self) -> int:

@@ -26,9 +26,8 @@ class Columns:
     """Of each interaction (N,): rows in `user_fields` and `item_fields`, codes, position within the user, time, label."""
 
     values: Values
-    order: (
-        torch.Tensor
-    )  # (F,) the columns of user_fields and item_fields, side by side, in the order of a model's fields
+    # (F,) the columns of user_fields and item_fields, side by side, in the order of a model's fields
+    order: torch.Tensor
     user_fields: torch.Tensor  # (U, Fu) int32
     item_fields: torch.Tensor  # (I, Fi) int32
     user_row: torch.Tensor  # (N,) int32

@@ -1,6 +1,6 @@
 """Values ↔ codes, field by field: what training has seen gets a code from 1 on, everything else is code 0.
 
-Seen are the users of the training samples, and the items that are their targets or stand in their histories. So a user or an item that
+Seen are the users of the training samples, and the items that are their targets or in their histories. So a user or an item that
 first turns up in validation or test has the embedding of code 0, which is zero and never trained: the model must judge it by its
 other fields and by the history. The vocabulary is saved beside the weights, so that a model can be put to another build of the data.
 """
