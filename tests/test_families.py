@@ -240,7 +240,7 @@ def test_a_family_goes_from_training_to_the_hub(constant, command, hub, capsys):
     files = ("here.parquet", "din.parquet")
     assert command("evaluation/report.py", "--scores", *files, "--output", "report", "--resamples", 50) == 0
     push = ("model_cards/push.py", "--run", constant, "--hub_model_id", MODEL_ID, "--results", "report/results.json")
-    assert command(*push, "--scores", "here.parquet") == 0
+    assert command(*push, "--scores", "here.parquet", "--permission", "GroupLens, by letter") == 0
     files = hub.repositories["model", MODEL_ID].files()
     assert files.keys() == own | {"results.json", "report.png", "scores/here.parquet"}
     card = ModelCard(files["README.md"].decode())
