@@ -14,8 +14,8 @@ from rella_hub.stages.arguments import EncoderArguments, FolderArguments, Vector
 def main() -> None:
     where, encoder, variant = cli.parse(FolderArguments, EncoderArguments, VectorArguments, description=__doc__)
     from rella_hub.cards.dataset.card import write_card
+    from rella_hub.stages.configs import check_variant
     from rella_hub.stages.embed import embed
-    from rella_hub.stages.view import check_variant
     from rella_hub.stages.writing import writing
     from rella_hub.views import vectors_table
 

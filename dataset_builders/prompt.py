@@ -27,8 +27,8 @@ def main() -> None:
         description=__doc__,
     )
     from rella_hub.cards.dataset.card import write_card
+    from rella_hub.stages.configs import configs
     from rella_hub.stages.prompt import build_prompts
-    from rella_hub.stages.view import configs
     from rella_hub.stages.writing import writing
 
     with writing(where, [config.name for config in configs(views, vectors, prompts.style)]):

@@ -39,10 +39,11 @@ def main() -> None:
     )
     from rella_hub.cards.dataset.card import write_card
     from rella_hub.corpora import load_corpus
+    from rella_hub.stages.configs import configs, require_parts
     from rella_hub.stages.embed import embed
     from rella_hub.stages.prepare import TABLES, prepare
     from rella_hub.stages.prompt import build_prompts, require_answers
-    from rella_hub.stages.view import build_views, configs, require_parts
+    from rella_hub.stages.view import build_views
     from rella_hub.stages.writing import raw_of, writing
     from rella_hub.views import compares_vectors, vectors_table
 

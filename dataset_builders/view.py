@@ -24,7 +24,8 @@ def main() -> None:
         FolderArguments, ViewArguments, VectorArguments, RowArguments, EngineArguments, description=__doc__
     )
     from rella_hub.cards.dataset.card import write_card
-    from rella_hub.stages.view import build_views, configs
+    from rella_hub.stages.configs import configs
+    from rella_hub.stages.view import build_views
     from rella_hub.stages.writing import writing
 
     with writing(where, [config.table for config in configs(views, vectors)]):

@@ -1,6 +1,10 @@
 """One new file is all that a new view, prompt style, corpus, protocol or engine costs: each is put into a folder of its own here."""
 
 import ast
+import dataclasses
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -9,12 +13,26 @@ import pytest
 from datasets import load_dataset
 from test_views import expected_view, nearest, write_vectors
 
-from rella_hub import prompts, views
+from rella_hub import corpora, prompts, tasks, views
 from rella_hub.cards.dataset.card import write_card
 from rella_hub.corpora import load_corpus
-from rella_hub.stages.arguments import FolderArguments, PromptArguments, RowArguments, VectorArguments, ViewArguments
+from rella_hub.stages import engines
+from rella_hub.stages.arguments import (
+    EncoderArguments,
+    EngineArguments,
+    FolderArguments,
+    PromptArguments,
+    RawArguments,
+    RowArguments,
+    VectorArguments,
+    ViewArguments,
+)
+from rella_hub.stages.configs import configs, require_parts
+from rella_hub.stages.embed import embed
+from rella_hub.stages.prepare import prepare
 from rella_hub.stages.prompt import build_prompts
-from rella_hub.stages.view import build_views, configs, require_parts
+from rella_hub.stages.view import build_views
+from rella_hub.systems import model_free
 from rella_hub.tables import shots, store
 from rella_hub.views import Config
 
@@ -360,3 +378,207 @@ def test_one_prompt_of_somebody_who_has_seen_nothing(words):
     user = {"gender": "F", "age": "25", "occupation": "1", "zip_code": ""}
     text = prompts.one_prompt(words, user, [], {"title": "Heat (1995)", "genre": "Crime", "genres": "Crime"})
     assert 'like the movie "Heat (1995)"?' in text
+
+
+# A corpus of songs that were listened to and never rated, in one line a play.
+PLAYS = '''"""Plays: who listened to which song and when; nobody rates a song."""
+
+import polars as pl
+
+from rella_hub.corpora import Corpus, RawTables, Words
+
+
+def read(raw):
+    rows = [line.split(",") for line in raw.read("plays.csv").decode().splitlines()]
+    plays = pl.DataFrame(
+        {
+            "user_id": [int(user) for user, _, _ in rows],
+            "item_id": [int(song) for _, song, _ in rows],
+            "rating": [None] * len(rows),
+            "timestamp": [int(time) for _, _, time in rows],
+        },
+        schema={"user_id": pl.Int32, "item_id": pl.Int32, "rating": pl.Float32, "timestamp": pl.Int64},
+    )
+    songs = plays.select("item_id").unique().sort("item_id")
+    songs = songs.with_columns(title="Song " + pl.col("item_id").cast(pl.String), artist=pl.lit("unknown"))
+    return RawTables(users=plays.select("user_id").unique(), items=songs, interactions=plays)
+
+
+CORPUS = Corpus(
+    id="plays",
+    name="Plays",
+    summary="Invented.",
+    licence="apache-2.0",
+    terms="Free.",
+    terms_url="https://example.org",
+    may_be_redistributed=True,
+    citation="",
+    archive=None,
+    generate=None,
+    files=["plays.csv"],
+    read=read,
+    tasks=("by_time", "one_per_user"),
+    label_threshold=None,
+    minimum_history=2,
+    rating_range=None,
+    group_field="artist",
+    features=("user_id", "item_id"),
+    unrated_items_count=False,
+    words=Words(
+        profile=lambda users: pl.Series([""] * len(users)),
+        subject=lambda users: pl.Series(["the user"] * len(users)),
+        title=lambda items: items["title"],
+        description=lambda items: "The song is called " + items["title"] + ".",
+        item="song",
+        consumed="listened to",
+    ),
+    expected_rows={},
+)
+'''
+
+
+@pytest.fixture
+def plays(add, tmp_path) -> tuple[FolderArguments, RawArguments]:
+    add(corpora, "plays", PLAYS)
+    (tmp_path / "raw").mkdir()
+    lines = [f"{user},{7 * user % 5 + place},{100 * user + place}" for user in range(1, 9) for place in range(9)]
+    (tmp_path / "raw" / "plays.csv").write_text("\n".join(lines), encoding="utf-8")
+    return FolderArguments("plays", str(tmp_path / "rella" / "plays")), RawArguments(raw=str(tmp_path / "raw"))
+
+
+def test_a_corpus_is_one_file_and_may_have_no_ratings(plays, tiny_encoder):
+    """Tables, vectors, every view and a card that loads; what asks whether somebody liked a song is refused in one line."""
+    where, source = plays
+    prepare(where, source)
+    embed(where, EncoderArguments(encoder=str(tiny_encoder), dimension=4))
+    views_asked = ViewArguments(history_length=[3])
+    build_views(where, views_asked)
+    folder = where.folder
+    card = card_of(where)
+    assert set(load_dataset(str(folder), "interactions", split="train")["rating"]) == {None}
+    assert set(load_dataset(str(folder), "samples", split="test")["label"]) == {None}
+    assert len(load_dataset(str(folder), "view_reit_k3", split="mixed")) == 2 * store.count_rows(folder, "samples")
+    assert "72 interactions with " in card
+    assert "* **Label.** None, because the corpus has no ratings." in card
+    assert "There are no ratings, so nobody knows which songs a user liked" in card
+    for word in ("rating is", "liked it", "Yes or No", "Yes where", "nan", "None |", "rated"):
+        assert word not in card.partition("## Divergences")[0].rpartition("---\n")[2], word
+    with pytest.raises(ValueError, match="Plays has no ratings, so nobody knows the answer to a prompt"):
+        build_prompts(where, views_asked, PromptArguments())
+    with pytest.raises(ValueError, match="there is no rating, because the corpus has no ratings"):
+        store.read(folder, "interactions")
+    ids = store.read(folder, "samples", "test", ["sample_id"])["sample_id"].to_numpy()
+    for scorer in (model_free.item_mean, model_free.history_mean):
+        with pytest.raises(ValueError, match="there is no label, because the corpus has no ratings"):
+            scorer(folder, "recency_k3", "test", ids)
+    with pytest.raises(ValueError, match="--label_threshold is 3, but Plays has no ratings"):
+        prepare(where, RawArguments(raw=source.raw, label_threshold=3))
+
+
+def test_a_release_of_a_corpus_without_ratings_is_refused_before_any_work(plays, command, capsys):
+    where, source = plays
+    options = ("--corpus", "plays", "--raw", source.raw, "--output", where.output)
+    assert command("dataset_builders/release.py", *options, "--view", "recency") == 2
+    assert "Plays has no ratings, so nobody knows the answer" in capsys.readouterr().err.splitlines()[-1]
+    assert not where.folder.exists()
+
+
+def test_a_corpus_lists_its_tasks(plays, prepared, raw_ml1m):
+    where, source = plays
+    prepare(where, RawArguments(raw=source.raw, task="one_per_user"))
+    assert store.count_rows(where.folder, "samples", "test") == 1, "a tenth of eight users"
+    assert "The last interaction of every user with at least 2 others" in card_of(where)
+    with pytest.raises(ValueError, match=r"its rules\.order is 'chance"):
+        prepare(where, source)
+    with pytest.raises(ValueError, match="--task is 'one_per_user', but the tasks of MovieLens-1M are by_time"):
+        prepare(prepared, RawArguments(raw=str(raw_ml1m), task="one_per_user"))
+
+
+EVENS = '''"""Evens: every second interaction of a user is predicted."""
+
+import polars as pl
+
+from rella_hub.tables.histories import with_positions
+from rella_hub.tasks.by_time import DIVERGENCES, ORDER, order
+
+SAMPLES = "Every second interaction with at least {minimum_history} earlier ones"
+SPLIT = "user id, the last two users to validation and test"
+PROMISE = "no user is in two of them"
+
+
+def samples(interactions, minimum_history):
+    chosen = (pl.col("position") >= minimum_history) & (pl.col("position") % 2 == 0)
+    return with_positions(interactions).filter(chosen).select("sample_id", "user_id", "position", "item_id", "label")
+
+
+def split(samples, seed):
+    *_, validation, test = samples["user_id"].unique().sort()
+    user = pl.col("user_id")
+    return {
+        "train": samples.filter(user < validation),
+        "validation": samples.filter(user == validation),
+        "test": samples.filter(user == test),
+    }
+'''
+
+
+def test_a_protocol_is_one_file(add, plays):
+    where, source = plays
+    corpora.load_corpus("plays")
+    add(tasks, "evens", EVENS)
+    module = sys.modules["rella_hub.corpora.plays"]
+    module.CORPUS = dataclasses.replace(module.CORPUS, tasks=("evens",))
+    prepare(where, source)
+    assert [store.count_rows(where.folder, "samples", split) for split in store.SPLITS] == [24, 4, 4]
+    assert set(store.read(where.folder, "samples", columns=["position"])["position"].to_pylist()) == {2, 4, 6, 8}
+    build_views(where, ViewArguments(view=["recency"], history_length=[3]))
+    card = card_of(where)
+    assert "Every second interaction with at least 2 earlier ones: 32 of 72." in card
+    assert "no user is in two of them" in card
+
+
+BACKWARDS = '''"""Backwards: one task after the other, the last one first."""
+
+RUN = []
+
+
+def run(function, tasks, workers, what):
+    for task in reversed(tasks):
+        RUN.append(what)
+        function(task)
+'''
+
+
+def test_an_engine_is_one_file(add, prepared, tmp_path):
+    add(engines, "backwards", BACKWARDS)
+    write_vectors(prepared)
+    other = dataclasses.replace(prepared, output=str(shutil.copytree(prepared.folder, tmp_path / "other")))
+    asked, rows = ViewArguments(history_length=[3]), RowArguments()
+    for where, engine in ((prepared, EngineArguments()), (other, EngineArguments("backwards", workers=1))):
+        build_views(where, asked, rows, engine)
+        build_prompts(where, asked, PromptArguments(), rows, engine)
+    assert {"view_subr_k3", "subr_k3", "reit_k3"} <= set(sys.modules["rella_hub.stages.engines.backwards"].RUN)
+    for name in store.table_names(prepared.folder):
+        assert store.content_hash(prepared.folder, name) == store.content_hash(other.folder, name)
+
+
+def test_nothing_of_torch_is_needed_before_a_model_is(tmp_path, raw_ml1m, tiny_encoder):
+    """Prepare, view, prompt and their card, of a folder that has item vectors; in a process of its own."""
+    where = FolderArguments("ml1m", str(tmp_path / "rella" / "ml1m"))
+    prepare(where, RawArguments(raw=str(raw_ml1m)))
+    embed(where, EncoderArguments(encoder=str(tiny_encoder), dimension=4))
+    code = (
+        "import runpy, sys\n"
+        "for name, *more in (('prepare', '--raw', sys.argv[1]), ('view', '--similarity', 'l1'), ('prompt', '--similarity', 'l1')):\n"
+        "    sys.argv[1:] = ['--corpus', 'ml1m', '--output', sys.argv[2], *more]\n"
+        "    runpy.run_path(f'dataset_builders/{name}.py', run_name='__main__')\n"
+        "    sys.argv[1:] = ['', sys.argv[4]]\n"
+        "heavy = {'torch', 'transformers', 'sklearn'} & set(sys.modules)\n"
+        "sys.exit(f'imported: {heavy}' if heavy else 0)\n"
+    )
+    line = [sys.executable, "-c", code, str(raw_ml1m), where.output]
+    done = subprocess.run(
+        line, cwd=REPOSITORY, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Length of the prompts in tokens" in (where.folder / "README.md").read_text(encoding="utf-8")

@@ -183,6 +183,36 @@ def test_no_view_shows_the_target_or_the_future(prepared):
                 assert len(shown) == min(history_length, position[row["sample_id"]])
 
 
+@pytest.mark.parametrize(
+    ("share", "name"), [(50, "union"), (50, "union50"), (30, "union30"), (1, "union1"), (99, "union99")]
+)
+def test_union_is_the_latest_and_the_closest_of_the_rest(prepared, share, name, monkeypatch):
+    """By brute force, for each length and similarity: sort what lies before the latest ones, take what is missing to K."""
+    monkeypatch.setattr(subr, "TARGETS_PER_BLOCK", 3)
+    vectors = write_vectors(prepared)
+    for history_length, similarity in ((1, "cosine"), (4, "l2"), (5, "cosine")):
+        config = Config("", history_length, similarity).of_view(name)
+        build_views(prepared, ViewArguments(view=[name], history_length=[history_length], similarity=similarity))
+        count = int(history_length * share / 100)
+
+        def union(history, sample, history_length=history_length, similarity=similarity, count=count):
+            if len(history) <= history_length:
+                return list(range(len(history)))
+            rest = [vectors[item] for item in history[: len(history) - count]]
+            close = nearest(rest, vectors[sample["item_id"]], history_length - count, similarity)
+            return close + list(range(len(history) - count, len(history)))
+
+        for split in store.SPLITS:
+            assert store.read(prepared.folder, config.table, split).to_pylist() == expected_view(prepared, split, union)
+
+
+@pytest.mark.parametrize("name", ["union0", "union100", "union400"])
+def test_a_union_of_one_part_is_refused(prepared, name):
+    write_vectors(prepared)
+    with pytest.raises(ValueError, match="a share from 1 to 99 %"):
+        build_views(prepared, ViewArguments(view=[name]))
+
+
 @pytest.mark.parametrize("samples_per_block", [1, 8, 20])
 @pytest.mark.parametrize("rows_per_shard", [5, 14])
 def test_blocks_and_shards_do_not_change_a_view(prepared, tmp_path, monkeypatch, samples_per_block, rows_per_shard):
@@ -212,7 +242,7 @@ def test_an_item_without_a_vector_is_named(prepared):
     [
         ({"history_length": [5, 0]}, "--history_length is 0; a prompt must show at least 1 behavior"),
         ({"history_length": [-3]}, "--history_length is -3"),
-        ({"view": ["recent"]}, "no view 'recent'. There are: recency, reit, subr"),
+        ({"view": ["recent"]}, "no view 'recent'. There are: recency, reit, subr, union"),
         ({"similarity": "dot"}, "no similarity 'dot'. Expected one of cosine, l2, l1, inner_product"),
     ],
 )

@@ -10,7 +10,7 @@ import pyarrow as pa
 from rella_hub.corpora import load_corpus
 from rella_hub.files import ownership
 from rella_hub.stages.arguments import USUAL_VECTORS, EncoderArguments, FolderArguments, VectorArguments
-from rella_hub.stages.view import check_variant
+from rella_hub.stages.configs import check_variant
 from rella_hub.stages.writing import ENCODER_NOTE
 from rella_hub.tables import records, schema, store
 from rella_hub.vectors.encode import encode, encoder_revision, load_encoder

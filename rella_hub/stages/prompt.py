@@ -28,7 +28,7 @@ from rella_hub.stages.arguments import (
     VectorArguments,
     ViewArguments,
 )
-from rella_hub.stages.view import configs
+from rella_hub.stages.configs import configs
 from rella_hub.tables import published, records, schema, store
 from rella_hub.tables.histories import positions_within_user
 from rella_hub.tables.keys import codes_of

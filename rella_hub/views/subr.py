@@ -25,10 +25,16 @@ TARGETS_PER_BLOCK = 256  # (256, n) similarities and keys stay in the cache for 
 _NEVER = np.iinfo(np.int64).min
 
 
-def select(histories: Histories, config: Config) -> np.ndarray:
-    codes, vectors = histories.behaviors["vector_code"], histories.shared["vectors"]
+def select(histories: Histories, config: Config, latest_shown: int = 0) -> np.ndarray:
+    """(S, K) positions. The `latest_shown` last behaviors are shown in any case, and the rest is chosen of those before them."""
     return closest_distinct(
-        histories.position, histories.start, codes, vectors, config.history_length, config.similarity
+        histories.position,
+        histories.start,
+        histories.behaviors["vector_code"],
+        histories.shared["vectors"],
+        config.history_length,
+        config.similarity,
+        latest_shown,
     )
 
 
@@ -68,16 +74,20 @@ def closest_distinct(
     distinct: np.ndarray,
     history_length: int,
     similarity: str,
+    latest_shown: int = 0,
 ) -> np.ndarray:
     """The same for interactions that are coded by `distinct_vectors` already, which many blocks of users can share."""
     positions = latest(position, history_length)  # right already wherever the whole history is shown
-    closeness = _closeness(similarity)
+    chosen, closeness = history_length - latest_shown, _closeness(similarity)
     for samples in _users(start):
         rows = samples.start + np.flatnonzero(position[samples] > history_length)
         if len(rows):
             first = start[samples.start]
             behaviors = vector_code[first : first + position[rows[-1]] + 1]
-            positions[rows] = _select_for_user(behaviors, position[rows], distinct, history_length, closeness)
+            targets = position[rows]
+            positions[rows, :chosen] = _select_for_user(
+                behaviors, targets, targets - latest_shown, distinct, chosen, closeness
+            )
     return positions
 
 
@@ -91,29 +101,34 @@ def distinct_vectors(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _select_for_user(
-    behaviors: np.ndarray, targets: np.ndarray, vectors: np.ndarray, history_length: int, closeness: Callable
+    behaviors: np.ndarray,
+    targets: np.ndarray,
+    ends: np.ndarray,
+    vectors: np.ndarray,
+    history_length: int,
+    closeness: Callable,
 ) -> np.ndarray:
-    """(T, K) positions for the targets of one user, each with more than K earlier behaviors. behaviors: (n,) vector codes."""
+    """(T, K) positions for the targets of one user, each of more than K behaviors before its end. behaviors: (n,) vector codes."""
     codes, column = np.unique(behaviors, return_inverse=True)
     history = vectors[
         codes
     ]  # (u, D): a vector seen twice is compared once, so its similarities are equal to the last bit
     chosen = np.empty((len(targets), history_length), dtype=np.int32)
     for first in range(0, len(targets), TARGETS_PER_BLOCK):
-        block = targets[first : first + TARGETS_PER_BLOCK]  # (B,)
-        earlier = block[-1]
+        block, end = (rows[first : first + TARGETS_PER_BLOCK] for rows in (targets, ends))  # (B,)
+        earlier = end[-1]
         similarity = closeness(vectors[behaviors[block]], history)[:, column[:earlier]]  # (B, u) -> (B, earlier)
-        chosen[first : first + len(block)] = _closest(similarity, block, history_length)
+        chosen[first : first + len(block)] = _closest(similarity, end, history_length)
     return chosen
 
 
-def _closest(similarity: np.ndarray, targets: np.ndarray, history_length: int) -> np.ndarray:
-    """(B, K) ascending positions of the K largest of each row among the columns before `targets` (B,)."""
+def _closest(similarity: np.ndarray, ends: np.ndarray, history_length: int) -> np.ndarray:
+    """(B, K) ascending positions of the K largest of each row among the columns before `ends` (B,)."""
     columns = np.arange(similarity.shape[1], dtype=np.int64)
     bits = np.ascontiguousarray(similarity + np.float32(0)).view(np.int32)  # + 0 makes -0 and 0 one value
     ordered = bits ^ ((bits >> 31) & 0x7FFFFFFF)  # orders floats of both signs as integers
     keys = (ordered.astype(np.int64) << 32) | columns  # similarity first, then recency
-    keys[columns >= targets[:, None]] = _NEVER
+    keys[columns >= ends[:, None]] = _NEVER
     keys.partition(keys.shape[1] - history_length, axis=1)
     closest = (keys[:, -history_length:] & 0xFFFFFFFF).astype(np.int32)
     closest.sort(axis=1)
