@@ -59,6 +59,13 @@ class EncoderArguments:
 
 
 @dataclass(frozen=True)
+class DryRunArguments:
+    dry_run: bool = option(
+        "Write nothing: say how many texts and tokens there are, and what memory and time they take.", False, pins=False
+    )
+
+
+@dataclass(frozen=True)
 class ViewArguments:
     view: list[str] = option(
         "Which behaviors are shown: recency, subr, reit (the mixed training set; needs the other two).",

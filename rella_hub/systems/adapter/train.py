@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import yaml
 from accelerate import PartialState
 from peft import LoraConfig
-from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, set_seed
+from transformers import EarlyStoppingCallback, set_seed
 from trl import SFTConfig
 
 from rella_hub.files import ownership, places
 from rella_hub.files.hashes import hash_file
+from rella_hub.files.replace import temporary_beside
 from rella_hub.files.writer import sole_writer
 from rella_hub.hub import resolve as hub
-from rella_hub.language_models.answers import tokenized_rows
+from rella_hub.language_models.answer_rows import lengths_of, require_room_for_rows
 from rella_hub.language_models.load import base_identity, load_base, load_tokenizer, write_base_record
-from rella_hub.language_models.room import require_room
-from rella_hub.language_models.tokens import answer_tokens, encode_completions, encode_prompts
-from rella_hub.prompts import pointwise
-from rella_hub.systems.adapter import checkpoints, requirements
+from rella_hub.language_models.room import room_of
+from rella_hub.systems.adapter import checkpoints, dry_run, requirements
 from rella_hub.systems.adapter.checkpoints import CheckpointingTrainer
 from rella_hub.systems.adapter.config import BESIDE_THE_RECIPE, NOT_OF_TRL, OF_THE_RECIPE, TuningConfig
 from rella_hub.systems.adapter.curve import draw
 from rella_hub.systems.adapter.options import TuningArguments
 from rella_hub.systems.adapter.resume import MadeFrom, checkpoint_to_go_on_from
+from rella_hub.systems.adapter.rows import RowMaker
 from rella_hub.systems.adapter.trainer_arguments import sft_config
 from rella_hub.tables import records, shots, store
 from rella_hub.tables.checked import parse_yaml, read_text, require
@@ -58,10 +59,34 @@ def tune(options: TuningArguments, config: TuningConfig, score, measure) -> None
         "tokenizer of the base model": identity["tokenizer"],
         "prompts": store.provenance(folder, options.config_name)["fingerprint"],
     }
+    if options.dry_run:
+        _say_cost(options, config, arguments, folder)
+        return
     if not options.overwrite and _is_finished(output, recipe, inputs):
         return
-    with sole_writer(output) if PartialState().is_main_process else nullcontext():
-        _tune(options, config, arguments, folder, (identity, recipe, inputs), score, measure)
+    with ExitStack() as held:
+        if PartialState().is_main_process:
+            held.enter_context(sole_writer(output))
+        scratch = held.enter_context(
+            temporary_beside(output.with_name(f"{output.name}.rows"))
+        )  # of each process its own
+        _tune(options, config, arguments, folder, (identity, recipe, inputs), score, measure, scratch)
+
+
+def _say_cost(options: TuningArguments, config: TuningConfig, arguments: SFTConfig, folder: Path) -> None:
+    tokenizer = load_tokenizer(options.base, options.base_revision)
+    maker = RowMaker(folder, options.config_name, tokenizer, config.max_length, options.chat_template_kwargs)
+    rows_per_sample = shots.training_split(folder, options.config_name)[1]
+    rows = shots.count_shots(folder, options.config_name, options.num_shots)[1]
+    some = min(rows, dry_run.rows_needed(arguments)) // rows_per_sample or 1
+    with TemporaryDirectory() as scratch:
+        timed = maker.make(Path(scratch), some, 1, config.seed)
+        model = load_base(
+            *(options.base, options.base_revision, options.dtype, options.quantization), use_cpu=config.use_cpu
+        )
+        require_room_for_rows(room_of(model), options.base, timed.train, (timed.answers.no, timed.answers.yes))
+        lora = None if options.full_finetuning else _lora(options)
+        dry_run.estimate(model, lora, arguments, timed, rows, Path(scratch)).say()
 
 
 def _tune(
@@ -72,15 +97,19 @@ def _tune(
     made_from: Inputs,
     score,
     measure,
+    scratch: Path,
 ) -> None:
     output, kept = Path(config.output_dir), config.save_total_limit
     set_seed(config.seed)
     tokenizer = load_tokenizer(options.base, options.base_revision)
-    train, validation, answers = _rows(folder, tokenizer, options, config)
+    maker = RowMaker(folder, options.config_name, tokenizer, config.max_length, options.chat_template_kwargs)
+    rows = maker.make(scratch, options.num_shots, options.num_validation, config.seed)
+    train, validation, answers = rows.train, rows.validation, rows.answers
     model = load_base(
         *(options.base, options.base_revision, options.dtype, options.quantization), use_cpu=config.use_cpu
     )
-    require_room(model, options.base, [*train["input_ids"], *validation["input_ids"]], (answers.no, answers.yes))
+    for one in (train, validation):
+        require_room_for_rows(room_of(model), options.base, one, (answers.no, answers.yes))
     trainer = CheckpointingTrainer(
         model=model,
         args=arguments,
@@ -106,7 +135,7 @@ def _tune(
         "trainable_weights": trainable,
         "training_rows": len(train),
         "training_samples": len(train) // shots.training_split(folder, options.config_name)[1],
-        "training_tokens_per_epoch": sum(map(len, train["input_ids"])),
+        "training_tokens_per_epoch": int(lengths_of(train).sum()),
         "seconds": round(time.perf_counter() - begin, 1),
         "resumed": checkpoint is not None,
         "best_validation_auc": _auc_at(trainer.state.best_global_step, trainer.state.log_history),
@@ -116,20 +145,6 @@ def _tune(
     if trainer.is_world_process_zero():
         _save(trainer, tokenizer, output, made_from, options.overwrite, record)
     trainer.accelerator.wait_for_everyone()
-
-
-def _rows(folder: Path, tokenizer: PreTrainedTokenizerBase, options: TuningArguments, config: TuningConfig):
-    train = shots.first_shots(folder, options.config_name, options.num_shots)
-    validation = shots.seeded_rows(folder, options.config_name, "validation", options.num_validation, config.seed)
-    example = train["prompt"][0].as_py()
-    arguments = options.chat_template_kwargs
-    completions = encode_completions(tokenizer, example, pointwise.ANSWERS, arguments)
-
-    def tokenized(table):
-        prompts = encode_prompts(tokenizer, table["prompt"].to_pylist(), config.max_length, arguments)
-        return tokenized_rows(prompts, [completions[label] for label in table["label"].to_pylist()])
-
-    return tokenized(train), tokenized(validation), answer_tokens(tokenizer, example, pointwise.ANSWERS, arguments)
 
 
 def _lora(options: TuningArguments) -> LoraConfig:
@@ -214,7 +229,7 @@ def _recipe(options: TuningArguments, arguments: SFTConfig, max_length: int) -> 
     used = {name: getattr(arguments, name) for name in OF_THE_RECIPE if name not in NOT_OF_TRL}
     used = {name: value for name, value in used.items() if name in always or value != getattr(plain, name)}
     values = {**asdict(options), "max_length": max_length, **used}
-    del values["overwrite"]
+    del values["overwrite"], values["dry_run"]
     if not options.chat_template_kwargs:
         del values["chat_template_kwargs"]
     return {name: value.value if isinstance(value, Enum) else value for name, value in values.items()}
