@@ -23,7 +23,8 @@ from trl import SFTConfig, SFTTrainer
 
 from rella_hub import cli
 from rella_hub.cli.options import option
-from rella_hub.language_models.answers import AnswerTrainer, tokenized_rows
+from rella_hub.language_models.answer_rows import tokenized_rows
+from rella_hub.language_models.answers import AnswerTrainer
 
 SAMPLES_PER_STEP, PER_DEVICE = 32, 8  # 8 is SFTTrainer's default
 SEED = 0

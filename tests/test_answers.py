@@ -14,7 +14,8 @@ from torch.nn.functional import log_softmax
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from trl import SFTConfig, SFTTrainer
 
-from rella_hub.language_models.answers import AnswerTrainer, LikeLengthSampler, collate, tokenized_rows
+from rella_hub.language_models.answer_rows import tokenized_rows
+from rella_hub.language_models.answers import AnswerTrainer, LikeLengthSampler, collate
 
 GOLDEN = Path(__file__).parent / "golden" / "smoke_losses.json"
 VOCABULARY, NO, YES, END = 50, 7, 8, 1

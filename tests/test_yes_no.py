@@ -18,7 +18,14 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
-from rella_hub.language_models.p_yes import batches_of_like_length, last_logits, p_yes, pad_right
+from rella_hub.language_models.p_yes import (
+    Budget,
+    batches_of_like_length,
+    last_logits,
+    p_yes,
+    p_yes_of_systems,
+    pad_right,
+)
 from rella_hub.language_models.tokens import Answers
 
 VOCABULARY, LONGEST, WINDOW = 97, 60, 8
@@ -212,3 +219,36 @@ def test_scoring_leaves_the_model_trainable(prompts):
     p_yes(model, prompts, ANSWERS)
     model(torch.tensor([prompts[0]])).logits.sum().backward()
     assert model.lm_head.weight.grad.abs().sum() > 0
+
+
+class Crowded(torch.nn.Module):
+    """A model on a GPU that has memory for so many padded tokens."""
+
+    def __init__(self, model: torch.nn.Module, tokens: int):
+        super().__init__()
+        self.model, self.tokens, self.read = model, tokens, []
+
+    def forward(self, input_ids, **options):
+        if input_ids.numel() > self.tokens:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+        self.read.append(input_ids.numel())
+        return self.model(input_ids=input_ids, **options)
+
+
+def test_a_batch_for_which_a_gpu_has_no_memory_is_halved_and_it_is_said_once(prompts, capsys):
+    model = build("llama").eval()
+    longest = max(map(len, prompts))
+    crowded = Crowded(model, 2 * longest)
+    budget = Budget(16 * longest)
+    for _ in range(2):
+        found = p_yes_of_systems(crowded, [lambda: None], prompts, ANSWERS, budget)[0]
+        assert found == pytest.approx(p_yes(model, prompts, ANSWERS), abs=1e-5)
+    said = capsys.readouterr().err
+    assert said.count("the GPU has no memory for") == 1
+    assert budget.tokens <= 2 * longest
+    assert max(crowded.read) <= 2 * longest
+
+
+def test_a_prompt_for_which_a_gpu_has_no_memory_is_said(prompts):
+    with pytest.raises(ValueError, match=rf"no memory for a prompt of {max(map(len, prompts))} tokens alone. Take"):
+        p_yes(Crowded(build("llama"), 1), prompts, ANSWERS)

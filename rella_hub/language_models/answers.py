@@ -11,33 +11,21 @@ The loss, the optimizer steps and their samples are SFTTrainer's; what is left o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from accelerate.utils import gather_object
-from datasets import Dataset
 from torch.nn.functional import cross_entropy
 from torch.utils.data import Sampler
 from trl import SFTTrainer
 
+from rella_hub.language_models.answer_rows import IGNORED, lengths_of, prompts_of
 from rella_hub.tables.constant import is_constant
-
-IGNORED = -100  # the label of a token that bears no loss
-
-
-def tokenized_rows(prompts: Sequence[list[int]], completions: Sequence[list[int]]) -> Dataset:
-    """Rows of `input_ids` and `labels`; the labels cover the completion alone."""
-    return Dataset.from_dict(
-        {
-            "input_ids": [[*p, *c] for p, c in zip(prompts, completions, strict=True)],
-            "labels": [[*([IGNORED] * len(p)), *c] for p, c in zip(prompts, completions, strict=True)],
-        }
-    )
 
 
 class AnswerTrainer(SFTTrainer):
-    """SFTTrainer over `tokenized_rows`.
+    """SFTTrainer over the rows of rella_hub/language_models/answer_rows.py.
 
     score: model, prompts → (N,) P(Yes); measure: labels, scores → named metrics; yes: the token id that makes a label 1.
     """
@@ -45,7 +33,7 @@ class AnswerTrainer(SFTTrainer):
     def __init__(self, *args, yes: int, score: Callable, measure: Callable, **kwargs):
         super().__init__(*args, data_collator=collate, **kwargs)
         self._yes, self._score, self._measure = yes, score, measure
-        self._lengths = np.array([len(ids) for ids in self.train_dataset["input_ids"]])
+        self._lengths = lengths_of(self.train_dataset)
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         labels = inputs["labels"]  # (B, T)
@@ -64,11 +52,7 @@ class AnswerTrainer(SFTTrainer):
     def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix="eval") -> dict[str, float]:
         """Score the validation prompts, each process its share, and report the same metrics as the test's."""
         rows = self.eval_dataset if eval_dataset is None else eval_dataset
-        starts = [labels.index(next(t for t in labels if t != IGNORED)) for labels in rows["labels"]]
-        labels = np.array(
-            [ids[start] == self._yes for ids, start in zip(rows["input_ids"], starts, strict=True)], dtype=int
-        )
-        prompts = [ids[:start] for ids, start in zip(rows["input_ids"], starts, strict=True)]
+        prompts, labels = prompts_of(rows, self._yes)
         mine = np.arange(self.args.process_index, len(prompts), self.args.world_size)
         own = self._score(self.accelerator.unwrap_model(self.model), [prompts[i] for i in mine])
         scores = np.empty(len(prompts))

@@ -20,6 +20,8 @@ class TokenRows(Sequence):
         if isinstance(rows, cls):
             return rows
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+        if len(rows) and isinstance(rows[0], np.ndarray):
+            return cls(np.concatenate(rows).astype(np.int32, copy=False), np.cumsum(lengths))
         ids = np.fromiter(chain.from_iterable(rows), np.int32, int(lengths.sum()))
         return cls(ids, np.cumsum(lengths))
 

@@ -11,6 +11,7 @@ from rella_hub.metrics.uncertainty.delong import require_both_labels
 from rella_hub.reports.folder import ReportFolder, Write
 from rella_hub.reports.write import write_files
 from rella_hub.systems.choice import load_several
+from rella_hub.systems.dry_run import estimate
 from rella_hub.systems.score_options import RunOptions, SampleOptions
 from rella_hub.systems.scoring import Target, record_of, rows_per_chunk, samples_of, write_score_files
 from rella_hub.tables import store
@@ -25,6 +26,9 @@ def make_comparison(samples: SampleOptions, options, run: RunOptions, base) -> N
         raise ValueError(f"--resamples is {options.resamples}; at least {MINIMUM_RESAMPLES} bound a 95 % interval.")
     system = load_several(base, options.adapters, options.adapter_revisions, options.systems)
     data = samples_of(samples, system)
+    if run.dry_run:
+        estimate(system, data, list(range(len(system.members)))).say()
+        return
     output = Path(options.output) if options.output else _default_output(samples, data.folder)
     report = ReportFolder(output, run.overwrite, [samples.dataset, base.base, *options.adapters])
     targets = [Target(output / "scores" / f"{one.name}.parquet", record_of(one, data)) for one in system.members]

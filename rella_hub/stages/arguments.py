@@ -73,6 +73,13 @@ class VectorArguments:
 
 
 @dataclass(frozen=True)
+class DryRunArguments:
+    dry_run: bool = option(
+        "Write nothing: say how many texts and tokens there are, and what memory and time they take.", False, pins=False
+    )
+
+
+@dataclass(frozen=True)
 class ViewArguments:
     view: list[str] = option(
         "Which behaviors are shown: names of files in rella_hub/views/, such as recency, subr or reit (the mixed training set; needs "

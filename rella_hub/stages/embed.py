@@ -9,18 +9,34 @@ import pyarrow as pa
 
 from rella_hub.corpora import load_corpus
 from rella_hub.files import ownership
-from rella_hub.stages.arguments import USUAL_VECTORS, EncoderArguments, FolderArguments, VectorArguments
+from rella_hub.stages.arguments import (
+    THIS_PROCESS,
+    USUAL_VECTORS,
+    EncoderArguments,
+    EngineArguments,
+    FolderArguments,
+    VectorArguments,
+)
+from rella_hub.stages.chunks.processes import processes
 from rella_hub.stages.configs import check_variant
+from rella_hub.stages.encode import encode_in_chunks, estimate, remove_chunks
 from rella_hub.stages.writing import ENCODER_NOTE
 from rella_hub.tables import records, schema, store
-from rella_hub.vectors.encode import encode, encoder_revision, load_encoder
+from rella_hub.vectors.encode import encoder_revision
 from rella_hub.vectors.reduce import normalize, reduce
 from rella_hub.views import vectors_table
 
 DESCRIPTION_VERSION = 1
 
 
-def embed(where: FolderArguments, options: EncoderArguments, variant: VectorArguments = USUAL_VECTORS) -> None:
+def embed(
+    where: FolderArguments,
+    options: EncoderArguments,
+    variant: VectorArguments = USUAL_VECTORS,
+    engine: EngineArguments = THIS_PROCESS,
+    dry_run: bool = False,
+) -> None:
+    """dry_run: say what it would cost, and write nothing."""
     check_variant(variant)
     name = vectors_table(variant.vectors)
     if options.dimension < 1:
@@ -37,11 +53,15 @@ def embed(where: FolderArguments, options: EncoderArguments, variant: VectorArgu
     if records.stands(where.folder, name, made_from, where.overwrite):
         return
     items = pl.from_arrow(store.read(where.folder, "items"))
-    encoder = load_encoder(options.encoder, options.encoder_revision)
-    reduced = reduce(
-        encode(encoder, corpus.words.description(items).to_list(), options.encoder_batch_size), options.dimension
-    )
-    vectors, norms = normalize(reduced)
+    texts, group = corpus.words.description(items).to_list(), processes()
+    if dry_run:
+        estimate(texts, options).say()
+        return
+    output = where.folder / name
+    encoded = encode_in_chunks(output, made_from, texts, options, engine, group, where.overwrite)
+    if not group.is_first:
+        return
+    vectors, norms = normalize(reduce(encoded, options.dimension))
     table = pa.table(
         {
             "item_id": items["item_id"].to_arrow(),
@@ -56,6 +76,7 @@ def embed(where: FolderArguments, options: EncoderArguments, variant: VectorArgu
         {store.SINGLE_SPLIT: table},
         made_from,
     )
+    remove_chunks(output)
     _remember_folder(where.folder, options.encoder)
     print(
         f"{where.folder / name}: {len(items):,} items, {vectors.shape[1]} dimensions, {options.encoder}.",

@@ -8,6 +8,7 @@ from pathlib import Path
 from rella_hub.cli import refuse_without
 from rella_hub.files import places
 from rella_hub.systems.choice import load_system, places_of
+from rella_hub.systems.dry_run import estimate
 from rella_hub.systems.score_options import RunOptions, SampleOptions, SystemOptions
 from rella_hub.systems.scoring import Target, default_output, record_of, rows_per_chunk, samples_of, write_score_files
 from rella_hub.systems.shards import Shard
@@ -23,6 +24,9 @@ def make_scores(samples: SampleOptions, chosen: SystemOptions, run: RunOptions, 
             refuse_without("--adapter", one, [] if one.adapter else ["adapter_revision"])
     system = load_system(chosen, family_options)
     data = samples_of(samples, system)
+    if run.dry_run:
+        estimate(system, data, [0]).say()
+        return
     record = record_of(system, data, chosen.system)
     output = Path(chosen.output) if chosen.output else default_output(record)
     path = output if shard is None else shard.path(output)

@@ -5,6 +5,7 @@ A system is what `rella_hub.systems` says. Beside that it may have
     columns           columns of the config that it reads, beside sample_id and label. Default: ("prompt",)
     rows_per_chunk    samples that are scored and kept at a time. Default: 1,024
     tokens            how many it has read so far
+    model             its torch module, once the first chunk is scored, for a dry run to weigh
     progress          set to a function that is to be called with the rows and tokens of each batch
     noted             what its record says beside its identity
     scores_of(rows, wanted)   (W, n): the scores of several systems in one pass, by their numbers

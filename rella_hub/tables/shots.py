@@ -24,15 +24,20 @@ def training_split(folder: Path, config_name: str) -> tuple[str, int]:
     return "mixed", pc.sum(pc.equal(sample_id, sample_id[0])).as_py() if len(sample_id) else 1
 
 
-def first_shots(folder: Path, config_name: str, num_shots: int | None) -> pa.Table:
-    """The N-shot training set: the first N samples in the stored order (2N rows of `mixed`); None takes all."""
+def count_shots(folder: Path, config_name: str, num_shots: int | None) -> tuple[str, int]:
+    """The split of the N-shot training set and how many of its first rows that is: N samples, 2N rows of `mixed`; None takes all."""
     split, rows_per_sample = training_split(folder, config_name)
     available = store.count_rows(folder, config_name, split) // rows_per_sample
     if num_shots is None:
         num_shots = available
     if not 1 <= num_shots <= available:
         raise ValueError(f"num_shots is {num_shots:,}, but {folder}/{config_name} has {available:,} training samples.")
-    return first_rows(folder, config_name, split, num_shots * rows_per_sample)
+    return split, num_shots * rows_per_sample
+
+
+def first_shots(folder: Path, config_name: str, num_shots: int | None) -> pa.Table:
+    """The N-shot training set, in the stored order."""
+    return first_rows(folder, config_name, *count_shots(folder, config_name, num_shots))
 
 
 def first_rows(folder: Path, config_name: str, split: str, rows: int) -> pa.Table:

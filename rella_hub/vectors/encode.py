@@ -11,7 +11,9 @@ the released vector is an accident of a hook, and depends on one model's templat
 from __future__ import annotations
 
 import hashlib
+import sys
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -21,9 +23,11 @@ from rella_hub.hub.identity import config_hash, tokenizer_hash
 from rella_hub.hub.model_configs import read_config, require_size
 from rella_hub.hub.model_folders import stored_tensors
 from rella_hub.hub.models import commit_of, weights_hash
-from rella_hub.language_models.room import longest_input, require_room
+from rella_hub.language_models.room import longest_input, room_of
+from rella_hub.language_models.token_rows import TokenRows
 from rella_hub.vectors.encoders import PACKAGED, encoder_folder, explained
 
+TEXTS_AT_ONCE = 4096  # that are tokenized
 UNUSED = ("pooler.",)  # weights that no hidden state goes through: they may be missing
 
 
@@ -100,30 +104,65 @@ def encoder_revision(encoder_id: str, revision: str | None = None) -> str:
 
 def encode(encoder: Encoder, texts: list[str], batch_size: int = 32, progress: bool = True) -> np.ndarray:
     """(len(texts), width) float32 mean-pooled last hidden states, in the order of `texts`."""
-    rows = encoder.tokenizer(texts)["input_ids"]
-    lengths = [len(ids) for ids in rows]
-    in_table, stated = longest_input(encoder.model), getattr(encoder.model.config, "max_position_embeddings", None)
-    longest = in_table or stated or max(lengths)
-    if max(lengths) > longest:
-        raise ValueError(
-            f"{sum(n > longest for n in lengths)} item descriptions are longer than the {longest} tokens that {encoder.id} "
-            f"can read (the longest has {max(lengths)}). Nothing is cut: use an encoder with a longer context."
-        )
-    require_room(encoder.model, encoder.id, rows, what="item description")
-    order = np.argsort(lengths, kind="stable")  # texts of like length share a batch, so little is padding
-    vectors: list[np.ndarray] = [np.empty(0)] * len(texts)
+    order, _ = by_length(encoder, texts)
+    vectors = None
     for begin in tqdm(range(0, len(texts), batch_size), desc="item vectors", unit="batch", disable=not progress):
         rows = order[begin : begin + batch_size]
-        batch = encoder.tokenizer([texts[r] for r in rows], padding=True, return_tensors="pt")
-        batch = batch.to(encoder.model.device)
-        with torch.inference_mode():
-            hidden = encoder.model(**batch).last_hidden_state.float()  # (B, T, D)
-        real = batch["attention_mask"].unsqueeze(-1).float()  # (B, T, 1)
-        pooled = (hidden * real).sum(1) / real.sum(1)  # (B, D)
-        for row, vector in zip(rows, pooled.cpu().numpy(), strict=True):
-            vectors[row] = vector
-    stacked = np.stack(vectors)
-    if not np.isfinite(stacked).all():
-        row = int(np.flatnonzero(~np.isfinite(stacked).all(axis=1))[0])
+        found = encode_batch(encoder, [texts[row] for row in rows])
+        if vectors is None:
+            vectors = np.empty((len(texts), found.shape[1]), dtype=np.float32)
+        vectors[rows] = found
+    return vectors
+
+
+def by_length(encoder: Encoder, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) rows by rising number of tokens, so that those of a batch are of like length, and (n,) their tokens.
+
+    ValueError when the encoder cannot read one of the texts: nothing is cut.
+    """
+    in_table, stated = longest_input(encoder.model), getattr(encoder.model.config, "max_position_embeddings", None)
+    room, lengths = room_of(encoder.model), np.zeros(len(texts), np.int64)
+    for begin in range(0, len(texts), TEXTS_AT_ONCE):
+        rows = TokenRows.of(encoder.tokenizer(texts[begin : begin + TEXTS_AT_ONCE])["input_ids"])
+        lengths[begin : begin + len(rows)] = rows.lengths
+        longest = in_table or stated or int(rows.lengths.max())
+        if rows.lengths.max() > longest:
+            raise ValueError(
+                f"{int((rows.lengths > longest).sum())} item descriptions are longer than the {longest} tokens that {encoder.id} "
+                f"can read (the longest has {rows.lengths.max()}). Nothing is cut: use an encoder with a longer context."
+            )
+        room.require(encoder.id, rows, what="item description")
+    order = np.argsort(lengths, kind="stable")
+    return order, lengths[order]
+
+
+def encode_batch(encoder: Encoder, texts: list[str]) -> np.ndarray:
+    """(B, width) of texts that are read together; in halves where the memory of a GPU asks for it."""
+    try:
+        found = _pooled(encoder, texts)
+    except torch.cuda.OutOfMemoryError as error:
+        if len(texts) == 1:
+            raise ValueError(f"The GPU has no memory for one item description alone: {texts[0][:80]!r}.") from error
+        found = None
+    if found is None:  # here, where the error no longer holds what was computed so far
+        torch.cuda.empty_cache()
+        _say_once(f"note: the GPU has no memory for {len(texts)} item descriptions at once; they are read in halves.")
+        half = len(texts) // 2
+        return np.concatenate([encode_batch(encoder, part) for part in (texts[:half], texts[half:])])
+    if not np.isfinite(found).all():
+        row = int(np.flatnonzero(~np.isfinite(found).all(axis=1))[0])
         raise ValueError(f"The encoder {encoder.id} gave a vector that is not finite for {texts[row]!r}.")
-    return stacked
+    return found
+
+
+def _pooled(encoder: Encoder, texts: list[str]) -> np.ndarray:
+    batch = encoder.tokenizer(texts, padding=True, return_tensors="pt").to(encoder.model.device)
+    with torch.inference_mode():
+        hidden = encoder.model(**batch).last_hidden_state.float()  # (B, T, D)
+    real = batch["attention_mask"].unsqueeze(-1).float()  # (B, T, 1)
+    return ((hidden * real).sum(1) / real.sum(1)).cpu().numpy()  # (B, D)
+
+
+@cache
+def _say_once(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)

@@ -21,6 +21,7 @@ import psutil
 from tqdm import tqdm
 
 from rella_hub.cli.extras import how_to_install
+from rella_hub.texts.shown import first_line
 
 ONE_MACHINE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # "0": the address of this machine's loopback, on any system
 LONGEST_TMPDIR = 30  # a socket's path has 107 characters, macOS's 103; Ray's own part of it takes some 70
@@ -28,33 +29,84 @@ LONGEST_TMPDIR = 30  # a socket's path has 107 characters, macOS's 103; Ray's ow
 
 def run(function: Callable[[object], None], tasks: Sequence[object], workers: int, what: str) -> None:
     """Call `function` with every task, `workers` of them at a time, one core each."""
+    ray = _started(workers)
+
+    def call(row: dict) -> dict:
+        return _answered(lambda: function(tasks[row["id"]]))
+
+    if tasks:
+        numbers = ray.data.range(len(tasks), override_num_blocks=len(tasks))
+        done = numbers.map(call, num_cpus=1, concurrency=min(workers, len(tasks)))
+        for row in tqdm(done.iter_rows(), total=len(tasks), desc=what, unit="task"):
+            _require_done(row)
+
+
+def work(
+    make: Callable[[], Callable], tasks: Sequence[object], workers: int | None, advance: Callable[[int, int], None]
+) -> None:
+    """The same on actors, each of which calls `make` once. `workers` of them: by default one a GPU, without GPUs one a core."""
+    ray = _started(workers or os.cpu_count() or 1)
+    resources = ray.cluster_resources()
+    gpus = int(resources.get("GPU", 0))
+    at_once = min(workers or gpus or int(resources["CPU"]), len(tasks))
+
+    class Actor:
+        def __init__(self):
+            self._made = None
+
+        def __call__(self, row: dict) -> dict:
+            told = [0, 0]
+
+            def tell(rows: int, tokens: int) -> None:
+                told[0], told[1] = told[0] + rows, told[1] + tokens
+
+            def do() -> None:
+                self._made = self._made or make()
+                self._made(tasks[row["id"]], tell)
+
+            return _answered(do) | {"rows": told[0], "tokens": told[1]}
+
+    numbers = ray.data.range(len(tasks), override_num_blocks=len(tasks))
+    needs = {"num_gpus": 1} if gpus else {"num_cpus": 1}
+    ended = (ray.exceptions.RayActorError, ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError)
+    try:
+        for row in numbers.map(Actor, concurrency=at_once, **needs).iter_rows():
+            _require_done(row)
+            advance(row["rows"], row["tokens"])
+    except ended as error:
+        raise ValueError(f"A worker of the Ray cluster ended: {first_line(error)} Run again.") from error
+
+
+def _started(workers: int):
+    """Ray, with a cluster of at least `workers` cores where it is started here."""
     _keep_to_this_machine()
     try:
         import ray
         import ray.data
+        import ray.exceptions
     except ImportError as error:
         raise ValueError(f"The engine ray_data needs Ray: {how_to_install('ray')}.") from error
     if not ray.is_initialized():
         _connect(ray, workers)
     ray.data.DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
+    return ray
 
-    def call(row: dict) -> dict:
-        """Bad input comes back as a row: Ray would wrap the error, and its sentence would be lost among tracebacks."""
-        try:
-            function(tasks[row["id"]])
-        except ValueError as error:
-            return {"error": str(error)}
-        except (OSError, MemoryError) as error:
-            return {"error": f"{type(error).__name__}: {error}"}
-        return {"error": ""}
 
-    if tasks:
-        numbers = ray.data.range(len(tasks), override_num_blocks=len(tasks))
-        done = numbers.map(call, num_cpus=1, concurrency=min(workers, len(tasks)))
-        for row in tqdm(done.iter_rows(), total=len(tasks), desc=what, unit="task"):
-            if row["error"]:
-                raise ValueError(row["error"])
+def _answered(do: Callable[[], None]) -> dict:
+    """Bad input comes back as a row: Ray would wrap the error, and its sentence would be lost among tracebacks."""
+    try:
+        do()
+    except ValueError as error:
+        return {"error": str(error)}
+    except (OSError, MemoryError) as error:
+        return {"error": f"{type(error).__name__}: {error}"}
+    return {"error": ""}
+
+
+def _require_done(row: dict) -> None:
+    if row["error"]:
+        raise ValueError(row["error"])
 
 
 def _connect(ray, workers: int) -> None:

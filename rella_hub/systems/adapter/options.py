@@ -84,6 +84,11 @@ class TuningArguments:
         "Layers that get LoRA (paper: q_proj v_proj): ends of their names, or all-linear, which is all but the output layer.",
         ["q_proj", "v_proj"],
     )
+    dry_run: bool = option(
+        "Train nothing: take a few steps, and say how many rows and tokens there are, and what memory and time they take.",
+        False,
+        pins=False,
+    )
     early_stopping_patience: int = option("Stop after this many epochs without a better validation AUC.", 2)
     overwrite: bool = option(
         "Start again where --output_dir holds a run of another recipe, instead of refusing.", False, pins=False

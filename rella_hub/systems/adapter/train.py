@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import yaml
 from accelerate import PartialState
@@ -19,20 +20,20 @@ from rella_hub.cli.options import pinning, pinning_defaults, recipe, without_pla
 from rella_hub.figures import draw_curve
 from rella_hub.files import ownership, places
 from rella_hub.files.hashes import hash_file
+from rella_hub.files.replace import temporary_beside
 from rella_hub.files.writer import sole_writer
 from rella_hub.hub import resolve as hub
-from rella_hub.language_models.answers import tokenized_rows
+from rella_hub.language_models.answer_rows import lengths_of, require_room_for_rows
 from rella_hub.language_models.load import base_identity, load_base, load_tokenizer, write_base_record
 from rella_hub.language_models.p_yes import p_yes
-from rella_hub.language_models.room import require_room
-from rella_hub.language_models.tokens import answer_tokens, encode_completions, encode_prompts
+from rella_hub.language_models.room import room_of
 from rella_hub.metrics import measure
-from rella_hub.prompts import load_style, style_of
-from rella_hub.systems.adapter import checkpoints, requirements
+from rella_hub.systems.adapter import checkpoints, dry_run, requirements
 from rella_hub.systems.adapter.checkpoints import CheckpointingTrainer
 from rella_hub.systems.adapter.config import NOT_OF_TRL, OF_THE_RECIPE, TuningConfig
 from rella_hub.systems.adapter.options import READS, RESULT, RUN, Options
 from rella_hub.systems.adapter.resume import MadeFrom, checkpoint_to_go_on_from
+from rella_hub.systems.adapter.rows import RowMaker
 from rella_hub.systems.adapter.trainer_arguments import sft_config
 from rella_hub.tables import records, shots, store
 from rella_hub.tables.checked import parse_yaml, read_text, require
@@ -72,23 +73,50 @@ def train(options: Options) -> None:
         "tokenizer of the base model": identity["tokenizer"],
         "prompts": store.provenance(folder, options.config_name)["fingerprint"],
     }
+    if options.dry_run:
+        _say_cost(options, arguments, folder)
+        return
     pinned = {**pinning(options), **_used(arguments), **hashes}
     made_of = MadeOf(identity, _recipe(options, pinned, defaults), pinned, defaults)
     if not options.overwrite and _is_finished(output, made_of, hashes):
         return
-    with sole_writer(output) if PartialState().is_main_process else nullcontext():
-        _train(options, arguments, folder, made_of)
+    with ExitStack() as held:
+        if PartialState().is_main_process:
+            held.enter_context(sole_writer(output))
+        scratch = temporary_beside(output.with_name(f"{output.name}.rows"))  # of each process its own
+        _train(options, arguments, folder, made_of, held.enter_context(scratch))
 
 
-def _train(options: Options, arguments: SFTConfig, folder: Path, made_of: MadeOf) -> None:
+def _row_maker(options: Options, folder: Path, tokenizer: PreTrainedTokenizerBase) -> RowMaker:
+    return RowMaker(folder, options.config_name, tokenizer, options.max_length, options.chat_template_kwargs)
+
+
+def _say_cost(options: Options, arguments: SFTConfig, folder: Path) -> None:
+    maker = _row_maker(options, folder, load_tokenizer(options.base, options.base_revision))
+    rows_per_sample = shots.training_split(folder, options.config_name)[1]
+    rows = shots.count_shots(folder, options.config_name, options.num_shots)[1]
+    some = min(rows, dry_run.rows_needed(arguments)) // rows_per_sample or 1
+    with TemporaryDirectory() as scratch:
+        timed = maker.make(Path(scratch), some, 1, options.seed)
+        model = load_base(
+            *(options.base, options.base_revision, options.dtype, options.quantization), use_cpu=options.use_cpu
+        )
+        require_room_for_rows(room_of(model), options.base, timed.train, (timed.answers.no, timed.answers.yes))
+        lora = None if options.full_finetuning else _lora(options)
+        dry_run.estimate(model, lora, arguments, timed, rows, Path(scratch)).say()
+
+
+def _train(options: Options, arguments: SFTConfig, folder: Path, made_of: MadeOf, scratch: Path) -> None:
     output = Path(options.output_dir)
     set_seed(options.seed)
     tokenizer = load_tokenizer(options.base, options.base_revision)
-    train, validation, answers = _rows(folder, tokenizer, options)
+    rows = _row_maker(options, folder, tokenizer).make(scratch, options.num_shots, options.num_validation, options.seed)
+    train, validation, answers = rows.train, rows.validation, rows.answers
     model = load_base(
         *(options.base, options.base_revision, options.dtype, options.quantization), use_cpu=options.use_cpu
     )
-    require_room(model, options.base, [*train["input_ids"], *validation["input_ids"]], (answers.no, answers.yes))
+    for one in (train, validation):
+        require_room_for_rows(room_of(model), options.base, one, (answers.no, answers.yes))
     trainer = CheckpointingTrainer(
         model=model,
         args=arguments,
@@ -114,7 +142,7 @@ def _train(options: Options, arguments: SFTConfig, folder: Path, made_of: MadeOf
         "trainable_weights": trainable,
         "training_rows": len(train),
         "training_samples": len(train) // shots.training_split(folder, options.config_name)[1],
-        "training_tokens_per_epoch": sum(map(len, train["input_ids"])),
+        "training_tokens_per_epoch": int(lengths_of(train).sum()),
         "seconds": round(time.perf_counter() - begin, 1),
         "resumed": checkpoint is not None,
         "best_validation_auc": _auc_at(trainer.state.best_global_step, trainer.state.log_history),
@@ -124,21 +152,6 @@ def _train(options: Options, arguments: SFTConfig, folder: Path, made_of: MadeOf
     if trainer.is_world_process_zero():
         _save(trainer, tokenizer, output, made_of, options.overwrite, record)
     trainer.accelerator.wait_for_everyone()
-
-
-def _rows(folder: Path, tokenizer: PreTrainedTokenizerBase, options: Options):
-    train = shots.first_shots(folder, options.config_name, options.num_shots)
-    validation = shots.seeded_rows(folder, options.config_name, "validation", options.num_validation, options.seed)
-    example = train["prompt"][0].as_py()
-    arguments = options.chat_template_kwargs
-    answers = load_style(style_of(options.config_name)).ANSWERS
-    completions = encode_completions(tokenizer, example, answers, arguments)
-
-    def tokenized(table):
-        prompts = encode_prompts(tokenizer, table["prompt"].to_pylist(), options.max_length, arguments)
-        return tokenized_rows(prompts, [completions[label] for label in table["label"].to_pylist()])
-
-    return tokenized(train), tokenized(validation), answer_tokens(tokenizer, example, answers, arguments)
 
 
 def _lora(options: Options) -> LoraConfig:

@@ -49,13 +49,13 @@ class CtrModel:
         self._columns = load_columns(folder, load_values(self._trained.folder))
         seen = self._trained.features
         self._search = open_search(seen["search"], folder, split, seen["retrieved"])
-        self._model = load_model(self._trained)
+        self.model = load_model(self._trained)
 
     def scores(self, rows: pa.Table) -> np.ndarray:
         """(n,) P(Yes) of the samples of a chunk."""
         length, sample_id = self._trained.features["history_length"], rows["sample_id"].to_numpy()
         samples = Samples(self._columns, sample_id, length, self._search)
-        return predict(self._model, samples, next(self._model.parameters()).device)
+        return predict(self.model, samples, next(self.model.parameters()).device)
 
 
 def load(name: str | None, revision: str | None, options: ScoreOptions) -> CtrModel:

@@ -1,0 +1,78 @@
+"""Several workers score one split: processes of one launch, and actors of Ray; the file is that of one process."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+BASE, DATA, ADAPTER = "runs/smoke/base", "runs/smoke/data", "runs/smoke/rella"
+LINE = ["--model", ADAPTER, "--dataset", DATA, "--config_name", "subr_k5", "--limit", "60", "--rows_per_chunk", "8"]
+
+
+@pytest.fixture(scope="module")
+def alone(smoke, command, tmp_path_factory) -> bytes:
+    """The file of one process."""
+    path = tmp_path_factory.mktemp("alone") / "rella.parquet"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(smoke.folder)
+        assert command("evaluation/score.py", *LINE, "--output", path) == 0
+    return path.read_bytes()
+
+
+def launched(smoke, *line) -> subprocess.CompletedProcess:
+    """Two processes, as `accelerate launch` starts them on a machine with GPUs."""
+    launch = [
+        "-m",
+        "torch.distributed.run",
+        "--nproc_per_node",
+        "2",
+        "--rdzv_backend",
+        "c10d",
+        "--rdzv_endpoint",
+        "localhost:0",
+    ]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *launch, str(REPOSITORY / "evaluation/score.py")]
+    return subprocess.run(
+        [*command, *map(str, line)], cwd=smoke.folder, env=environment, capture_output=True, text=True, timeout=300
+    )
+
+
+def test_two_processes_of_one_launch_write_the_file_of_one(smoke, alone, tmp_path):
+    done = launched(smoke, *LINE, "--output", tmp_path / "rella.parquet")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "rella.parquet").read_bytes() == alone
+    assert [one.name for one in tmp_path.iterdir()] == ["rella.parquet"]
+    assert done.stdout.count("rella.parquet: 60 scores") == 1
+    again = launched(smoke, *LINE, "--output", tmp_path / "rella.parquet")
+    assert again.returncode == 0, again.stderr
+    assert "unchanged inputs, kept" in again.stdout
+
+
+def test_ray_actors_write_the_file_of_one_process(smoke, alone, command, tmp_path, monkeypatch):
+    ray = pytest.importorskip("ray")
+    monkeypatch.chdir(smoke.folder)
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    try:
+        line = [*LINE, "--engine", "ray_data", "--workers", 2, "--output", tmp_path / "rella.parquet"]
+        assert command("evaluation/score.py", *line) == 0
+    finally:
+        ray.shutdown()
+    assert (tmp_path / "rella.parquet").read_bytes() == alone
+
+
+def test_what_is_wrong_on_a_worker_of_ray_is_said_in_one_line(smoke, command, tmp_path, monkeypatch, capsys):
+    ray = pytest.importorskip("ray")
+    monkeypatch.chdir(smoke.folder)
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    line = [*LINE, "--max_length", 20, "--engine", "ray_data", "--workers", 1, "--output", tmp_path / "rella.parquet"]
+    try:
+        assert command("evaluation/score.py", *line) == 2
+    finally:
+        ray.shutdown()
+    (said,) = [one for one in capsys.readouterr().err.splitlines() if one.startswith("error")]
+    assert "prompts are longer than max_length = 20 tokens" in said
+    assert not (tmp_path / "rella.parquet").exists()
