@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -184,9 +183,6 @@ def test_few_shots_are_said(render, command):
     assert "trained on the first 20 training samples of MovieLens-1M (few-shot)" in Path(CARD).read_text()
 
 
-@pytest.mark.skipif(
-    find_spec("rella_hub.systems.scoring") is None, reason="scores of any family come with rella_hub/systems/scoring.py"
-)
 def test_the_code_of_the_card_scores_like_the_scorer(render, capsys):
     assert render(model="runs/ml1m/sim") == 0
     (snippet,) = re.findall(r"^```python\n(.*?)^```$", Path(CARD).read_text(), re.DOTALL | re.MULTILINE)

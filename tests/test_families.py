@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import huggingface_hub
@@ -18,9 +17,6 @@ from rella_hub.tables.scores import read_scores
 
 REPOSITORY = Path(__file__).parents[1]
 MODEL_ID = "rella/ml1m-constant"
-NEEDS_SCORING = pytest.mark.skipif(
-    find_spec("rella_hub.systems.scoring") is None, reason="scores of any family come with rella_hub/systems/scoring.py"
-)
 
 FAMILY = {
     "__init__.py": '"""The same score for everybody."""\n',
@@ -222,7 +218,6 @@ def test_a_folder_is_a_family(constant, command, capsys):
     assert "holds a model that has no base model. Leave out --base_model_id." in capsys.readouterr().err
 
 
-@NEEDS_SCORING
 def test_a_family_goes_from_training_to_the_hub(constant, command, hub, capsys):
     to_hub = ("--push_to_hub", "--hub_model_id", MODEL_ID)
     train = ("training/train.py", "--family", "constant", "--dataset", DATA, "--output_dir", constant)
@@ -263,7 +258,6 @@ def test_a_folder_of_no_family_and_one_of_two_are_errors(constant, tmp_path):
         systems.part("nothing", "options")
 
 
-@NEEDS_SCORING
 def test_no_command_report_or_card_names_a_family():
     families = systems.families()
     places = [
