@@ -46,7 +46,7 @@ def load_encoder(encoder_id: str, revision: str | None = None) -> Encoder:
 
     tokenizer = load_tokenizer(encoder_id, revision)
     with _explained(encoder_id):
-        folder = _folder(encoder_id, revision)
+        folder = encoder_folder(encoder_id, revision)
         config, stored = read_config(folder), stored_tensors(folder)
         require_size(AutoModel, config, stored)
         model, found = AutoModel.from_pretrained(
@@ -87,14 +87,14 @@ def load_tokenizer(encoder_id: str, revision: str | None = None):
     from transformers import AutoTokenizer
 
     with _explained(encoder_id):
-        return AutoTokenizer.from_pretrained(_folder(encoder_id, revision), trust_remote_code=False)
+        return AutoTokenizer.from_pretrained(encoder_folder(encoder_id, revision), trust_remote_code=False)
 
 
 def encoder_revision(encoder_id: str, revision: str | None = None) -> str:
     """What pins the encoder's numbers: the Hub commit; of a package, whose files are one release, the hash of its weights; of a
     folder that and the hash of its configuration and tokenizer. No weights are loaded."""
     with _explained(encoder_id):
-        folder = _folder(encoder_id, revision)
+        folder = encoder_folder(encoder_id, revision)
         commit, weights = commit_of(folder), weights_hash(folder)
         if commit is None and weights is None:
             raise ValueError("It has no *.safetensors.")
@@ -104,7 +104,7 @@ def encoder_revision(encoder_id: str, revision: str | None = None) -> str:
     return f"{weights}+{hashlib.sha256(rest.encode()).hexdigest()[:16]}"
 
 
-def _folder(encoder_id: str, revision: str | None) -> Path:
+def encoder_folder(encoder_id: str, revision: str | None) -> Path:
     """The local folder of an encoder; from the Hub it comes verified."""
     packaged = _packaged_folder(encoder_id)
     if packaged:
