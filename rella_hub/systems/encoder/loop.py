@@ -72,7 +72,9 @@ def predict(model: Classifier, samples: Samples, how: Computing) -> np.ndarray:
     model.eval()
     with torch.inference_mode():
         vectors = [
-            model.encode(side.name, side.tokens, np.arange(len(side.tokens)), how).cpu()[torch.from_numpy(side.of_sample)]
+            model.encode(side.name, side.tokens, np.arange(len(side.tokens)), how).cpu()[
+                torch.from_numpy(side.of_sample)
+            ]
             for side in samples.sides
         ]
         return p_yes(model, vectors, how)

@@ -3,8 +3,8 @@
 Tokens are masked anew whenever a text is read: each token of a text but the special ones is chosen with probability `mlm_probability`;
 of the chosen ones 80 % become the mask token, 10 % a random token and 10 % stay. The loss is on the chosen ones alone.
 
-Divergence. Paper (PTab): the stage's best model is kept, the rate of masking could not be found. Released code (FLIP): the last epoch, 0.15,
-a cosine schedule. Ours: the last epoch, 0.15, and the linear schedule that ReLLa prints. Why: no validation row need be read for it.
+Divergence. Paper (PTab): the stage's best model is kept; its rate of masking could not be found. Released code (FLIP): the last epoch,
+0.15, a cosine schedule. Ours: the last epoch, 0.15, and the linear schedule that ReLLa prints. Why: no validation row need be read.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Masking:
 def adapt(
     running: Running, texts: Tokens, masking: Masking, options, how: Computing, kept: Path, made_from: Mapping
 ) -> None:
-    """Train `running.model`, an encoder with a head that guesses tokens, for `options.mlm_epochs`; a checkpoint after each, the last too."""
+    """Train `running.model`, an encoder with a head that guesses tokens, for `options.mlm_epochs`; a checkpoint after every one."""
     if checkpoint.read_made_from(kept) == made_from:
         checkpoint.load(kept, running)
         print(f"going on from {kept}, after epoch {running.progress.epoch} of masking", flush=True)

@@ -43,12 +43,14 @@ class Options:
     encoder_revision: str | None = option("Branch, tag or commit of the encoder.", None)
     ids_in_text: bool = option("Whether the user's and the item's id are fields of the text.", True)
     history_in_text: bool = option(
-        "Whether the latest behaviors are part of the text: CTR-BERT's user's, PTab's row. The paper does not say.", False
+        "Whether the latest behaviors are part of the text: CTR-BERT's user's, PTab's row. The paper does not say.",
+        False,
     )
     history_length: int = option("How many of them.", 30)
     max_length: int = option("Token budget of a text, the tokens around it included.", 100)
     truncation: str = option(
-        "A text over the budget: none, which makes it an error, or right, which cuts it and counts how many were cut.", "none"
+        "A text over the budget: none, which makes it an error, or right, which cuts it and counts how many were cut.",
+        "none",
     )
     num_shots: int | None = option("N: train on the first N samples. Default: all, which is full-shot.", None)
     num_validation: int | None = option(

@@ -1,4 +1,4 @@
-"""The text encoder that a run starts from: loaded whole, with a [CLS] token that sees its text, for PTab with a head that guesses tokens."""
+"""The text encoder that a run starts from, loaded whole: its [CLS] token sees the text, and for PTab a head guesses tokens."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def load_masked(name: str, revision: str | None) -> tuple[nn.Module, object, boo
     encoder = load_encoder(name, revision)
     if encoder.tokenizer.mask_token_id is None:
         raise ValueError(
-            f"The tokenizer of {name!r} has no mask token, so PTab's first stage cannot hide any. Take an encoder that was trained to guess "
-            "masked tokens, such as a BERT, or --model ctr_bert."
+            f"The tokenizer of {name!r} has no mask token, so PTab's first stage cannot hide any. Take an encoder that was trained to "
+            "guess masked tokens, such as a BERT, or --model ctr_bert."
         )
     require_first_token(encoder)
     folder = encoder_folder(name, revision)

@@ -3,8 +3,8 @@
     ctr_bert   "User ID is 7. Gender is male. ... History is Heat (1995) (4 stars), ...."  and  "Movie ID is 9. Title is ...."
     ptab       "user id: 7 gender: male ... movie id: 9 title: ... history: Heat (1995) (4 stars), ..."
 
-Sources: ClickPrompt's clauses "<field> is <value>.", fields in the order of the paper's table 1; PTab's `header: value` pairs in the order of
-the columns. ReLLa prints neither the wording nor whether the history is part of the text, so `history_in_text` is a switch of ours. The
+Sources: ClickPrompt's clauses "<field> is <value>.", fields in the order of the paper's table 1; PTab's `header: value` pairs in the order
+of the columns. ReLLa prints neither the wording nor whether the history is in the text, so `history_in_text` is a switch of ours. The
 latest behavior stands first and the history last: a cut at the right drops what is oldest, and never the target.
 """
 
@@ -71,7 +71,7 @@ def _readable(column: pl.Series) -> pl.Series:
 
 
 def _name(field: str, corpus: Corpus, frame: Frame) -> str:
-    """"User ID", "Zip code"; in PTab's frame "user id", "zip code"."""
+    """ "User ID", "Zip code"; in PTab's frame "user id", "zip code"."""
     words = field.replace("item_", f"{corpus.words.item}_").split("_")
     if not frame.capital:
         return " ".join(words)
@@ -101,7 +101,7 @@ class Rows:
     def compose(
         self, parts: list[np.ndarray], item: np.ndarray, rating: np.ndarray, shown: np.ndarray
     ) -> pa.LargeStringArray:
-        """(S,) texts. parts: (S,) row of each part; item, rating: (S, K) row and value of each behavior, the latest first; shown: (S, K)."""
+        """(S,) texts. parts: (S,) row of each part; item, rating: (S, K) row and value of behaviors, the latest first; shown: (S, K)."""
         blank, history, comma, end = (self._constants + number for number in range(4))
         samples, length = shown.shape
         columns, used = [], []

@@ -180,7 +180,7 @@ def _counted(samples: Samples) -> dict[str, dict[str, int]]:
 
 def _texts_in_words(samples: Samples) -> str:
     return ", ".join(
-        f"{found['texts']:,} distinct {name} texts of {found['tokens'] / found['texts']:.0f} tokens in the mean and {found['longest']} at most"
+        f"{found['texts']:,} distinct {name} texts of {found['tokens'] / found['texts']:.0f} tokens in the mean, {found['longest']} at most"
         + (f", {found['cut']:,} of them cut" if found["cut"] else "")
         for name, found in _counted(samples).items()
     )
