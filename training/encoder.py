@@ -17,10 +17,9 @@ from rella_hub.systems.encoder.options import Options
 
 def main() -> None:
     (options,) = cli.parse(Options, description=__doc__)
-    from rella_hub.reports.measure import measure
     from rella_hub.systems.encoder.train import train
 
-    train(options, measure)
+    train(options)
 
 
 if __name__ == "__main__":

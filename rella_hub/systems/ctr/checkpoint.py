@@ -88,7 +88,7 @@ def load(folder: Path, running: Running) -> None:
         raise ValueError(
             f"{folder} is a checkpoint of another model ({error}). Remove it and train from the start."
         ) from error
-    running.best = groups["best"]
+    running.best = groups.get("best", {})  # none where no epoch is chosen
     state = {int(g.partition(".")[2]): values for g, values in groups.items() if g.startswith("optimizer.")}
     running.optimizer.load_state_dict({**running.optimizer.state_dict(), "state": state})
     running.progress = Progress(**progress)

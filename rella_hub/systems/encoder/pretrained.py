@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
+from transformers.utils import logging
 
 from rella_hub.hub.model_configs import read_config
 from rella_hub.texts.shown import first_line
@@ -37,9 +40,14 @@ def load_masked(name: str, revision: str | None) -> tuple[nn.Module, object, boo
     require_first_token(encoder)
     folder = encoder_folder(name, revision)
     try:
-        model, found = AutoModelForMaskedLM.from_pretrained(
-            folder, config=read_config(folder), use_safetensors=True, trust_remote_code=False, output_loading_info=True
-        )
+        with _unreported():
+            model, found = AutoModelForMaskedLM.from_pretrained(
+                folder,
+                config=read_config(folder),
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
     except MemoryError:
         raise
     except Exception as error:  # whatever the library says of a kind of model that it has no such head for
@@ -50,6 +58,17 @@ def load_masked(name: str, revision: str | None) -> tuple[nn.Module, object, boo
     if of_body:
         raise ValueError(f"{name!r} lacks weights that guess masked tokens, such as {sorted(of_body)[0]}.")
     return model.float(), encoder.tokenizer, bool(found["missing_keys"])
+
+
+@contextmanager
+def _unreported() -> Iterator[None]:
+    """Without the library's table of weights that are missing or left over, which is read here instead."""
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def without_pooler(model: nn.Module) -> nn.Module:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import resource
-from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
@@ -25,10 +24,10 @@ from rella_hub.systems.ctr.curve import draw
 from rella_hub.systems.ctr.inputs.batches import sample_ids
 from rella_hub.systems.ctr.loop import run_epochs
 from rella_hub.systems.encoder.inputs import SIDES, TABLES, Samples, Seen, Side, open_sides, read_samples
-from rella_hub.systems.encoder.loop import adamw, learn_epoch, predict
+from rella_hub.systems.encoder.loop import adamw, learn_epoch, validate
 from rella_hub.systems.encoder.masked import Masking, adapt
 from rella_hub.systems.encoder.network import Classifier, Computing
-from rella_hub.systems.encoder.options import MARK, RESULT, RUN, Options
+from rella_hub.systems.encoder.options import MARK, READS, RESULT, RUN, Options
 from rella_hub.systems.encoder.pretrained import load_masked, load_towers, without_pooler
 from rella_hub.systems.encoder.text import VERSION
 from rella_hub.systems.encoder.tokens import Budget, require_positions
@@ -39,10 +38,8 @@ from rella_hub.vectors.encode import encoder_revision
 WEIGHTS = "model.safetensors"
 CHECKPOINT, MASKED_CHECKPOINT = "checkpoint", "masked_checkpoint"
 
-Measure = Callable[[np.ndarray, np.ndarray], dict[str, float]]  # labels, scores → metrics by name
 
-
-def train(options: Options, measure: Measure) -> None:
+def train(options: Options) -> None:
     """Leave the run of `options` in its folder, unless it is there already."""
     output = Path(options.output_dir)
     places.check_replaced_folder(output, "--output_dir", reads=[options.dataset, options.encoder])
@@ -51,7 +48,7 @@ def train(options: Options, measure: Measure) -> None:
         "corpus": store.provenance(folder, "samples")["corpus"],
         "inputs": records.input_fingerprints(folder, list(TABLES)),
         "encoder": {
-            "name": options.encoder,
+            "name": public_name(options.encoder),
             "revision": encoder_revision(options.encoder, options.encoder_revision),
         },
         "text_version": VERSION,
@@ -60,7 +57,12 @@ def train(options: Options, measure: Measure) -> None:
     if _is_finished(output, record, options.overwrite):
         return
     with sole_writer(output, beside=True):
-        _train(options, folder, output, record, measure)
+        _train(options, folder, output, record)
+
+
+def public_name(name: str) -> str:
+    """A Hub id as it is, a folder of this machine by its own name."""
+    return Path(name).resolve().name if Path(name).is_dir() else name
 
 
 def _is_finished(output: Path, record: dict, overwrite: bool) -> bool:
@@ -72,7 +74,7 @@ def _is_finished(output: Path, record: dict, overwrite: bool) -> bool:
     return records.is_current(output, existing, record, overwrite, "--output_dir", whole=finished is not None)
 
 
-def _train(options: Options, folder: Path, output: Path, record: dict, measure: Measure) -> None:
+def _train(options: Options, folder: Path, output: Path, record: dict) -> None:
     seen = Seen(
         options.model,
         record["corpus"],
@@ -102,7 +104,7 @@ def _train(options: Options, folder: Path, output: Path, record: dict, measure: 
     run_epochs(
         *(running, options, output / CHECKPOINT, record),
         learn=lambda epoch: learn_epoch(model, read["train"], optimizer, order, epoch, options, how),
-        validate=lambda: measure(read["validation"].label, predict(model, read["validation"], how)),
+        validate=lambda: validate(model, read["validation"], how),
     )
     model.load_state_dict(running.best)
     progress = running.progress
@@ -202,7 +204,7 @@ def _save(folder: Path, model: Classifier, budget: Budget, seen: Seen, options: 
     text = {
         "model": seen.model,
         "corpus": seen.corpus,
-        "encoder": Path(options.encoder).name if Path(options.encoder).is_dir() else options.encoder,
+        "encoder": record["encoder"]["name"],
         "ids_in_text": seen.ids_in_text,
         "history_length": seen.history_length,
         "max_length": budget.max_length,
@@ -213,7 +215,10 @@ def _save(folder: Path, model: Classifier, budget: Budget, seen: Seen, options: 
         "training_samples": record["training_samples"],
     }
     (result / MARK).write_text(json.dumps(text, indent=2) + "\n", encoding="utf-8")
-    (folder / RECIPE).write_text(yaml.safe_dump(record["recipe"], sort_keys=False), encoding="utf-8")
+    recipe = {
+        one.name: getattr(options, one.name) for one in fields(options) if one.name in (*record["recipe"], *READS)
+    }
+    (folder / RECIPE).write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
     draw(record["log"], record["best_epoch"], folder / CURVE)
     record |= {"sha256": {path.name: hash_file(path) for path in sorted(result.iterdir())}}
     (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
