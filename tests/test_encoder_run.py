@@ -11,11 +11,13 @@ import tiny_bert
 import torch
 from safetensors.torch import load_file
 
+from rella_hub import cli
+from rella_hub.hub.model_folders import require_model
 from rella_hub.systems.encoder import train as training
 from rella_hub.systems.encoder.inputs import SIDES, Seen, open_sides, read_samples
 from rella_hub.systems.encoder.loop import predict
 from rella_hub.systems.encoder.network import Classifier, Computing
-from rella_hub.systems.encoder.options import ScoreOptions, holds
+from rella_hub.systems.encoder.options import Options, ScoreOptions, holds
 from rella_hub.systems.encoder.pretrained import empty_towers
 from rella_hub.systems.encoder.score import load
 from rella_hub.systems.encoder.tokens import Budget
@@ -83,7 +85,7 @@ def test_a_run_says_what_it_was_and_scores_as_it_predicted(options, prepared, mo
     assert holds(run / "encoder")
     system = load(str(run), None, ScoreOptions())
     assert system.training_samples == record["training_samples"]
-    assert system.identity["sha256"] == record["sha256"]["model.safetensors"]
+    assert system.identity["model_identity"]["sha256"] == record["sha256"]["model.safetensors"]
     assert system.name == model
     rows = test_rows(prepared.folder)
     system.prepare(prepared.folder, "subr_k3", "test")
@@ -308,13 +310,14 @@ def test_weights_that_do_not_fit_are_never_half_loaded(run, tmp_path):
 
 
 def test_what_pins_the_scores_is_in_the_identity(run, tmp_path):
-    identities = [load(str(run), None, ScoreOptions()).identity]
+    identities = [load(str(run), None, ScoreOptions()).identity["model_identity"]]
     assert str(run.parent) not in json.dumps(identities)
     for name, change in (("text.json", {"max_length": 150}), ("config.json", {"hidden_act": "relu"})):
         other = shutil.copytree(run / "encoder", tmp_path / name)
         values = json.loads((other / name).read_text())
         (other / name).write_text(json.dumps(values | change))
-        identities.append({**load(str(other), None, ScoreOptions()).identity, "name": "ctr_bert"})
+        changed = load(str(other), None, ScoreOptions()).identity["model_identity"]
+        identities.append({**changed, "name": "ctr_bert"})
     assert all(one != other for i, one in enumerate(identities) for other in identities[:i])
 
 
@@ -335,3 +338,18 @@ def test_the_command_trains_from_a_recipe_and_says_what_is_wrong_in_a_line(comma
     assert "9,999 samples of train are asked for" in capsys.readouterr().err.splitlines()[-1]
     assert command("training/encoder.py", "--config", recipe, *places[2:], "--encoder", tmp_path / "no") == 2
     assert capsys.readouterr().err.count("error: ") == 1
+
+
+@pytest.mark.parametrize("name", ["ctr_bert", "ptab", "small_ctr_bert", "small_ptab"])
+def test_every_recipe_is_read_by_the_real_parser(name):
+    recipe = Path(__file__).parents[1] / f"training/recipes/ml1m/{name}.yaml"
+    (made,) = cli.parse(Options, description="", arguments=["--config", str(recipe)])
+    assert made.model == name.removeprefix("small_")
+    assert made.output_dir == f"runs/ml1m/{name}"
+    assert (made.num_shots is None) == (not name.startswith("small_"))
+
+
+def test_a_trained_model_is_no_encoder_and_no_base(run):
+    for place in (run, run / "encoder"):
+        with pytest.raises(ValueError, match=r"Score it with --model"):
+            require_model(place)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import torch
 from safetensors.torch import load_file
+from transformers import AutoModel
 
 from rella_hub.files.hashes import hash_file
 from rella_hub.hub.identity import config_hash, tokenizer_hash
@@ -57,29 +59,42 @@ class Vectors:
         return self.table[torch.from_numpy(np.searchsorted(self.keys, keys))]
 
 
+@dataclass(frozen=True)
+class Trained:
+    model: Classifier
+    budget: Budget
+    how: Computing
+
+
 class System:
-    family, tables = FAMILY, tuple(name for name in TABLES if name != "samples")
+    family, columns = FAMILY, ()
+    tables = tuple(name for name in TABLES if name != "samples")
 
     def __init__(self, name: str, folder: Path, text: dict, identity: dict):
-        self.name, self.identity, self.training_samples = name, identity, text["training_samples"]
-        self._folder, self._text = folder, text
-        self._seen = Seen(*(text[key] for key in ("model", "corpus", "ids_in_text", "history_length")))
+        self.name, self.training_samples = name, text["training_samples"]
+        self.identity = {
+            "model": identity["name"],
+            "model_identity": identity,
+            "libraries": {library: version(library) for library in ("torch", "transformers", "tokenizers")},
+        }
+        self._folder, self._text, self._trained = folder, text, None
         self._sides: tuple[Side, ...] = ()
         self._vectors: dict[str, Vectors] = {}
-        self._model: Classifier | None = None
 
     def prepare(self, folder: Path, config_name: str, split: str) -> None:
         """Read the data set's tables. ValueError when it is of another corpus."""
-        self._sides = open_sides(folder, self._seen)
+        seen = Seen(*(self._text[key] for key in ("model", "corpus", "ids_in_text", "history_length")))
+        self._sides = open_sides(folder, seen)
         self._vectors = {side.name: Vectors() for side in self._sides if side.shared}
 
     def scores(self, rows: pa.Table) -> np.ndarray:
         """(n,) float64 P(Yes) of samples by `sample_id`, after `prepare`."""
-        if self._model is None:
-            self._load()
+        if self._trained is None:
+            self._trained = load_trained(self._folder, self._text)
         sample_id = rows["sample_id"].to_numpy()
         with torch.inference_mode():
-            return p_yes(self._model, [self._encoded(side, sample_id) for side in self._sides], self._how)
+            vectors = [self._encoded(side, sample_id) for side in self._sides]
+            return p_yes(self._trained.model, vectors, self._trained.how)
 
     def _encoded(self, side: Side, sample_id: np.ndarray) -> torch.Tensor:
         """(n, D) vectors of the samples' texts on a side."""
@@ -93,32 +108,33 @@ class System:
         return known.of(keys)[torch.from_numpy(of_sample)]
 
     def _encode(self, side: Side, keys: np.ndarray) -> torch.Tensor:
-        tokens = tokenize(side.texts(keys), self._budget, side.name)
+        trained = self._trained
+        tokens = tokenize(side.texts(keys), trained.budget, side.name)
         if tokens.cut:
             print(
-                f"{tokens.cut:,} of {len(tokens):,} {side.name} texts were cut at {self._budget.max_length} tokens, as in training.",
+                f"{tokens.cut:,} of {len(tokens):,} {side.name} texts were cut at {trained.budget.max_length} tokens, as in training.",
                 file=sys.stderr,
                 flush=True,
             )
-        return self._model.encode(side.name, tokens, np.arange(len(tokens)), self._how).cpu()
+        return trained.model.encode(side.name, tokens, np.arange(len(tokens)), trained.how).cpu()
 
-    def _load(self) -> None:
-        text, folder = self._text, self._folder
-        try:
-            require_size_of(folder)
-            towers, tokenizer = empty_towers(folder, SIDES[text["model"]])
-            model = Classifier(towers, tokenizer.pad_token_id, text["hidden_size"])
-            model.load_state_dict(load_file(folder / WEIGHTS))
-        except MemoryError:
-            raise
-        except Exception as error:  # whatever a damaged file makes the libraries raise
-            raise ValueError(
-                f"The model in {folder} does not load ({first_line(error)}). Get it again, or train it again."
-            ) from error
-        require_positions(next(iter(towers.values())), str(folder), text["max_length"])
-        self._budget = Budget(tokenizer, text["max_length"], text["truncation"])
-        self._how = Computing(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-        self._model = model.to(self._how.device).eval()
+
+def load_trained(folder: Path, text: dict) -> Trained:
+    """The weights in `folder`, whole or not at all. text: what it says of its texts."""
+    try:
+        require_size(AutoModel, read_config(folder), read_header(folder / WEIGHTS))
+        towers, tokenizer = empty_towers(folder, SIDES[text["model"]])
+        model = Classifier(towers, tokenizer.pad_token_id, text["hidden_size"])
+        model.load_state_dict(load_file(folder / WEIGHTS))
+        require_positions(next(iter(towers.values())), "this model", text["max_length"])
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a damaged file makes the libraries raise
+        raise ValueError(
+            f"The model in {folder} does not load ({first_line(error)}). Get it again, or train it again."
+        ) from error
+    how = Computing(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    return Trained(model.to(how.device).eval(), Budget(tokenizer, text["max_length"], text["truncation"]), how)
 
 
 def load(name: str | None, revision: str | None, options: ScoreOptions) -> System:
@@ -170,10 +186,3 @@ def _require_possible(folder: Path, text: dict) -> None:
             f"{folder / MARK} says that it is larger than its {stored:,} weights can be, or reads more than {LONGEST:,} behaviors or "
             "tokens. Get the model again."
         )
-
-
-def require_size_of(folder: Path) -> None:
-    """ValueError when its configuration describes an encoder that its weights cannot fill."""
-    from transformers import AutoModel
-
-    require_size(AutoModel, read_config(folder), read_header(folder / WEIGHTS))
