@@ -92,8 +92,8 @@ def _measure(options: Arguments, folder: Path) -> None:
         "encoder",
         "CTR-BERT: each distinct text once",
         f"Two towers of {options.encoder}, {corpus}, no history in the text. Training: a step of {len(batch):,} samples with "
-        f"{all_texts:,} tokens, of which {encoded:,} are of distinct texts; median of {options.runs} interleaved turns (range). Scoring: {scored:,} test samples "
-        f"in chunks of {CHUNK:,}, the other way {options.scored_rowwise:,} of them.",
+        f"{all_texts:,} tokens, of which {encoded:,} are of distinct texts; median of {options.runs} interleaved turns (range). "
+        f"Scoring: {scored:,} test samples in chunks of {CHUNK:,}, the other way {options.scored_rowwise:,} of them.",
         [
             ("training step, every row", times["rowwise"], f"{len(batch) / times['rowwise'].median:,.1f}", "1.00"),
             (
