@@ -29,7 +29,7 @@ def released(raw_ml1m, tmp_path_factory) -> Path:
     with contextlib.chdir(folder):
         prepare(FolderArguments(corpus="ml1m"), RawArguments(raw=str(raw_ml1m)))
         bert = tiny_bert.save(Path("bert"))
-        changed = {"num_shots": 20, "num_train_epochs": 1, "max_length": 80, "truncation": "right"}
+        changed = {"num_shots": 20, "num_train_epochs": 1, "max_length": 20, "truncation": "right"}
         train(tiny_bert.options("ptab", bert, Path(DATA), Path(RUN), **changed))
     return folder
 
