@@ -24,8 +24,9 @@ from peers import environments, exports
 
 from rella_hub import cli
 from rella_hub.cli.options import option
-from rella_hub.systems.ctr.inputs.batches import Samples, sample_ids
+from rella_hub.systems.ctr.inputs.batches import Samples
 from rella_hub.systems.ctr.inputs.columns import load_columns
+from rella_hub.tables.shots import sample_ids
 
 RECIPES = processes.REPOSITORY / "training" / "recipes" / "ml1m"
 FUXICTR, TORCH_RECHUB = "fuxictr==2.3.10", "torch-rechub==0.9.0"

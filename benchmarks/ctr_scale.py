@@ -91,10 +91,11 @@ def _measure(folder: Path, name: str, search: str | None, steps: int) -> Measure
     from harness.timing import peak_memory_gb
 
     from rella_hub.networks.ctr import load_model_class
-    from rella_hub.systems.ctr.inputs.batches import Samples, sample_ids
+    from rella_hub.systems.ctr.inputs.batches import Samples
     from rella_hub.systems.ctr.inputs.columns import load_columns
     from rella_hub.systems.ctr.inputs.retrieval import open_search
     from rella_hub.systems.ctr.loop import learn
+    from rella_hub.tables.shots import sample_ids
 
     torch.manual_seed(0)
     begin = time.perf_counter()

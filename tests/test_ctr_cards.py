@@ -29,7 +29,7 @@ from rella_hub.networks.sequence import encoder_names, load_encoder_class
 from rella_hub.paper.tables import read_table
 from rella_hub.systems.ctr import architecture, paper
 from rella_hub.systems.ctr import facts as run
-from rella_hub.systems.ctr.inputs.vocabulary import load_values
+from rella_hub.systems.vocabulary import load_values
 from rella_hub.tables import runs
 from rella_hub.tables.scores import read_scores, write_scores
 

@@ -11,11 +11,12 @@ from rella_hub.corpora import UNKNOWN, load_corpus
 from rella_hub.stages.arguments import FolderArguments, RawArguments, ViewArguments
 from rella_hub.stages.prepare import prepare
 from rella_hub.stages.view import build_views
-from rella_hub.systems.ctr.inputs.batches import Samples, sample_ids
+from rella_hub.systems.ctr.inputs.batches import Samples
 from rella_hub.systems.ctr.inputs.columns import load_columns
 from rella_hub.systems.ctr.inputs.retrieval import HardSearch, open_search
-from rella_hub.systems.ctr.inputs.vocabulary import load_values
+from rella_hub.systems.vocabulary import load_values
 from rella_hub.tables import store
+from rella_hub.tables.shots import sample_ids
 
 K, R = 4, 3
 

@@ -81,5 +81,5 @@ def test_options_of_training_and_of_the_architecture_go_where_they_belong():
 def test_every_recipe_of_a_ctr_model_takes_the_default_grid():
     for recipe in sorted((Path(__file__).parents[1] / "training/recipes/ml1m").glob("*.yaml")):
         values = cli.read_yaml(recipe)
-        if "model" in values:
+        if "model_options" in values:
             assert {"embedding_size", "dropout"} <= set(values["model_options"]), recipe

@@ -18,7 +18,7 @@ import torch
 from rella_hub.networks.layers.batch import ITEM_FIELD
 from rella_hub.systems.ctr.inputs.batches import Samples
 from rella_hub.systems.ctr.inputs.columns import Columns
-from rella_hub.systems.ctr.inputs.vocabulary import RATING
+from rella_hub.systems.vocabulary import RATING
 
 NAME = "samples"  # what FuxiCTR calls the data set
 META = ("user_index", "item_index", "seq_len")

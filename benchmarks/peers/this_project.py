@@ -15,12 +15,13 @@ from turn import processor_seconds, read_settings, write_result
 
 from rella_hub.networks.ctr import load_model_class
 from rella_hub.networks.layers.batch import Batch
-from rella_hub.systems.ctr.inputs.batches import Samples, sample_ids
+from rella_hub.systems.ctr.inputs.batches import Samples
 from rella_hub.systems.ctr.inputs.columns import load_columns
 from rella_hub.systems.ctr.inputs.retrieval import open_search
 from rella_hub.systems.ctr.loop import fit
 from rella_hub.systems.ctr.options import Options
 from rella_hub.systems.ctr.train import build_model
+from rella_hub.tables.shots import sample_ids
 
 
 class TimedSamples(Samples):

@@ -16,6 +16,7 @@ from rella_hub.texts.shown import first_line
 CONFIG = "config.json"
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+SCORED_WHOLE = {"features.json": "a CTR model", "text.json": "a trained CTR-BERT or PTab"}  # by a file that only it has
 FLOATING = ("F64", "F32", "F16", "BF16")
 
 
@@ -35,13 +36,15 @@ def what_it_is(folder: Path) -> str | None:
     if (folder / ADAPTER_CONFIG).is_file() or (folder / ADAPTER_WEIGHTS).is_file():
         return "It holds an adapter, which would be put on the base that its file names. Give it with --adapter, and its base with --base."
     if (folder / CONFIG).is_file():
-        return "It is a CTR model. Score it with --model." if (folder / "features.json").is_file() else None
+        kind = next((kind for mark, kind in SCORED_WHOLE.items() if (folder / mark).is_file()), None)
+        return f"It is {kind}. Score it with --model." if kind else None
     if (folder / "adapter" / ADAPTER_CONFIG).is_file():
         return f"It is a run folder. Its adapter is {folder / 'adapter'}: give that with --adapter, and its base with --base."
     if (folder / "adapter" / CONFIG).is_file():
         return f"It is a run folder. Its model is {folder / 'adapter'}."
-    if (folder / "model" / "features.json").is_file():
-        return "It is the run folder of a CTR model. Score it with --model."
+    for mark, kind in SCORED_WHOLE.items():
+        if any(folder.glob(f"*/{mark}")):
+            return f"It is the run folder of {kind.removeprefix('a trained ')}. Score it with --model."
     if (folder / "samples").is_dir() and (folder / "items").is_dir():
         return "It is a data set. Give it with --dataset."
     return f"It has no {CONFIG}."

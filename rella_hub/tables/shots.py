@@ -66,3 +66,11 @@ def seeded_rows(folder: Path, config_name: str, split: str, limit: int | None, s
     """The rows of `seeded_numbers`, in stored order."""
     chosen = seeded_numbers(folder, config_name, split, limit, seed)
     return RowReader(folder, config_name, split, COLUMNS).take(chosen)
+
+
+def sample_ids(folder: Path, split: str, limit: int | None = None) -> np.ndarray:
+    """(S,) ids of a split in stored order, or of its first `limit`: of train, the N-shot training set."""
+    available = store.count_rows(folder, "samples", split)
+    if limit is not None and not 1 <= limit <= available:
+        raise ValueError(f"{limit:,} samples of {split} are asked for, but {folder} has {available:,}.")
+    return store.read_rows(folder, "samples", 0, limit or available, split, ["sample_id"])["sample_id"].to_numpy()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rella_hub.metrics import metrics
 from rella_hub.systems.ctr import paper
 from rella_hub.systems.ctr.architecture import read_architecture
-from rella_hub.systems.ctr.inputs.vocabulary import Values
+from rella_hub.systems.vocabulary import Values
 
 if TYPE_CHECKING:
     from rella_hub.cards.card import Card

@@ -9,9 +9,9 @@ from pathlib import Path
 from rella_hub.cards.facts import Facts, OnHub, Planned, TrainingData, read_training_data
 from rella_hub.files.hashes import hash_file
 from rella_hub.systems.ctr import card
-from rella_hub.systems.ctr.inputs.vocabulary import FILE as VOCABULARY
-from rella_hub.systems.ctr.inputs.vocabulary import load_values
 from rella_hub.systems.ctr.options import MARK, RESULT, Options
+from rella_hub.systems.vocabulary import FILE as VOCABULARY
+from rella_hub.systems.vocabulary import load_values
 from rella_hub.tables.runs import RECIPE, RECORD, count_weights, mapping, text_of
 
 COMMAND = "python training/ctr.py"

@@ -18,9 +18,9 @@ from typing import get_type_hints
 
 from rella_hub.files import ownership, places
 from rella_hub.files.writer import LOCK, sole_writer
-from rella_hub.systems.ctr.loop import BETTER_IS_LESS
 from rella_hub.systems.ctr.options import RUN, GridArguments, Options
 from rella_hub.systems.ctr.train import train
+from rella_hub.systems.epochs import BETTER_IS_LESS
 from rella_hub.tables import records
 from rella_hub.tables.runs import RECORD
 from rella_hub.texts.markdown import table

@@ -14,9 +14,9 @@ from rella_hub.files.hashes import hash_file
 from rella_hub.hub.models import local_folder
 from rella_hub.networks.ctr import load_model_class, model_names
 from rella_hub.systems.ctr.inputs.retrieval import SEARCHES
-from rella_hub.systems.ctr.inputs.vocabulary import FILE
 from rella_hub.systems.ctr.options import MARK as FEATURES
 from rella_hub.systems.ctr.options import RESULT as MODEL
+from rella_hub.systems.vocabulary import FILE
 from rella_hub.tables import checked
 from rella_hub.tables.checked import COUNT, COUNTS, NAME, optional
 

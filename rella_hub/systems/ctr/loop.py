@@ -6,7 +6,6 @@ Source: ReLLa, appendix C: AdamW at 1e-3, early stopping. Epochs are chosen on v
 from __future__ import annotations
 
 import copy
-import time
 
 import numpy as np
 import torch
@@ -15,11 +14,10 @@ from tqdm import tqdm
 
 from rella_hub.metrics import measure
 from rella_hub.networks.layers.batch import Batch
-from rella_hub.systems.ctr import checkpoint
-from rella_hub.systems.ctr.checkpoint import Kept, Progress, Running
+from rella_hub.systems.checkpoint import Kept, Progress, Running
 from rella_hub.systems.ctr.inputs.batches import Samples
+from rella_hub.systems.epochs import run_epochs
 
-BETTER_IS_LESS = ("log_loss",)
 BATCH = 4096  # samples that are predicted at once
 
 
@@ -41,38 +39,12 @@ def fit(
     )
     order = torch.Generator().manual_seed(options.seed)
     running = Running(model, optimizer, order, copy.deepcopy(model.state_dict()), Progress())
-    if kept is not None and kept.is_there():
-        checkpoint.load(kept, running)
-        print(f"resumed from {kept.folder}, after epoch {running.progress.epoch}", flush=True)
-    while not _is_over(running.progress, options):
-        begin = time.perf_counter()
-        epoch = running.progress.epoch + 1
-        loss = _epoch(running, train, options.batch_size, device)
-        found = measure(validation.label, predict(model, validation, device))
-        _note(running, epoch, loss, found, options.metric_for_best_model)
-        running.progress.seconds += time.perf_counter() - begin
-        if kept is not None and not _is_over(running.progress, options):
-            checkpoint.save(kept, running)
-    return running.best, running.progress
-
-
-def _is_over(progress: Progress, options) -> bool:
-    waited = progress.epoch - progress.best_epoch
-    return progress.epoch >= options.num_train_epochs or (
-        progress.best_epoch > 0 and waited >= options.early_stopping_patience
+    run_epochs(
+        *(running, options, kept),
+        learn=lambda epoch: _epoch(running, train, options.batch_size, device),
+        validate=lambda: measure(validation.label, predict(model, validation, device)),
     )
-
-
-def _note(running: Running, epoch: int, loss: float, found: dict[str, float], metric: str) -> None:
-    """Log the epoch, and keep its weights if they are the best so far."""
-    progress = running.progress
-    progress.epoch = epoch
-    progress.log.append({"epoch": epoch, "loss": loss, **found})
-    figures = ", ".join(f"{key} {value:.4f}" for key, value in found.items())
-    print(f"epoch {epoch}: loss {loss:.4f}, validation {figures}", flush=True)
-    if _is_better(found[metric], progress.best, metric):
-        progress.best, progress.best_epoch = found[metric], epoch
-        running.best = copy.deepcopy(running.model.state_dict())
+    return running.best, running.progress
 
 
 def predict(model: torch.nn.Module, samples: Samples, device: torch.device, size: int = BATCH) -> np.ndarray:
@@ -103,7 +75,3 @@ def learn(model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: Batch
     loss.backward()
     optimizer.step()
     return loss.detach()
-
-
-def _is_better(found: float, best: float | None, metric: str) -> bool:
-    return best is None or (found < best if metric in BETTER_IS_LESS else found > best)

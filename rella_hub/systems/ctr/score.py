@@ -11,11 +11,11 @@ import pyarrow as pa
 from rella_hub.systems.ctr.inputs.batches import Samples
 from rella_hub.systems.ctr.inputs.columns import load_columns
 from rella_hub.systems.ctr.inputs.retrieval import open_search, searched_tables
-from rella_hub.systems.ctr.inputs.vocabulary import load_values
 from rella_hub.systems.ctr.load import load_model, read_trained
 from rella_hub.systems.ctr.loop import BATCH, predict
 from rella_hub.systems.ctr.options import RESULT, ScoreOptions
 from rella_hub.systems.ctr.train import TABLES
+from rella_hub.systems.vocabulary import load_values
 from rella_hub.tables import store
 
 

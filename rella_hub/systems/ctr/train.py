@@ -18,15 +18,16 @@ from rella_hub.files.hashes import hash_file
 from rella_hub.files.writer import sole_writer
 from rella_hub.hub import resolve as hub
 from rella_hub.networks.ctr import load_model_class
-from rella_hub.systems.ctr import checkpoint
-from rella_hub.systems.ctr.inputs.batches import Samples, sample_ids
+from rella_hub.systems import checkpoint
+from rella_hub.systems.ctr.inputs.batches import Samples
 from rella_hub.systems.ctr.inputs.columns import load_columns
 from rella_hub.systems.ctr.inputs.retrieval import SEARCHES, open_search, searched_tables
-from rella_hub.systems.ctr.inputs.vocabulary import Values
 from rella_hub.systems.ctr.loop import fit
 from rella_hub.systems.ctr.options import READS, RESULT, RUN, Options
+from rella_hub.systems.vocabulary import Values
 from rella_hub.tables import records, store
 from rella_hub.tables.runs import CURVE, RECIPE, RECORD
+from rella_hub.tables.shots import sample_ids
 
 TABLES = ["users", "items", "interactions", "samples"]
 FEATURES, CHECKPOINT = "features.json", "checkpoint"

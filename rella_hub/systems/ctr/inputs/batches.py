@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,7 +10,6 @@ import torch
 from rella_hub.networks.layers.batch import Batch
 from rella_hub.systems.ctr.inputs.columns import Columns
 from rella_hub.systems.ctr.inputs.retrieval import HardSearch, SoftSearch
-from rella_hub.tables import store
 
 
 class Samples:
@@ -79,11 +77,3 @@ class Samples:
     @staticmethod
     def _masked(column: torch.Tensor, rows: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         return column[rows].long() * mask
-
-
-def sample_ids(folder: Path, split: str, limit: int | None = None) -> np.ndarray:
-    """(S,) ids of a split in stored order, or of its first `limit`: of train, the N-shot training set."""
-    available = store.count_rows(folder, "samples", split)
-    if limit is not None and not 1 <= limit <= available:
-        raise ValueError(f"{limit:,} samples of {split} are asked for, but {folder} has {available:,}.")
-    return store.read_rows(folder, "samples", 0, limit or available, split, ["sample_id"])["sample_id"].to_numpy()

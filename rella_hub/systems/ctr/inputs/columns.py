@@ -15,7 +15,7 @@ import polars as pl
 import torch
 
 from rella_hub.corpora import load_corpus
-from rella_hub.systems.ctr.inputs.vocabulary import RATING, Values, learn_values
+from rella_hub.systems.vocabulary import RATING, Values, learn_values
 from rella_hub.tables import store
 from rella_hub.tables.histories import positions_within_user
 from rella_hub.tables.keys import codes_of

@@ -101,7 +101,7 @@ def load(kept: Kept, running: Running) -> None:
         groups.setdefault(group, {})[name] = value
     try:
         running.model.load_state_dict(groups["model"])
-        running.best = groups["best"]
+        running.best = groups.get("best", {})  # none where no epoch is chosen
         _load_optimizer(groups, running.optimizer)
         _set_random_states(groups["random"], running.order)
     except (KeyError, RuntimeError, ValueError) as error:
