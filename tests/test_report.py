@@ -172,6 +172,25 @@ def test_scores_of_0_2_get_their_users_from_the_data_set(made, done):
     assert compare(mixed, 50, 0)[0].users == len(np.unique(new[1].user_id)), "one file that knows is enough"
 
 
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_few_users_never_look_like_certainty(count):
+    """Resamples of a single user would all be the same, and every difference certain."""
+    users = np.arange(60) % count
+    files = [
+        replace(some_scores(name, seed=i, system=name), user_id=users) for i, name in enumerate(("zero_shot", "rella"))
+    ]
+    (group,) = compare(files, 50, 0)
+    (note,) = [note for note in group.notes if note.startswith("intervals and tests take each sample")]
+    assert note.endswith(f"resamples of users need 10 users or more, here the number of users is {count}.")
+    assert "no GAUC: its interval needs resamples of users." in group.notes
+    assert [row.values["group_auc"] for row in group.rows] == [None, None]
+    alone = compare([replace(scores, user_id=np.arange(60)) for scores in files], 50, 0)[0]
+    for row, other in zip(group.rows, alone.rows, strict=True):
+        assert row.values["auc"] == other.values["auc"]
+        assert row.values["auc"].low < row.values["auc"].high
+    assert group.rows[1].paired == alone.rows[1].paired
+
+
 def test_files_that_differ_in_the_users_are_refused():
     one, other = some_scores("a"), some_scores("b", system="rella")
     with pytest.raises(ValueError, match=r"score the same samples of different users, so the data set was rebuilt"):

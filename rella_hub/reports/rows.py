@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rella_hub.metrics import Metric, metrics
-from rella_hub.metrics.uncertainty.bootstrap import Interval, interval, resample
+from rella_hub.metrics.uncertainty.bootstrap import FEWEST_USERS, Interval, interval, resample
 from rella_hub.metrics.uncertainty.delong import Difference, compare_aucs
 from rella_hub.reports.same_samples import folder_of, group_of, grouped, users_of_group
 from rella_hub.systems import REFERENCE, model_free
@@ -49,7 +49,7 @@ class Group:
     corpus: str
     config_name: str
     split: str
-    users: int | None  # whose samples these are, which the resamples draw; None: not known, samples are drawn
+    users: int | None  # whose samples these are; None where that is not known
     rows: list[Row]
     notes: list[str]  # what the reader must know about this group
 
@@ -68,22 +68,26 @@ def _compare_group(files: list[Scores], resamples: int, seed: int) -> Group:
     corpus, split, config_name = group_of(files[0])
     users = users_of_group(files)
     without_model, notes = _without_model(files)
-    if users is None:
-        notes.append(
-            f"intervals and tests take each sample for a user of its own: {files[0].path} is of version 0.2, which kept no users, and "
-            "the data set is not in a folder here."
+    count = None if users is None else len(np.unique(users))
+    drawn = users
+    if count is None or count < FEWEST_USERS:
+        why = (
+            f"{files[0].path} is of version 0.2, which kept no users, and the data set is not in a folder here"
+            if count is None
+            else f"resamples of users need {FEWEST_USERS} users or more, here the number of users is {count}"
         )
+        notes.append(f"intervals and tests take each sample for a user of its own, so they are too narrow: {why}.")
+        drawn = np.arange(len(files[0].label))
     systems = [*files, *without_model]
-    values, more = _measure(systems, users, resamples, seed)
+    values, more = _measure(systems, users, drawn, resamples, seed)
     notes += more
     notes += [_constant(scores) for scores in files if is_constant(scores.score)]
     references = [_reference(scores, files) for scores in systems]
-    rows, more = _rows(systems, values, references, users)
+    rows, more = _rows(systems, values, references, drawn)
     notes += more
     lacking = [row.name for row in rows if row.reference is None]
     if lacking:
         notes.append(f"no AUC difference for {', '.join(lacking)}: {_why_no_reference(files)}.")
-    count = None if users is None else len(np.unique(users))
     return Group(corpus, config_name, split, count, rows, notes)
 
 
@@ -94,12 +98,15 @@ class _Measured:
 
 
 def _measure(
-    systems: list[Scores], users: np.ndarray | None, resamples: int, seed: int
+    systems: list[Scores], users: np.ndarray | None, drawn: np.ndarray, resamples: int, seed: int
 ) -> tuple[list[dict[str, _Measured]], list[str]]:
-    """For each system its metrics, as far as they are defined, and what must be said of them."""
+    """For each system its metrics, as far as they are defined, and what must be said of them. drawn: (n,) what resamples draw."""
     label, notes = systems[0].label, []
     found, functions = {}, {}
     for metric in metrics():
+        if metric.by_user and users is not None and drawn is not users:
+            notes.append(f"no {metric.title}: its interval needs resamples of users.")
+            continue
         try:
             remark = metric.remark(label, users)
             notes += [f"{remark}."] if remark else []
@@ -111,10 +118,11 @@ def _measure(
             for s in range(len(systems)):
                 found.pop((s, metric.name), None)
                 functions.pop((s, metric.name), None)
-    drawn = resample(functions, np.arange(len(label)) if users is None else users, resamples, seed)
-    notes += [note for metric in metrics() if (note := _undefined(metric, drawn.get((0, metric.name))))]
+    resampled = resample(functions, drawn, resamples, seed)
+    notes += [note for metric in metrics() if (note := _undefined(metric, resampled.get((0, metric.name))))]
     values = [
-        {name: _Measured(found[s, name], drawn[s, name]) for s, name in found if s == t} for t in range(len(systems))
+        {name: _Measured(found[s, name], resampled[s, name]) for s, name in found if s == t}
+        for t in range(len(systems))
     ]
     return values, notes
 
@@ -129,7 +137,7 @@ def _undefined(metric: Metric, resampled: np.ndarray | None) -> str | None:
 
 
 def _rows(
-    systems: list[Scores], values: list[dict[str, _Measured]], references: list[int | None], users: np.ndarray | None
+    systems: list[Scores], values: list[dict[str, _Measured]], references: list[int | None], users: np.ndarray
 ) -> tuple[list[Row], list[str]]:
     names, notes, rows = _names(systems), [], []
     floor = [s for s, scores in enumerate(systems) if scores.path is None]
@@ -161,7 +169,7 @@ def _interval(measured: _Measured | None, metric: Metric) -> Interval | None:
     return interval(measured.value, measured.resampled)
 
 
-def _test(scores: Scores, other: Scores, users: np.ndarray | None) -> tuple[Difference | None, str | None]:
+def _test(scores: Scores, other: Scores, users: np.ndarray) -> tuple[Difference | None, str | None]:
     try:
         return compare_aucs(scores.label, scores.score, other.score, users), None
     except ValueError as error:

@@ -22,6 +22,9 @@ from rella_hub.metrics import Value
 
 RESAMPLES = 1000
 MINIMUM_RESAMPLES = 40  # with fewer, the 2.5th percentile says no more than the smallest value seen
+FEWEST_USERS = (
+    10  # of fewer, resamples are too often the same: of a single one they all are, which would look like certainty
+)
 PERCENTILES = (2.5, 97.5)
 
 
