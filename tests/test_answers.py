@@ -189,7 +189,7 @@ def test_validation_scores_the_prompts_without_their_answers(tmp_path, rows, pro
 
     trainer = trainer_of(AnswerTrainer, tmp_path, rows, tokenizer, score=score, measure=measure)
     assert trainer.evaluate(rows)["eval_auc"] == 0.75
-    assert seen["prompts"] == prompts
+    assert [list(prompt) for prompt in seen["prompts"]] == prompts
     assert seen["labels"] == LABELS
     assert seen["scores"] == np.linspace(0, 1, ROWS).tolist()
     assert seen["model"] is trainer.model

@@ -24,8 +24,9 @@ from rella_hub.stages.prepare import prepare
 from rella_hub.stages.prompt import build_prompts
 from rella_hub.stages.view import build_views
 from rella_hub.systems.score_options import RunOptions, SampleOptions
-from rella_hub.systems.scoring import Target, record_of, samples_of, write_score_files
+from rella_hub.systems.scoring import write_score_files
 from rella_hub.systems.shards import Shard, join
+from rella_hub.systems.targets import Target, record_of, samples_of
 from rella_hub.tables import store
 from rella_hub.tables.scores import read_scores
 
@@ -76,9 +77,10 @@ def score(data, tmp_path) -> Callable[..., Path]:
         samples = samples_of(SampleOptions(str(folder), "recency_k3", split="train"), system)
         chosen = Shard.parse(shard)
         path = tmp_path / f"{name}.parquet"
-        path = path if chosen is None else chosen.path(path)
-        target = Target(path, record_of(system, samples))
-        write_score_files([target], samples, lambda numbers: system, RunOptions(**options), size, chosen)
+        record = record_of(system, samples)
+        if chosen is not None:
+            path, record = chosen.path(path), record | {"shard": chosen.record(len(samples.numbers), size)}
+        write_score_files([Target(path, record)], samples, lambda numbers: system, RunOptions(**options), size)
         return path
 
     return run
@@ -318,6 +320,12 @@ def test_a_shard_is_no_score_file(score, command, tmp_path, capsys):
         read_scores(shard)
     assert command("evaluation/report.py", "--scores", shard, "--output", tmp_path / "report") == 2
     assert "Join all of them first: python evaluation/join_scores.py" in capsys.readouterr().err
+
+
+def test_a_shard_under_the_name_of_the_whole_is_not_the_whole(score, tmp_path):
+    shutil.copy(score(Halves(), shard="1/2"), tmp_path / "out.parquet")
+    with pytest.raises(ValueError, match="was made from other inputs: its shard"):
+        score(Halves())
 
 
 def test_a_shard_resumes_too(score, undisturbed, tmp_path):

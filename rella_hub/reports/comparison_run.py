@@ -10,10 +10,12 @@ from rella_hub.metrics.uncertainty.bootstrap import MINIMUM_RESAMPLES
 from rella_hub.metrics.uncertainty.delong import require_both_labels
 from rella_hub.reports.folder import ReportFolder, Write
 from rella_hub.reports.write import write_files
+from rella_hub.stages.chunks.processes import processes
 from rella_hub.systems.choice import load_several
 from rella_hub.systems.dry_run import estimate
 from rella_hub.systems.score_options import RunOptions, SampleOptions
-from rella_hub.systems.scoring import Target, record_of, rows_per_chunk, samples_of, write_score_files
+from rella_hub.systems.scoring import rows_per_chunk, write_score_files
+from rella_hub.systems.targets import Target, record_of, samples_of
 from rella_hub.tables import store
 from rella_hub.tables.scores import read_scores
 
@@ -34,8 +36,12 @@ def make_comparison(samples: SampleOptions, options, run: RunOptions, base) -> N
     targets = [Target(output / "scores" / f"{one.name}.parquet", record_of(one, data)) for one in system.members]
     require_both_labels(data.read(["label"])["label"].to_numpy())  # before the model takes its minutes
     open_system = partial(_scoring, system) if run.engine == "local" else partial(_load, base, options)
+    work = (targets, data, open_system, run, rows_per_chunk(system, run))
+    if not processes().is_first:
+        write_score_files(*work)
+        return
     with report.writing(*REPORT_FILES) as write:
-        write_score_files(targets, data, open_system, run, rows_per_chunk(system, run))
+        write_score_files(*work)
         _compare(targets, data.folder, options.resamples, samples.seed, write)
     print(f"{output}: {', '.join(REPORT_FILES)}, scores/")
 

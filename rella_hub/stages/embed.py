@@ -50,14 +50,16 @@ def embed(
         "description_version": DESCRIPTION_VERSION,
         "dimension": options.dimension,
     }
-    if records.stands(where.folder, name, made_from, where.overwrite):
+    output, group = where.folder / name, processes()
+    if not dry_run and records.stands(where.folder, name, made_from, where.overwrite):
+        if group.is_first:
+            remove_chunks(output)  # a run that was killed just before its end leaves them
         return
     items = pl.from_arrow(store.read(where.folder, "items"))
-    texts, group = corpus.words.description(items).to_list(), processes()
+    texts = corpus.words.description(items).to_list()
     if dry_run:
         estimate(texts, options).say()
         return
-    output = where.folder / name
     encoded = encode_in_chunks(output, made_from, texts, options, engine, group, where.overwrite)
     if not group.is_first:
         return

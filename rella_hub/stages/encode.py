@@ -17,7 +17,7 @@ from rella_hub.stages.chunks.parts import Parts
 from rella_hub.stages.chunks.processes import Processes
 from rella_hub.stages.chunks.run import Advance, Work, run
 from rella_hub.stages.dry_run import SAMPLE, Estimate
-from rella_hub.vectors.encode import Encoder, by_length, encode_batch, load_encoder
+from rella_hub.vectors.encode import Encoder, by_length, encode_batch, load_encoder, require_finite
 
 BATCHES_PER_CHUNK = 16
 
@@ -77,6 +77,7 @@ class Job:
             found.append(encode_batch(encoder, [self.texts[row] for row in rows]))
             advance(len(rows), int(lengths[at : at + len(rows)].sum()))
         vectors = np.concatenate(found)
+        require_finite(encoder, vectors, [self.texts[row] for row in order[begin:end]])
         lists = pa.FixedSizeListArray.from_arrays(vectors.ravel(), vectors.shape[1])
         self.parts.write(chunk, pa.table({"row": order[begin:end], "vector": lists}), int(lengths[begin:end].sum()))
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from rella_hub.language_models.measured import footprint, measured
 from rella_hub.stages.dry_run import SECONDS, Estimate, sample_of
-from rella_hub.systems.scoring import Samples, columns_of, scores_of
+from rella_hub.systems.scoring import scores_of
+from rella_hub.systems.targets import Samples, columns_of
 
 AT_ONCE = 32  # rows of a timed call
 

@@ -10,8 +10,9 @@ from rella_hub.files import places
 from rella_hub.systems.choice import load_system, places_of
 from rella_hub.systems.dry_run import estimate
 from rella_hub.systems.score_options import RunOptions, SampleOptions, SystemOptions
-from rella_hub.systems.scoring import Target, default_output, record_of, rows_per_chunk, samples_of, write_score_files
+from rella_hub.systems.scoring import rows_per_chunk, write_score_files
 from rella_hub.systems.shards import Shard
+from rella_hub.systems.targets import Target, default_output, record_of, samples_of
 
 
 def make_scores(samples: SampleOptions, chosen: SystemOptions, run: RunOptions, family_options: list) -> None:
@@ -29,12 +30,14 @@ def make_scores(samples: SampleOptions, chosen: SystemOptions, run: RunOptions, 
         return
     record = record_of(system, data, chosen.system)
     output = Path(chosen.output) if chosen.output else default_output(record)
-    path = output if shard is None else shard.path(output)
-    places.check_file(path, reads=[samples.dataset, *places_of(chosen, family_options)])
+    size = rows_per_chunk(system, run)
+    if shard is not None:
+        output = shard.path(output)
+        record |= {"shard": shard.record(len(data.numbers), size)}
+    places.check_file(output, reads=[samples.dataset, *places_of(chosen, family_options)])
     # To another process goes what the system is made from.
     open_system = partial(_the, system) if run.engine == "local" else partial(_load, chosen, family_options)
-    size = rows_per_chunk(system, run)
-    write_score_files([Target(path, record)], data, open_system, run, size, shard)
+    write_score_files([Target(output, record)], data, open_system, run, size)
 
 
 def _the(system, numbers: list[int]):

@@ -8,90 +8,34 @@ A system is what `rella_hub.systems` says. Beside that it may have
     model             its torch module, once the first chunk is scored, for a dry run to weigh
     progress          set to a function that is to be called with the rows and tokens of each batch
     noted             what its record says beside its identity
-    scores_of(rows, wanted)   (W, n): the scores of several systems in one pass, by their numbers
+    scores_of(rows, wanted)   (W, n): the scores of several systems in one pass, by their numbers in `scored`, a list of them
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from rella_hub.files.writer import sole_writer
-from rella_hub.hub import resolve as hub
 from rella_hub.stages.chunks.parts import Parts
 from rella_hub.stages.chunks.processes import processes
 from rella_hub.stages.chunks.run import Advance, Work, run
-from rella_hub.systems.score_options import RunOptions, SampleOptions
-from rella_hub.systems.shards import Shard
-from rella_hub.tables import records, shots, store
-from rella_hub.tables.checked import NAME, shown
+from rella_hub.systems.score_options import RunOptions
+from rella_hub.systems.targets import Samples, Target, columns_of
+from rella_hub.tables import records, store
 from rella_hub.tables.constant import is_constant
-from rella_hub.tables.rows import RowReader
-from rella_hub.tables.scores import read_stored, require_score_file, users_of, write_scores
-from rella_hub.texts.shown import visible
-from rella_hub.views import table_name
+from rella_hub.tables.scores import users_of, write_scores
 
 ROWS_PER_CHUNK = 1024
-# Said of the system or of this machine; and the fingerprint, which is of all the rest.
-NOT_PINNED = (
-    "dataset_folder",
-    "training_samples",
-    "training_config",
-    "trainable_weights",
-    "base_proved",
-    "fingerprint",
-)
-LONGEST_FILE_NAME = 200  # bytes; file systems take 255, some of which a temporary name needs
-
-
-@dataclass(frozen=True)
-class Target:
-    """One score file: where it goes, and its record, which says what it is made from."""
-
-    path: Path
-    record: dict
-
-    @property
-    def pinned(self) -> dict:
-        return {key: value for key, value in self.record.items() if key not in NOT_PINNED}
-
-    def is_current(self, overwrite: bool) -> bool:
-        """True when the file is there, made from exactly this; ValueError when it is there from something else."""
-        require_score_file(self.path)
-        if overwrite or not self.path.exists():
-            return False
-        if self.path.is_dir():
-            raise ValueError(f"--output {self.path} is a folder. Give the name of a score file.")
-        return records.is_current(self.path, read_stored(self.path).record, self.pinned, overwrite)
-
-
-@dataclass(frozen=True)
-class Samples:
-    """The samples that are scored, in stored order."""
-
-    folder: Path
-    options: SampleOptions
-
-    @cached_property
-    def numbers(self) -> np.ndarray:
-        """(n,) of their rows in the split."""
-        o = self.options
-        return shots.seeded_numbers(self.folder, o.config_name, o.split, o.limit, o.seed)
-
-    def read(self, columns: Sequence[str]) -> pa.Table:
-        """Some small columns of all of them."""
-        return self.reader(columns).take(self.numbers)
-
-    def reader(self, columns: Sequence[str]) -> RowReader:
-        return RowReader(self.folder, self.options.config_name, self.options.split, list(columns))
 
 
 @dataclass(frozen=True)
@@ -107,6 +51,7 @@ class Job:
         if Path.cwd() != Path(self.at):  # a worker of an engine stands elsewhere
             os.chdir(self.at)
         system = self.open()
+        self._require_same(system)
         o = self.samples.options
         if hasattr(system, "prepare"):
             system.prepare(self.samples.folder, o.config_name, o.split)
@@ -127,6 +72,16 @@ class Job:
 
         return work
 
+    def _require_same(self, system) -> None:
+        """ValueError where a worker's system is another one, or computes otherwise, than the one that the run is of."""
+        for one, parts in zip(getattr(system, "scored", [system]), self.parts, strict=True):
+            here = {key: parts.made_from.get(key) for key in one.identity}
+            if here != (found := json.loads(json.dumps(one.identity))):
+                raise ValueError(
+                    f"A worker has another system than this process: {records.difference(found, here)}. All need the same files under the "
+                    "same names, the same libraries and the same kind of processor."
+                )
+
 
 class _Told:
     """What was told of a chunk before its end."""
@@ -139,56 +94,8 @@ class _Told:
         self._advance(rows, tokens)
 
 
-def columns_of(system) -> Sequence[str]:
-    return getattr(system, "columns", ("prompt",))
-
-
 def scores_of(system, rows: pa.Table, wanted: list[int]) -> Sequence[np.ndarray]:
     return system.scores_of(rows, wanted) if hasattr(system, "scores_of") else [system.scores(rows)]
-
-
-def samples_of(options: SampleOptions, system) -> Samples:
-    """The data set with all that the system and the rows without a model read, and all of it current."""
-    options.check()
-    tables = [options.config_name, table_name(options.config_name), "samples", "interactions", *system.tables]
-    folder = hub.resolve(options.dataset, list(dict.fromkeys(tables)), options.dataset_revision)
-    if "prompt" in columns_of(system):
-        records.require_current(folder, options.config_name)
-    return Samples(folder, options)
-
-
-def record_of(member, samples: Samples, name: str | None = None) -> dict:
-    """Everything that pins the scores of a system, a fingerprint of it, and what else is said of them."""
-    table = samples.options.config_name if "prompt" in columns_of(member) else "samples"
-    made_from = store.provenance(samples.folder, table)
-    pinned = {
-        **asdict(samples.options),
-        "corpus": made_from["corpus"],
-        "samples_fingerprint" if table == "samples" else "prompts_fingerprint": made_from["fingerprint"],
-        **{"base": None, "adapter": None},
-        **member.identity,
-    }
-    return {
-        **pinned,
-        "system": name or member.name,
-        "training_samples": member.training_samples,
-        **getattr(member, "noted", {}),
-        "dataset_folder": str(samples.folder),
-        "fingerprint": store.fingerprint(pinned),
-    }
-
-
-def default_output(record: dict) -> Path:
-    """Where the scores go when nobody says; ValueError for a system whose name is none of a file."""
-    if not NAME.holds(record["system"]):
-        raise ValueError(
-            f"The system is called {shown(record['system'])}, which cannot be the name of a file. Give --system with {NAME.words}, "
-            "or --output."
-        )
-    name = f"{record['system']}_{record['config_name']}_{record['split']}.parquet"
-    if name != Path(name).name or visible(name) != name or len(name.encode()) > LONGEST_FILE_NAME:
-        raise ValueError(f"The system {record['system']!r} gives no usual name for a file. Give one with --output.")
-    return Path("runs") / record["corpus"] / "scores" / name
 
 
 def rows_per_chunk(system, options: RunOptions) -> int:
@@ -202,7 +109,6 @@ def write_score_files(
     open_system: Callable[[list[int]], object],
     options: RunOptions,
     size: int,
-    shard: Shard | None = None,
 ) -> None:
     """Score what is missing of `targets` in chunks of `size` samples, and write each file whole or not at all.
 
@@ -215,7 +121,7 @@ def write_score_files(
         Parts(one.path, {**one.pinned, "fingerprint": one.record["fingerprint"]}, len(samples.numbers), size)
         for one in targets
     ]
-    chunks = range(every[0].chunks) if shard is None else shard.chunks(every[0].chunks)
+    chunks = targets[0].chunks(every[0].chunks)
     with ExitStack() as locks:
         if group.is_first:
             _open(targets, every, options.overwrite, locks)
@@ -235,7 +141,7 @@ def write_score_files(
         if group.is_first:
             for number in missing:
                 _require_unchanged(samples, targets[number], every[number])
-                scores = _join(targets[number], every[number], chunks, samples, shard)
+                scores = _join(targets[number], every[number], chunks, samples)
                 speed = f", {rate:,.1f} prompts/s" if rate else ""
                 print(f"{targets[number].path}: {scores:,} scores{speed}.", flush=True)
 
@@ -262,13 +168,11 @@ def _require_unchanged(samples: Samples, target: Target, parts: Parts) -> None:
         )
 
 
-def _join(target: Target, parts: Parts, chunks: range, samples: Samples, shard: Shard | None) -> int:
+def _join(target: Target, parts: Parts, chunks: range, samples: Samples) -> int:
     """Write the score file and remove its chunks; how many scores it has."""
     tables, tokens = zip(*parts.read(chunks), strict=True)
     table = pa.concat_tables(tables)
     record = target.record | ({"tokens": sum(tokens)} if any(tokens) else {})
-    if shard is not None:
-        record |= {"shard": shard.record(parts.rows, parts.rows_per_chunk)}
     sample_id, label, score = (table[name].to_numpy() for name in ("sample_id", "label", "score"))
     user_id = users_of(samples.folder, samples.options.split, sample_id)
     write_scores(target.path, sample_id, user_id, label, score, record)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -112,6 +113,7 @@ def encode(encoder: Encoder, texts: list[str], batch_size: int = 32, progress: b
         if vectors is None:
             vectors = np.empty((len(texts), found.shape[1]), dtype=np.float32)
         vectors[rows] = found
+    require_finite(encoder, vectors, texts)
     return vectors
 
 
@@ -149,10 +151,14 @@ def encode_batch(encoder: Encoder, texts: list[str]) -> np.ndarray:
         _say_once(f"note: the GPU has no memory for {len(texts)} item descriptions at once; they are read in halves.")
         half = len(texts) // 2
         return np.concatenate([encode_batch(encoder, part) for part in (texts[:half], texts[half:])])
-    if not np.isfinite(found).all():
-        row = int(np.flatnonzero(~np.isfinite(found).all(axis=1))[0])
-        raise ValueError(f"The encoder {encoder.id} gave a vector that is not finite for {texts[row]!r}.")
     return found
+
+
+def require_finite(encoder: Encoder, vectors: np.ndarray, texts: Sequence[str]) -> None:
+    """ValueError naming the first of `texts` whose vector is not finite."""
+    if not np.isfinite(vectors).all():
+        row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
+        raise ValueError(f"The encoder {encoder.id} gave a vector that is not finite for {texts[row]!r}.")
 
 
 def _pooled(encoder: Encoder, texts: list[str]) -> np.ndarray:
