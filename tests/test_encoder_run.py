@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,9 @@ from safetensors.torch import load_file
 
 from rella_hub import cli
 from rella_hub.hub.model_folders import require_model
+from rella_hub.stages.arguments import PromptArguments, ViewArguments
+from rella_hub.stages.prompt import build_prompts
+from rella_hub.stages.view import build_views
 from rella_hub.systems.encoder import train as training
 from rella_hub.systems.encoder.inputs import SIDES, Seen, open_sides, read_samples
 from rella_hub.systems.encoder.loop import predict
@@ -23,6 +27,7 @@ from rella_hub.systems.encoder.score import load
 from rella_hub.systems.encoder.tokens import Budget
 from rella_hub.systems.encoder.train import train
 from rella_hub.tables import store
+from rella_hub.tables.scores import read_scores
 
 MODELS = ("ctr_bert", "ptab")
 
@@ -353,3 +358,25 @@ def test_a_trained_model_is_no_encoder_and_no_base(run):
     for place in (run, run / "encoder"):
         with pytest.raises(ValueError, match=r"Score it with --model"):
             require_model(place)
+
+
+@pytest.mark.skipif(
+    find_spec("rella_hub.systems.scoring") is None, reason="scores of any family come with rella_hub/systems/scoring.py"
+)
+def test_the_command_scores_it_like_every_other_system(command, prepared, options, tmp_path, capsys):
+    build_views(prepared, ViewArguments(view=["recency"], history_length=[3]))
+    build_prompts(prepared, ViewArguments(view=["recency"], history_length=[3]), PromptArguments())
+    made = options("ctr_bert", num_train_epochs=1)
+    train(made)
+    scores = tmp_path / "scores.parquet"
+    where = ("--dataset", prepared.folder, "--config_name", "recency_k3", "--output", scores)
+    assert command("evaluation/score.py", "--model", made.output_dir, *where) == 0
+    found = read_scores(scores)
+    rows = test_rows(prepared.folder).sort_by("sample_id")
+    assert found.sample_id.tolist() == rows["sample_id"].to_pylist()
+    assert np.allclose(found.score, predicted(made, prepared.folder, rows), atol=1e-6)
+    assert found.record["model_identity"]["model"] == "ctr_bert"
+    assert command("evaluation/report.py", "--scores", scores, "--output", tmp_path / "report", "--resamples", 50) == 0
+    assert "| ctr_bert" in (tmp_path / "report/report.md").read_text()
+    assert command("evaluation/score.py", "--model", made.output_dir, *where, "--max_length", 77) == 2
+    assert "--max_length 77" in capsys.readouterr().err
