@@ -338,7 +338,7 @@ def test_training_learns_what_bears_loss_and_nothing_else(tmp_path):
         return np.mean(found, axis=0)
 
     before = losses()
-    pretraining._train(model, rows, options, str(tmp_path / "scratch"))
+    pretraining._train(model, rows, options, str(tmp_path / "scratch"), pretraining._NumberTrainer)
     number, rest = losses()
     assert number < 0.2 * before[0]
     assert rest > before[1] - 0.5

@@ -1,13 +1,17 @@
-"""A byte-level BPE tokenizer trained on the given text, of the kind that GPT-2, Llama 3 and Qwen use."""
+"""Tokenizers trained on the given text: byte-level BPE, of the kind that GPT-2, Llama 3 and Qwen use, and T5's SentencePiece unigrams."""
 
 from __future__ import annotations
 
+import json
+import string
 from collections.abc import Iterable
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast, T5Tokenizer
 
 END, PAD = "<|end|>", "<|pad|>"
+T5_SPECIAL = ("<pad>", "</s>", "<unk>")  # the first of a T5's vocabulary, in its order; its 100 sentinels are the last
+WORD_BOUNDARY = "▁"
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerBase:
@@ -22,3 +26,28 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
     )
     tokenizer.train_from_iterator(texts, trainer)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=PAD)
+
+
+def train_t5_tokenizer(texts: Iterable[str], vocabulary: int, words: Iterable[str] = ()) -> T5Tokenizer:
+    """A tokenizer of T5's kind, with at most so many pieces and 100 sentinels. words: each is one piece, whatever the texts hold."""
+    sentinels = [f"<extra_id_{number}>" for number in reversed(range(100))]
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.WhitespaceSplit(),
+            pre_tokenizers.Metaspace(replacement=WORD_BOUNDARY, prepend_scheme="always", split=True),
+        ]
+    )
+    trainer = trainers.UnigramTrainer(
+        vocab_size=vocabulary,
+        special_tokens=list(T5_SPECIAL),
+        unk_token=T5_SPECIAL[-1],
+        initial_alphabet=[letter for letter in string.printable if not letter.isspace()],
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    scores: dict[str, float] = dict(json.loads(tokenizer.to_str())["model"]["vocab"])
+    likeliest = max(score for piece, score in scores.items() if piece not in T5_SPECIAL)
+    # A word as likely as the likeliest piece is never written as several.
+    scores |= {WORD_BOUNDARY + word: likeliest for word in words if WORD_BOUNDARY + word not in scores}
+    return T5Tokenizer(vocab=[*scores.items(), *((sentinel, 0.0) for sentinel in sentinels)])

@@ -43,19 +43,38 @@ def fit(
     )
     order = torch.Generator().manual_seed(options.seed)
     running = Running(model, optimizer, order, copy.deepcopy(model.state_dict()), Progress())
+    run_epochs(
+        *(running, options, kept, made_from),
+        learn=lambda epoch: _epoch(model, train, optimizer, order, options.batch_size, device, f"epoch {epoch}"),
+        validate=lambda: measure(validation.label, predict(model, validation, device)),
+    )
+    return running.best, running.progress
+
+
+def run_epochs(
+    running: Running,
+    options,
+    kept: Path | None,
+    made_from: Mapping | None,
+    learn: Callable[[int], float],
+    validate: Callable[[], dict[str, float]],
+) -> None:
+    """Train epoch by epoch until `options` say enough, from the checkpoint in `kept` where it is one of the run `made_from`.
+
+    learn: number of the epoch, from 1 -> its mean loss; validate: -> metrics.
+    """
     if kept is not None and checkpoint.read_made_from(kept) == made_from:
         checkpoint.load(kept, running)
         print(f"going on from {kept}, after epoch {running.progress.epoch}", flush=True)
     while not _is_over(running.progress, options):
         begin = time.perf_counter()
         epoch = running.progress.epoch + 1
-        loss = _epoch(model, train, optimizer, order, options.batch_size, device, f"epoch {epoch}")
-        found = measure(validation.label, predict(model, validation, device))
+        loss = learn(epoch)
+        found = validate()
         _note(running, epoch, loss, found, options.metric_for_best_model)
         running.progress.seconds += time.perf_counter() - begin
         if kept is not None and not _is_over(running.progress, options):
             checkpoint.save(kept, running, made_from)
-    return running.best, running.progress
 
 
 def _is_over(progress: Progress, options) -> bool:

@@ -1,0 +1,27 @@
+"""Train P5, a T5 that reads ids and answers yes or no, on the same samples as the language models.
+
+Reads the tables of a data set (interactions, samples, users, items), by folder or Hub id. Users and items are numbers in a text, such
+as user_7; the model is told which pieces make a word. The run folder gets the weights of the best validation epoch with the tokenizer
+and the numbers (t5/), the recipe and the log.
+
+examples:
+  python training/seq2seq.py --config training/recipes/ml1m/p5.yaml
+  python training/pretrain.py --config training/recipes/ml1m/small_t5.yaml && \\
+      python training/seq2seq.py --config training/recipes/ml1m/small_p5.yaml
+  python training/seq2seq.py --base google-t5/t5-small --dataset rella/ml1m --history_in_text false --output_dir runs/ml1m/p5_ids
+"""
+
+from rella_hub import cli
+from rella_hub.systems.seq2seq.options import Options
+
+
+def main() -> None:
+    (options,) = cli.parse(Options, description=__doc__)
+    from rella_hub.reports.measure import measure
+    from rella_hub.systems.seq2seq.train import train
+
+    train(options, measure)
+
+
+if __name__ == "__main__":
+    cli.run(main)
