@@ -18,7 +18,7 @@ from rella_hub.systems.seq2seq.text import ANSWERS
 from rella_hub.texts.shown import first_line
 
 WORD_BOUNDARY = "▁"  # SentencePiece's mark at the beginning of a word
-NEW = "whole_words.weight"  # what a T5 has not
+WHOLE_WORDS = "whole_words.weight"
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def load_base(name: str, revision: str | None) -> tuple[P5, Language]:
         folder = local_folder(name, revision)
         require_model(folder)
         language = load_language(folder, name)
-        model = load_model(folder, {NEW})
+        model = load_model(folder, is_new=True)
     except ValueError as error:
         raise ValueError(
             f"The T5 {name!r} cannot be used: {error} Without a Hub, make a small one: python training/pretrain.py --architecture t5"
@@ -87,11 +87,13 @@ def load_base(name: str, revision: str | None) -> tuple[P5, Language]:
     return model, language
 
 
-def load_model(folder: Path, new: set[str] = frozenset()) -> P5:
-    """The model of a folder, on the CPU in float32. new: weights that are to be missing there."""
+def load_model(folder: Path, is_new: bool = False) -> P5:
+    """The model of a folder, on the CPU in float32. is_new: whether it is a T5 that has no whole words yet."""
     config, stored = read_config(folder, encoder_decoder=True), stored_tensors(folder)
     if config.model_type != "t5":
         raise ValueError(f"It is a model of the type {config.model_type}; expected t5.")
+    if (WHOLE_WORDS in stored) == is_new:
+        raise ValueError(f"It is a P5 already: it has {WHOLE_WORDS}." if is_new else f"Its weights lack {WHOLE_WORDS}.")
     require_size(AutoModelForSeq2SeqLM, config, stored)
     if config.decoder_start_token_id is None:
         raise ValueError("Its config.json names no decoder_start_token_id, with which an answer begins.")
@@ -108,10 +110,9 @@ def load_model(folder: Path, new: set[str] = frozenset()) -> P5:
         raise
     except Exception as error:  # whatever a damaged file makes the model's class raise
         raise ValueError(f"Its weights cannot be loaded ({first_line(error)}).") from error
-    missing, left = set(found["missing_keys"]), set(found["unexpected_keys"]) | set(found.get("mismatched_keys", ()))
-    if missing != set(new) or left:
-        example = min(map(str, left | (missing ^ set(new))))
-        raise ValueError(f"Its weights are not those that its config.json describes, such as {example}.")
+    wrong = [key for kind in ("missing_keys", "unexpected_keys", "mismatched_keys") for key in found.get(kind, ())]
+    if wrong:
+        raise ValueError(f"Its weights are not those that its config.json describes, such as {min(map(str, wrong))}.")
     return model
 
 
