@@ -274,7 +274,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 def test_a_base_model_is_replaced_whole_or_not_at_all(command, base_copy, monkeypatch, stop):
     before = bytes_of(base_copy)
 
-    def train(model, rows, options, scratch):
+    def train(model, rows, options, scratch, **how):
         raise stop
 
     anew = options_of(output=base_copy, seed=1, overwrite="true")

@@ -13,11 +13,10 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, T5ForConditionalGeneration
 
 from rella_hub import systems
-from rella_hub.reports.measure import measure
 from rella_hub.systems.seq2seq import options as family
 from rella_hub.systems.seq2seq.inputs import Rows, Seen, number_ids, read_samples
-from rella_hub.systems.seq2seq.language import load_base
-from rella_hub.systems.seq2seq.loop import Computing, adamw, answer_loss, p_yes, rate_factor
+from rella_hub.systems.seq2seq.language import load_t5
+from rella_hub.systems.seq2seq.loop import Computing, adamw, answer_loss, p_yes, rate_factor, validate
 from rella_hub.systems.seq2seq.options import ScoreOptions
 from rella_hub.systems.seq2seq.score import load
 from rella_hub.systems.seq2seq.train import train
@@ -41,7 +40,7 @@ def finished(base, tmp_path_factory) -> tuple[Path, Path]:
     """A data set, and a finished run on it."""
     folder = tmp_path_factory.mktemp("finished")
     data = tiny_t5.prepare_ml1m(folder / "data")
-    train(tiny_t5.options(base, data, folder / "run"), measure)
+    train(tiny_t5.options(base, data, folder / "run"))
     return data, folder / "run"
 
 
@@ -108,7 +107,7 @@ def test_scores_without_whole_words_differ_and_say_so(finished):
 def test_the_loss_is_the_mean_over_both_tokens_of_the_answer(base, prepared):
     """Against transformers' own loss of one row with the answer and the end token as labels."""
     torch.manual_seed(0)
-    model, language = load_base(str(base), None)
+    model, language = load_t5(str(base), None)
     model.eval()
     rows = Rows(prepared.folder, Seen("ml1m", 3, 512, "none"), number_ids(prepared.folder), language)
     chosen = samples_of(prepared.folder, "train")["sample_id"].to_numpy()[:6]
@@ -125,7 +124,7 @@ def test_the_loss_is_the_mean_over_both_tokens_of_the_answer(base, prepared):
 
 def test_whole_words_are_trained_and_every_weight_decays(base, options, prepared):
     torch.manual_seed(0)
-    model, language = load_base(str(base), None)
+    model, language = load_t5(str(base), None)
     rows = Rows(prepared.folder, Seen("ml1m", 3, 512, "none"), number_ids(prepared.folder), language)
     chosen = samples_of(prepared.folder, "train")["sample_id"].to_numpy()[:6]
     batch = rows.take(chosen)
@@ -150,48 +149,50 @@ def test_training_learns_what_the_history_tells(base, tmp_path):
     """Every user rates all alike, 5 or 1, so the latest rating tells the label."""
     data = tiny_t5.data_of_steady_users(tmp_path)
     how = {"history_length": 1, "num_shots": 96, "num_train_epochs": 8, "batch_size": 8, "early_stopping_patience": 8}
-    train(tiny_t5.options(base, data, tmp_path / "run", **how), measure)
+    train(tiny_t5.options(base, data, tmp_path / "run", **how))
     assert json.loads((tmp_path / "run/training.json").read_text())["best_validation"]["auc"] > 0.95
 
 
 def test_the_history_can_be_left_out(base, prepared, tmp_path):
     how = {"history_in_text": False, "history_length": 30, "num_shots": 16, "num_train_epochs": 1}
-    train(tiny_t5.options(base, prepared.folder, tmp_path / "run", **how), measure)
+    train(tiny_t5.options(base, prepared.folder, tmp_path / "run", **how))
     known = system(prepared.folder, tmp_path / "run")
     known.scores(samples_of(prepared.folder))
     assert known.identity["history_length"] == 0
     assert all(text.endswith("yes or no.") for text in known._loaded.rows.texts(np.array([10, 20])))
 
 
-def test_an_interrupted_run_ends_with_the_same_weights_and_log(options, tmp_path, capsys):
+def test_an_interrupted_run_ends_with_the_same_weights_and_log(options, tmp_path, monkeypatch, capsys):
     whole = replace(options, num_train_epochs=3, early_stopping_patience=9, output_dir=str(tmp_path / "whole"))
-    train(whole, measure)
+    train(whole)
     cut, calls = replace(whole, output_dir=options.output_dir), []
 
-    def impatient(labels, scores):
+    def impatient(*given):
         calls.append(1)
         if len(calls) > 1:
             raise KeyboardInterrupt
-        return measure(labels, scores)
+        return validate(*given)
 
-    with pytest.raises(KeyboardInterrupt):
-        train(cut, impatient)
+    with monkeypatch.context() as patched:
+        patched.setattr("rella_hub.systems.seq2seq.train.validate", impatient)
+        with pytest.raises(KeyboardInterrupt):
+            train(cut)
     assert sorted(path.name for path in Path(cut.output_dir).iterdir()) == [".rella.json", "checkpoint"]
     capsys.readouterr()
-    train(cut, measure)
+    train(cut)
     said = capsys.readouterr().out
     assert "after epoch 1" in said
     assert "epoch 1:" not in said, "no epoch is trained twice"
     assert weights(cut.output_dir) == weights(whole.output_dir)
     logs = [json.loads((Path(one.output_dir) / "training.json").read_text())["log"] for one in (cut, whole)]
     assert logs[0] == logs[1]
-    train(cut, measure)
+    train(cut)
     assert "unchanged inputs, kept" in capsys.readouterr().out
     with pytest.raises(ValueError, match=r"its recipe.seed is 3, asked for is 4"):
-        train(replace(cut, seed=4), measure)
+        train(replace(cut, seed=4))
     other = tiny_t5.save(tmp_path / "other", num_layers=1)
-    with pytest.raises(ValueError, match=r"its base\.\w+ is "):
-        train(replace(cut, base=str(other)), measure)
+    with pytest.raises(ValueError, match=r"its t5\.\w+ is "):
+        train(replace(cut, t5=str(other)))
 
 
 def test_the_best_epoch_is_kept_and_test_is_never_read(options, monkeypatch):
@@ -204,7 +205,10 @@ def test_the_best_epoch_is_kept_and_test_is_never_read(options, monkeypatch):
 
     monkeypatch.setattr(store, "read_rows", noted)
     values = iter([0.9, 0.5])
-    train(options, lambda labels, scores: measure(labels, scores) | {"auc": next(values)})
+    monkeypatch.setattr(
+        "rella_hub.systems.seq2seq.train.validate", lambda *given: validate(*given) | {"auc": next(values)}
+    )
+    train(options)
     record = json.loads((Path(options.output_dir) / "training.json").read_text())
     assert record["best_epoch"] == 1
     assert [entry["auc"] for entry in record["log"]] == [0.9, 0.5]
@@ -216,9 +220,9 @@ def test_a_run_tells_what_it_was_made_from_and_no_place(finished):
     record = json.loads((run / "training.json").read_text())
     stored = load_file(run / "t5/model.safetensors")
     assert record["weights"] == sum(tensor.numel() for tensor in stored.values())
-    assert record["base"].keys() == {"name", "revision", "weights", "config", "tokenizer"}
+    assert record["t5"].keys() == {"name", "revision", "weights", "config", "tokenizer"}
     assert str(data) not in json.dumps(record)
-    assert not {"base", "dataset", "output_dir"} & record["recipe"].keys()
+    assert not {"t5", "dataset", "output_dir"} & record["recipe"].keys()
     assert record["texts"]["train"]["cut"] == 0
     assert systems.family_of(run) == "seq2seq"
     assert systems.family_of(run / "t5") == "seq2seq"
@@ -228,7 +232,7 @@ def test_a_run_tells_what_it_was_made_from_and_no_place(finished):
 def test_texts_that_were_cut_are_counted_in_the_record_and_in_scoring(base, finished, tmp_path, capsys):
     data, _ = finished
     options = tiny_t5.options(base, data, tmp_path / "run", max_length=40, truncation="right", num_train_epochs=1)
-    train(options, measure)
+    train(options)
     record = json.loads((tmp_path / "run/training.json").read_text())
     assert record["texts"]["train"]["cut"] > 0
     assert f"{record['texts']['train']['cut']:,} of them cut" in capsys.readouterr().out
@@ -237,14 +241,12 @@ def test_texts_that_were_cut_are_counted_in_the_record_and_in_scoring(base, fini
 
 
 def test_equal_scores_are_warned_of(base, prepared, options, capsys):
-    from rella_hub.systems.seq2seq.loop import predict
-
-    model, language = load_base(str(base), None)
+    model, language = load_t5(str(base), None)
     with torch.no_grad():
         model.shared.weight.zero_()
     rows = Rows(prepared.folder, Seen("ml1m", 3, 512, "none"), number_ids(prepared.folder), language)
     samples = read_samples(rows, samples_of(prepared.folder)["sample_id"].to_numpy(), "scored")
-    assert set(predict(model, samples, language, CPU)) == {0.5}
+    assert validate(model, samples, language, CPU)["auc"] == 0.5
     assert "WARNING: all" in capsys.readouterr().err
     with torch.no_grad():
         model.shared.weight.fill_(float("nan"))
@@ -258,7 +260,7 @@ def test_an_output_layer_of_its_own_stays_so(tmp_path):
     stored = load_file(folder / "model.safetensors")
     stored["lm_head.weight"] = torch.randn_like(stored["shared.weight"])
     save_file(stored, folder / "model.safetensors", metadata={"format": "pt"})
-    model, _ = load_base(str(folder), None)
+    model, _ = load_t5(str(folder), None)
     assert torch.equal(model.lm_head.weight, stored["lm_head.weight"])
     assert not model.config.scale_decoder_outputs
     model.save_pretrained(tmp_path / "saved")
@@ -321,7 +323,7 @@ def other_tokenizer(language):
 def test_a_base_that_cannot_be_used_is_one_line(base, options, tmp_path, change, said):
     folder = broken(base, tmp_path / "broken", change)
     with pytest.raises(ValueError, match=said) as caught:
-        train(replace(options, base=str(folder)), measure)
+        train(replace(options, t5=str(folder)))
     assert "\n" not in str(caught.value)
     assert not Path(options.output_dir).exists()
 
@@ -371,7 +373,7 @@ def test_the_command_trains_by_recipe(base, finished, tmp_path, command, capsys)
     recipe = Path(__file__).parents[1] / "training/recipes/ml1m/small_p5.yaml"
     run = tmp_path / "run"
     how = (
-        "--base",
+        "--t5",
         base,
         "--dataset",
         data,

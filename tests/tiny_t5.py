@@ -37,7 +37,7 @@ def save(folder: Path, **settings) -> Path:
 
 def options(base: Path, dataset: Path, output: Path, **changed) -> Options:
     small = {"history_length": 4, "batch_size": 16, "num_train_epochs": 2, "learning_rate": 1e-2, "seed": 3}
-    places = {"base": str(base), "dataset": str(dataset), "output_dir": str(output)}
+    places = {"t5": str(base), "dataset": str(dataset), "output_dir": str(output)}
     return Options(**{**places, **small, **changed})
 
 

@@ -2,7 +2,7 @@
 
 The text holds item descriptions, item facts and rating diaries of training samples; no validation or test label and not the
 prompts' question (rella_hub/pretraining/text.py). The result is an ordinary model folder that every other command takes as
---base or --encoder; a T5 is a --base of training/seq2seq.py alone. With --push_to_hub it is published when it is finished, so that its
+--base or --encoder; a T5 is the --t5 of training/seq2seq.py. With --push_to_hub it is published when it is finished, so that its
 adapters load for others, too: privately where the corpus's terms forbid more, because its tokenizer and weights hold the corpus's text.
 Permission to push is checked before training.
 

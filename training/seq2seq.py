@@ -8,7 +8,7 @@ examples:
   python training/seq2seq.py --config training/recipes/ml1m/p5.yaml
   python training/pretrain.py --config training/recipes/ml1m/small_t5.yaml && \\
       python training/seq2seq.py --config training/recipes/ml1m/small_p5.yaml
-  python training/seq2seq.py --base google-t5/t5-small --dataset rella/ml1m --history_in_text false --output_dir runs/ml1m/p5_ids
+  python training/seq2seq.py --t5 google-t5/t5-small --dataset rella/ml1m --history_in_text false --output_dir runs/ml1m/p5_ids
 """
 
 from rella_hub import cli
@@ -17,10 +17,9 @@ from rella_hub.systems.seq2seq.options import Options
 
 def main() -> None:
     (options,) = cli.parse(Options, description=__doc__)
-    from rella_hub.reports.measure import measure
     from rella_hub.systems.seq2seq.train import train
 
-    train(options, measure)
+    train(options)
 
 
 if __name__ == "__main__":

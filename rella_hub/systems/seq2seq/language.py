@@ -10,11 +10,13 @@ import torch
 from torch import nn
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedTokenizerBase
 
+from rella_hub.cards.publishing.terms import PRETRAINING
 from rella_hub.hub.model_configs import read_config, require_size
 from rella_hub.hub.model_folders import require_model, stored_tensors
 from rella_hub.hub.models import local_folder
 from rella_hub.systems.seq2seq.network import P5
 from rella_hub.systems.seq2seq.text import ANSWERS
+from rella_hub.tables.checked import NAME, read_json, require
 from rella_hub.texts.shown import first_line
 
 WORD_BOUNDARY = "▁"  # SentencePiece's mark at the beginning of a word
@@ -71,7 +73,7 @@ def _one_token(tokenizer: PreTrainedTokenizerBase, answer: str, name: str) -> in
     return ids[0]
 
 
-def load_base(name: str, revision: str | None) -> tuple[P5, Language]:
+def load_t5(name: str, revision: str | None) -> tuple[P5, Language]:
     """A T5 by Hub id or folder, with whole words that are new: drawn from PyTorch's generator. ValueError where it does not load whole."""
     try:
         folder = local_folder(name, revision)
@@ -85,6 +87,12 @@ def load_base(name: str, revision: str | None) -> tuple[P5, Language]:
     nn.init.normal_(model.whole_words.weight)  # as PyTorch draws an embedding, and so as the released code's
     require_room(model, language)
     return model, language
+
+
+def pretrained_on(name: str, revision: str | None) -> str | None:
+    """The corpus whose text a T5 was made from, where training/pretrain.py made it; None for any other."""
+    record = local_folder(name, revision) / PRETRAINING
+    return require(read_json(record), {"corpus": NAME}, str(record))["corpus"] if record.is_file() else None
 
 
 def load_model(folder: Path, is_new: bool = False) -> P5:

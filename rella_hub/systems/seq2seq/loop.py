@@ -17,6 +17,9 @@ from torch.nn.utils import clip_grad_norm_
 from tqdm import tqdm
 
 from rella_hub.language_models.p_yes import batches_of_like_length
+from rella_hub.metrics.accuracy import accuracy
+from rella_hub.metrics.auc import auc
+from rella_hub.metrics.log_loss import log_loss
 from rella_hub.systems.seq2seq.inputs import Batch, Rows, Samples
 from rella_hub.systems.seq2seq.language import Language
 from rella_hub.systems.seq2seq.network import P5
@@ -93,15 +96,16 @@ def learn_epoch(
     return mean
 
 
-def predict(model: P5, samples: Samples, language: Language, how: Computing) -> np.ndarray:
-    """(S,) float64 P(Yes) in the order of the samples, for validation; a warning where all are equal."""
+def validate(model: P5, samples: Samples, language: Language, how: Computing) -> dict[str, float]:
+    """The metrics of the samples, by name; a warning where all of them get the same score."""
     scores = p_yes(model, samples.rows, samples.sample_id, samples.lengths, language, how)
     if is_constant(scores):
         print(
             f"WARNING: all {len(scores):,} validation samples get the same score ({scores[0]:.6f}), so this epoch tells them not apart.",
             file=sys.stderr,
         )
-    return scores
+    labels = samples.label
+    return {"auc": auc(scores, labels), "log_loss": log_loss(scores, labels), "accuracy": accuracy(scores, labels)}
 
 
 def p_yes(

@@ -11,7 +11,7 @@ from rella_hub.cli.options import option
 from rella_hub.tables import runs
 
 RESULT, RUN, MARK = "t5", "seq2seq run", "p5.json"
-READS = ("base", "base_revision", "dataset", "dataset_revision")  # in a recipe by name, in a record by their hashes
+READS = ("t5", "t5_revision", "dataset", "dataset_revision")  # in a recipe by name, in a record by their hashes
 WHOLE_WORDS = 512  # rows of the table of whole words, so the most tokens of a text (P5, released code)
 TRUNCATIONS = ("none", "right")
 METRICS = ("auc", "log_loss")
@@ -36,13 +36,13 @@ class ScoreOptions:
 class Options:
     dataset: str = option("Data set: Hub id or folder, such as rella/ml1m.", pins=False)
     output_dir: str = option("The run folder: t5/, recipe.yaml, training.json, training.png.", pins=False)
-    base: str = option(
+    t5: str = option(
         "T5 to start from: Hub id or folder. The paper does not print its size; without a Hub, make a small one with "
         "training/pretrain.py --architecture t5.",
         "google-t5/t5-small",
         pins=False,
     )
-    base_revision: str | None = option("Branch, tag or commit of the T5.", None, pins=False)
+    t5_revision: str | None = option("Branch, tag or commit of the T5.", None, pins=False)
     history_in_text: bool = option("Whether the latest behaviors are part of the text. ReLLa does not say.", True)
     history_length: int = option("How many of them.", 30)
     max_length: int = option(f"Token budget of a text, its end token included; at most {WHOLE_WORDS}.", WHOLE_WORDS)

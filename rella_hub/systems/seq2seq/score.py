@@ -31,7 +31,7 @@ LONGEST = 100_000  # behaviors
 KINDS = {
     **dict.fromkeys(("corpus", "truncation"), NAME),
     **dict.fromkeys(("history_length", "max_length", "text_version", "training_samples"), COUNT),
-    **{"base": LINE, "num_shots": optional(COUNT)},
+    **{"t5": LINE, "num_shots": optional(COUNT), "pretrained_on": optional(NAME)},
 }
 REQUIRED = (WEIGHTS, "config.json", MARK, VOCABULARY)
 
@@ -119,7 +119,7 @@ def load(name: str, revision: str | None, options: ScoreOptions) -> System:
         "config": config_hash(folder),
         "tokenizer": tokenizer_hash(folder),
         "vocabulary_sha256": hash_file(folder / VOCABULARY),
-        **{key: mark[key] for key in KINDS if key != "training_samples"},
+        **{key: mark[key] for key in KINDS if key not in ("training_samples", "pretrained_on")},
         "whole_words_in_scoring": options.whole_words,
     }
     return System(own, folder, dict(mark), identity)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import resource
-from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
@@ -25,8 +24,8 @@ from rella_hub.systems.ctr.inputs.batches import sample_ids
 from rella_hub.systems.ctr.inputs.vocabulary import Values
 from rella_hub.systems.ctr.loop import run_epochs
 from rella_hub.systems.seq2seq.inputs import TABLES, Rows, Samples, Seen, number_ids, read_samples
-from rella_hub.systems.seq2seq.language import Language, load_base
-from rella_hub.systems.seq2seq.loop import Computing, adamw, learn_epoch, predict
+from rella_hub.systems.seq2seq.language import Language, load_t5, pretrained_on
+from rella_hub.systems.seq2seq.loop import Computing, adamw, learn_epoch, validate
 from rella_hub.systems.seq2seq.network import P5
 from rella_hub.systems.seq2seq.options import MARK, READS, RESULT, RUN, Options
 from rella_hub.systems.seq2seq.text import VERSION
@@ -35,31 +34,29 @@ from rella_hub.tables.runs import CURVE, RECIPE, RECORD
 
 CHECKPOINT = "checkpoint"
 
-Measure = Callable[[np.ndarray, np.ndarray], dict[str, float]]  # labels, scores → metrics by name
 
-
-def train(options: Options, measure: Measure) -> None:
+def train(options: Options) -> None:
     """Leave the run of `options` in its folder, unless it is there already."""
     output = Path(options.output_dir)
-    places.check_replaced_folder(output, "--output_dir", reads=[options.dataset, options.base])
+    places.check_replaced_folder(output, "--output_dir", reads=[options.dataset, options.t5])
     folder = hub.resolve(options.dataset, list(TABLES), options.dataset_revision)
     record = {
         "corpus": store.provenance(folder, "samples")["corpus"],
         "inputs": records.input_fingerprints(folder, list(TABLES)),
-        "base": _public(base_identity(options.base, options.base_revision)),
+        "t5": _public(base_identity(options.t5, options.t5_revision)),
         "text_version": VERSION,
         "recipe": {one.name: getattr(options, one.name) for one in fields(options) if one.metadata["pins"]},
     }
     if _is_finished(output, record, options.overwrite):
         return
     with sole_writer(output, beside=True):
-        _train(options, folder, output, record, measure)
+        _train(options, folder, output, record)
 
 
-def _public(base: dict) -> dict:
-    """The identity of a base without a place of this machine."""
-    folder = Path(base["name"])
-    return base | ({"name": folder.name} if folder.is_dir() else {})
+def _public(t5: dict) -> dict:
+    """The identity of a T5 without a place of this machine."""
+    folder = Path(t5["name"])
+    return t5 | ({"name": folder.name} if folder.is_dir() else {})
 
 
 def _is_finished(output: Path, record: dict, overwrite: bool) -> bool:
@@ -70,10 +67,10 @@ def _is_finished(output: Path, record: dict, overwrite: bool) -> bool:
     return records.is_current(output, existing, record, overwrite, "--output_dir", whole=finished is not None)
 
 
-def _train(options: Options, folder: Path, output: Path, record: dict, measure: Measure) -> None:
+def _train(options: Options, folder: Path, output: Path, record: dict) -> None:
     how = Computing(torch.device("cuda" if torch.cuda.is_available() else "cpu"), number_format(options.dtype))
     torch.manual_seed(options.seed)
-    model, language = load_base(options.base, options.base_revision)
+    model, language = load_t5(options.t5, options.t5_revision)
     seen = Seen(record["corpus"], options.shown, options.max_length, options.truncation)
     values = number_ids(folder)
     read = _read(options, folder, Rows(folder, seen, values, language))
@@ -92,7 +89,7 @@ def _train(options: Options, folder: Path, output: Path, record: dict, measure: 
         learn=lambda epoch: learn_epoch(
             *(model, read["train"], running.optimizer, order, epoch, options, language, how)
         ),
-        validate=lambda: measure(read["validation"].label, predict(model, read["validation"], language, how)),
+        validate=lambda: validate(model, read["validation"], language, how),
     )
     model.load_state_dict(running.best)
     progress = running.progress
@@ -152,7 +149,8 @@ def _save(
     language.tokenizer.save_pretrained(result)
     values.save(result)
     mark = {
-        "base": record["base"]["name"],
+        "t5": record["t5"]["name"],
+        "pretrained_on": pretrained_on(options.t5, options.t5_revision),
         "corpus": seen.corpus,
         "history_length": seen.history_length,
         "max_length": seen.max_length,
