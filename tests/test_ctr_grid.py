@@ -7,7 +7,7 @@ import pytest
 
 from rella_hub import cli
 from rella_hub.systems.ctr.grid import apply, setting_name, settings_of
-from rella_hub.systems.ctr.options import Options
+from rella_hub.systems.ctr.options import FittingArguments
 
 GRID = '{"embedding_size": [4, 8], "batch_size": [16]}'
 
@@ -70,7 +70,7 @@ def test_no_seed_is_refused(search, capsys):
 
 
 def test_options_of_training_and_of_the_architecture_go_where_they_belong():
-    options = Options("din", "d", "o", model_options='{"dropout": 0.1, "heads": 2}')
+    options = FittingArguments("din", "d", "o", model_options='{"dropout": 0.1, "heads": 2}')
     (first, *_, last) = settings_of('{"dropout": [0.0, 0.2], "batch_size": [256, 512]}')
     assert first == {"dropout": 0.0, "batch_size": 256}
     made = apply(options, last, Path("there"))

@@ -10,15 +10,15 @@ from test_views import write_vectors
 from rella_hub.reports.measure import measure
 from rella_hub.stages.arguments import ViewArguments
 from rella_hub.stages.view import build_views
-from rella_hub.systems.ctr.options import Options
+from rella_hub.systems.ctr.options import FittingArguments
 from rella_hub.systems.ctr.train import train
 
 
 @pytest.fixture
-def options(prepared, tmp_path) -> Options:
+def options(prepared, tmp_path) -> FittingArguments:
     write_vectors(prepared)
     build_views(prepared, ViewArguments(view=["subr"], history_length=[3]))
-    return Options(
+    return FittingArguments(
         model="sim",
         dataset=str(prepared.folder),
         output_dir=str(tmp_path / "run"),
@@ -36,7 +36,7 @@ def weights(folder) -> bytes:
     return (Path(folder) / "model/model.safetensors").read_bytes()
 
 
-def stopped(options: Options, after: int) -> None:
+def stopped(options: FittingArguments, after: int) -> None:
     """Train, and press Ctrl-C while epoch `after` + 1 is validated."""
     calls = []
 

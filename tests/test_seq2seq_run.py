@@ -12,7 +12,6 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, T5ForConditionalGeneration
 
-from rella_hub import systems
 from rella_hub.systems.seq2seq import options as family
 from rella_hub.systems.seq2seq.inputs import Rows, Seen, number_ids, read_samples
 from rella_hub.systems.seq2seq.language import load_t5
@@ -224,9 +223,8 @@ def test_a_run_tells_what_it_was_made_from_and_no_place(finished):
     assert str(data) not in json.dumps(record)
     assert not {"t5", "dataset", "output_dir"} & record["recipe"].keys()
     assert record["texts"]["train"]["cut"] == 0
-    assert systems.family_of(run) == "seq2seq"
-    assert systems.family_of(run / "t5") == "seq2seq"
-    assert systems.part("seq2seq", "options").holds(run)
+    assert all(family.holds(place) for place in (run, run / "t5"))
+    assert not any(family.holds(place) for place in (data, run.parent))
 
 
 def test_texts_that_were_cut_are_counted_in_the_record_and_in_scoring(base, finished, tmp_path, capsys):

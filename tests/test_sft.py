@@ -25,7 +25,7 @@ from rella_hub.stages.arguments import EncoderArguments, FolderArguments, Prompt
 from rella_hub.systems.adapter import requirements
 from rella_hub.systems.adapter.config import TuningConfig
 from rella_hub.systems.adapter.options import TuningArguments
-from rella_hub.systems.ctr.options import Options
+from rella_hub.systems.ctr.options import FittingArguments
 from rella_hub.tables import store
 from rella_hub.tables.scores import read_scores
 from training.pretrain import PretrainArguments
@@ -591,7 +591,7 @@ def test_every_recipe_is_parsed_by_the_parser_of_its_command(path):
     elif "hidden_size" in values:
         types = (PretrainArguments,)
     elif "model" in values:
-        types = (Options,)
+        types = (FittingArguments,)
     else:
         types = BUILDERS
     found = {}

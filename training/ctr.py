@@ -16,9 +16,9 @@ from rella_hub import cli
 
 def main() -> None:
     from rella_hub.cards.publishing.arguments import HubArguments, PublishingArguments, PushArguments
-    from rella_hub.systems.ctr.options import Options
+    from rella_hub.systems.ctr.options import FittingArguments
 
-    options, hub, publishing = cli.parse(Options, HubArguments, PublishingArguments, description=__doc__)
+    options, hub, publishing = cli.parse(FittingArguments, HubArguments, PublishingArguments, description=__doc__)
     if not hub.push_to_hub:
         for one in (hub, publishing):
             cli.refuse_without("--push_to_hub", one)

@@ -13,9 +13,9 @@ from rella_hub import cli
 
 
 def main() -> None:
-    from rella_hub.systems.ctr.options import Options, GridArguments
+    from rella_hub.systems.ctr.options import FittingArguments, GridArguments
 
-    options, grid = cli.parse(Options, GridArguments, description=__doc__)
+    options, grid = cli.parse(FittingArguments, GridArguments, description=__doc__)
     from rella_hub.reports.measure import measure
     from rella_hub.systems.ctr.grid import search
 

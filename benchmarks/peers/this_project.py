@@ -19,7 +19,7 @@ from rella_hub.reports.measure import measure
 from rella_hub.systems.ctr.inputs.batches import Samples, sample_ids
 from rella_hub.systems.ctr.inputs.columns import load_columns
 from rella_hub.systems.ctr.loop import fit
-from rella_hub.systems.ctr.options import Options
+from rella_hub.systems.ctr.options import FittingArguments
 from rella_hub.systems.ctr.train import build_model
 
 
@@ -37,7 +37,7 @@ class TimedSamples(Samples):
 
 def main() -> None:
     settings = read_settings()
-    options = Options(
+    options = FittingArguments(
         model=settings["model"],
         dataset=settings["dataset"],
         output_dir="",

@@ -12,7 +12,7 @@ from rella_hub.cli.options import option
 from rella_hub.systems.adapter.values import check_values
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class TuningConfig:
     """Source of the defaults: ReLLa, section 4.1.4: AdamW, no weight decay, linear decay."""
 

@@ -1,51 +1,16 @@
-"""What a tuning run trains on what, and how its adapter is scored; how it trains is in rella_hub/systems/adapter/config.py."""
+"""What a tuning run trains on what; how it trains is in rella_hub/systems/adapter/config.py."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from rella_hub.cli import refuse_without
 from rella_hub.cli.options import option
 from rella_hub.language_models.chat_template import template_arguments
-from rella_hub.systems.adapter.config import TuningConfig
 from rella_hub.systems.adapter.values import check_values
-from rella_hub.tables import runs
-
-RESULT, RUN, MARK = "adapter", "tuning run", "adapter_config.json"
-
-
-def holds(folder: Path) -> bool:
-    return runs.is_of(folder, RUN, RESULT, MARK)
 
 
 @dataclass(frozen=True)
-class ScoreOptions:
-    base: str | None = option("Base model of a language-model system: Hub id or folder.", None, pins=False)
-    adapter: str | None = option("Adapter: Hub id or folder. Default: none, which is zero-shot.", None, pins=False)
-    max_length: int = option("Token budget of a prompt; a longer one is an error, never cut.", 2048)
-    dtype: str = option("float32, bfloat16, float16, or auto: bfloat16 on a GPU, else float32.", "auto")
-    quantization: str = option("none, 8bit or 4bit base weights (bitsandbytes).", "none")
-    chat_template_kwargs: dict | None = option(
-        "Arguments of the base model's chat template in JSON, such as '{\"enable_thinking\": false}'; "
-        "chat_template in it is a template to use instead, strftime_now the date that a template writes as today's.",
-        None,
-    )
-    tokens_per_batch: int = option("Padded tokens scored at once; lower it if memory runs out.", 8192, pins=False)
-    base_revision: str | None = option("Branch, tag or commit of the base model.", None, pins=False)
-    adapter_revision: str | None = option("Branch, tag or commit of the adapter.", None, pins=False)
-    any_base: bool = option(
-        "Take an adapter on a base that is not the one it names, where you know that they are the same. If they are not, its "
-        "scores mean nothing, and look like those of a poor adapter.",
-        False,
-        pins=False,
-    )
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "chat_template_kwargs", template_arguments(self.chat_template_kwargs))
-
-
-@dataclass(frozen=True, kw_only=True)
 class TuningArguments:
     base: str = option("Base model: Hub id or folder.")
     dataset: str = option("Data set: Hub id or folder, such as rella/ml1m.")
@@ -74,9 +39,7 @@ class TuningArguments:
         ["q_proj", "v_proj"],
     )
     early_stopping_patience: int = option("Stop after this many epochs without a better validation AUC.", 2)
-    overwrite: bool = option(
-        "Start again where --output_dir holds a run of another recipe, instead of refusing.", False, pins=False
-    )
+    overwrite: bool = option("Start anew where --output_dir holds a run of another recipe, instead of refusing.", False)
 
     def __post_init__(self) -> None:
         check_values(self)
@@ -90,12 +53,3 @@ class TuningArguments:
             )
         if self.full_finetuning and self.dtype == "float16":
             raise ValueError("--full_finetuning true cannot train float16 weights. Take --dtype float32 or bfloat16.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options(TuningConfig, TuningArguments):
-    """All options of a tuning run: first what is trained on what, then how."""
-
-    def __post_init__(self) -> None:
-        TuningConfig.__post_init__(self)
-        TuningArguments.__post_init__(self)

@@ -19,7 +19,7 @@ from typing import get_type_hints
 from rella_hub.files import ownership, places
 from rella_hub.files.writer import LOCK, sole_writer
 from rella_hub.systems.ctr.loop import BETTER_IS_LESS
-from rella_hub.systems.ctr.options import Options, GridArguments
+from rella_hub.systems.ctr.options import FittingArguments, GridArguments
 from rella_hub.systems.ctr.train import CTR_RUN, RECORD, Measure, train
 from rella_hub.tables import records
 from rella_hub.texts.shown import in_markdown
@@ -38,7 +38,7 @@ GRID = "grid"  # what the folder is recorded as
 FIGURES = ("weights", "best_epoch", "seconds", "best_validation")
 
 
-def search(options: Options, grid: GridArguments, measure: Measure) -> None:
+def search(options: FittingArguments, grid: GridArguments, measure: Measure) -> None:
     """Train every setting, then the best one with the other seeds."""
     if grid.seeds < 1:
         raise ValueError(f"--seeds is {grid.seeds}; at least 1 is needed.")
@@ -51,7 +51,7 @@ def search(options: Options, grid: GridArguments, measure: Measure) -> None:
         _search(options, settings, grid.seeds, output, measure)
 
 
-def _search(options: Options, settings: list[dict], seeds: int, output: Path, measure: Measure) -> None:
+def _search(options: FittingArguments, settings: list[dict], seeds: int, output: Path, measure: Measure) -> None:
     found = []
     for number, setting in enumerate(settings, start=1):
         folder = output / "search" / setting_name(setting)
@@ -89,7 +89,7 @@ def settings_of(grid: str) -> list[dict]:
     refused = sorted(set(axes) & set(NOT_SEARCHED))
     if refused:
         raise ValueError(f"--grid has {refused[0]!r}, which is one for all settings. Give --{refused[0]} instead.")
-    for name, expected in get_type_hints(Options).items():
+    for name, expected in get_type_hints(FittingArguments).items():
         for value in axes.get(name, []):
             if isinstance(value, bool) or not isinstance(value, int | float if expected is float else expected):
                 wanted = getattr(expected, "__name__", expected)
@@ -101,9 +101,9 @@ def setting_name(setting: dict) -> str:
     return ",".join(f"{key}={json.dumps(value, separators=(',', ':'))}" for key, value in setting.items())
 
 
-def apply(options: Options, setting: dict, output: Path) -> Options:
+def apply(options: FittingArguments, setting: dict, output: Path) -> FittingArguments:
     """The options of one setting: what is no option of training is one of the architecture."""
-    of_training = {one.name for one in fields(Options)}
+    of_training = {one.name for one in fields(FittingArguments)}
     model_options = json.loads(options.model_options) | {k: v for k, v in setting.items() if k not in of_training}
     return replace(
         options,

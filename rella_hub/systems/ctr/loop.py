@@ -33,7 +33,7 @@ def fit(
     kept: Path | None = None,
     made_from: Mapping | None = None,
 ) -> tuple[dict, Progress]:
-    """The weights of the best epoch, and how it went. `options`: Options; measure(labels, scores) -> metrics.
+    """The weights of the best epoch, and how it went. `options`: FittingArguments; measure(labels, scores) -> metrics.
 
     After each epoch the folder `kept` gets a checkpoint of the run `made_from`; where it holds one of this run already, that is gone on
     from, to the same weights as without the interruption.

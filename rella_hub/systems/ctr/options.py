@@ -1,30 +1,17 @@
-"""The options of training a traditional CTR model and of searching its settings, and what its run folders are known by."""
+"""The options of training a traditional CTR model, of searching its settings, and of publishing what was trained."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from rella_hub.cli.options import option
-from rella_hub.tables import runs
-
-RESULT, RUN, MARK = "model", "ctr run", "features.json"
-
-
-def holds(folder: Path) -> bool:
-    return runs.is_of(folder, RUN, RESULT, MARK)
 
 
 @dataclass(frozen=True)
-class ScoreOptions:
-    """A CTR model is scored in one way."""
-
-
-@dataclass(frozen=True)
-class Options:
+class FittingArguments:
     model: str = option("Architecture: a file in rella_hub/networks/ctr/, such as din.")
     dataset: str = option("Data set: Hub id or folder, such as rella/ml1m.")
-    output_dir: str = option("The run folder: model/, recipe.yaml, training.json, training.png.", pins=False)
+    output_dir: str = option("The run folder: model/, recipe.yaml, training.json, training.png.")
     model_options: str = option(
         'Options of the architecture as JSON (in a recipe: a mapping), such as {"embedding_size": 64}; the constructor in '
         "rella_hub/networks/ctr/<model>.py has them all.",
@@ -46,7 +33,7 @@ class Options:
     )
     seed: int = option("Seed of the weights, of dropout and of the order of the samples.", 0)
     dataset_revision: str | None = option("Branch, tag or commit of the data set.", None)
-    overwrite: bool = option("Start again where --output_dir holds a run of another recipe.", False, pins=False)
+    overwrite: bool = option("Start anew where --output_dir holds a run of another recipe.", False)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from rella_hub.systems.ctr.inputs.columns import load_columns
 from rella_hub.systems.ctr.inputs.retrieval import SEARCHES, searched_tables
 from rella_hub.systems.ctr.inputs.vocabulary import Values
 from rella_hub.systems.ctr.loop import fit
-from rella_hub.systems.ctr.options import Options
+from rella_hub.systems.ctr.options import FittingArguments
 from rella_hub.tables import records, store
 
 TABLES = ["users", "items", "interactions", "samples"]
@@ -40,7 +40,7 @@ CTR_RUN = "ctr run"  # what the run folder is recorded as
 Measure = Callable[[np.ndarray, np.ndarray], dict[str, float]]  # labels, scores → metrics by name
 
 
-def train(options: Options, measure: Measure) -> None:
+def train(options: FittingArguments, measure: Measure) -> None:
     """Leave the run of `options` in its folder, unless it is there already."""
     _check(options)
     output = Path(options.output_dir)
@@ -66,7 +66,7 @@ def train(options: Options, measure: Measure) -> None:
 
 
 def _train(
-    options: Options, model_class: type, folder: Path, output: Path, record: dict, measure: Measure
+    options: FittingArguments, model_class: type, folder: Path, output: Path, record: dict, measure: Measure
 ) -> None:
     search = options.search if model_class.RETRIEVES else None
     ids = sample_ids(folder, "train", options.num_shots)
@@ -104,7 +104,7 @@ def _train(
     print(f"{output}: epoch {progress.best_epoch} of {progress.epoch} kept, {record['seconds']:.0f} s.", flush=True)
 
 
-def build_model(model_class: type, values: Values, options: Options) -> torch.nn.Module:
+def build_model(model_class: type, values: Values, options: FittingArguments) -> torch.nn.Module:
     """ValueError naming the options that the architecture does not have."""
     try:
         given = json.loads(options.model_options)
@@ -117,7 +117,7 @@ def build_model(model_class: type, values: Values, options: Options) -> torch.nn
     return model_class(field_sizes=values.field_sizes, rating_values=values.rating_values, **sizes, **given)
 
 
-def _check(options: Options) -> None:
+def _check(options: FittingArguments) -> None:
     for name in ("history_length", "retrieved", "batch_size", "num_train_epochs", "early_stopping_patience"):
         if getattr(options, name) < 1:
             raise ValueError(f"--{name} is {getattr(options, name)}; at least 1 is needed.")
@@ -143,7 +143,7 @@ def _is_finished(output: Path, record: dict, overwrite: bool) -> bool:
     return records.is_current(output, existing, record, overwrite, "--output_dir", whole=finished is not None)
 
 
-def _save(folder: Path, model: torch.nn.Module, values: Values, options: Options, record: dict) -> None:
+def _save(folder: Path, model: torch.nn.Module, values: Values, options: FittingArguments, record: dict) -> None:
     model.save_pretrained(folder / MODEL)
     (folder / MODEL / "README.md").unlink(missing_ok=True)  # the mixin's card says nothing
     values.save(folder / MODEL)
