@@ -24,7 +24,7 @@ def words(mark: dict, values: Values, card: Card) -> dict:
     """mark: what the model says of its texts (p5.json); values: its vocabulary."""
     corpus, training = card.run.data.corpus, card.run.training
     printed = paper_row(corpus.id, card.main)
-    released = card.main is not None and card.main.own["record"].get("whole_words_in_scoring") is False
+    released = card.main is not None and card.main.own["record"]["model_identity"]["whole_words_in_scoring"] is False
     return {
         "mark": mark,
         "users": values.field_sizes["user_id"] - 1,

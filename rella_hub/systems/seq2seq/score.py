@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,12 @@ class System:
     family, tables, columns, rows_per_chunk = FAMILY, tuple(name for name in TABLES if name != "samples"), (), 8192
 
     def __init__(self, name: str, folder: Path, mark: dict, identity: dict):
-        self.name, self.identity, self.training_samples = name, identity, mark["training_samples"]
+        self.name, self.training_samples = name, mark["training_samples"]
+        self.identity = {
+            "model": identity["name"],
+            "model_identity": identity,
+            "libraries": {library: version(library) for library in ("torch", "transformers", "tokenizers")},
+        }
         self._folder, self._seen = (
             folder,
             Seen(*(mark[key] for key in ("corpus", "history_length", "max_length", "truncation"))),
@@ -73,7 +79,7 @@ class System:
             )
         return p_yes(
             *(known.model, known.rows, samples.sample_id, samples.lengths, known.language, known.how),
-            whole_words=self.identity["whole_words_in_scoring"],
+            whole_words=self.identity["model_identity"]["whole_words_in_scoring"],
         )
 
     def _load(self) -> Loaded:
@@ -115,6 +121,7 @@ def load(name: str, revision: str | None, options: ScoreOptions) -> System:
     identity = {
         "name": own if shown.is_dir() else name,
         "family": FAMILY,
+        "model": "p5",
         "sha256": hash_file(folder / WEIGHTS),
         "config": config_hash(folder),
         "tokenizer": tokenizer_hash(folder),
