@@ -12,6 +12,8 @@ from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast, T5Tok
 END, PAD = "<|end|>", "<|pad|>"
 T5_SPECIAL = ("<pad>", "</s>", "<unk>")  # the first of a T5's vocabulary, in its order; its 100 sentinels are the last
 WORD_BOUNDARY = "▁"
+DIGITS = 6  # of a score
+ADDED_LETTERS = 0.02  # by how much they are likelier at most: 0.0001 a letter
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerBase:
@@ -46,8 +48,22 @@ def train_t5_tokenizer(texts: Iterable[str], vocabulary: int, words: Iterable[st
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    scores: dict[str, float] = dict(json.loads(tokenizer.to_str())["model"]["vocab"])
-    likeliest = max(score for piece, score in scores.items() if piece not in T5_SPECIAL)
+    scores = _scores(tokenizer)
     # A word as likely as the likeliest piece is never written as several.
-    scores |= {WORD_BOUNDARY + word: likeliest for word in words if WORD_BOUNDARY + word not in scores}
-    return T5Tokenizer(vocab=[*scores.items(), *((sentinel, 0.0) for sentinel in sentinels)])
+    scores |= {WORD_BOUNDARY + word: max(scores.values()) for word in words if WORD_BOUNDARY + word not in scores}
+    pieces = sorted(scores.items(), key=lambda piece: (-piece[1], piece[0]))
+    special = [(piece, 0.0) for piece in T5_SPECIAL]
+    return T5Tokenizer(vocab=[*special, *pieces, *((sentinel, 0.0) for sentinel in sentinels)])
+
+
+def _scores(tokenizer: Tokenizer) -> dict[str, float]:
+    """Piece → its log-probability, the same every time: the trainer walks through hash tables, so its last digits differ from run to run.
+
+    It also adds letters that the texts lack, each a little likelier than the one before; all of them get the score of the first.
+    """
+    found = dict(json.loads(tokenizer.to_str())["model"]["vocab"])
+    scores = {piece: round(score, DIGITS) for piece, score in found.items() if piece not in T5_SPECIAL}
+    least = min(scores.values())
+    return {
+        piece: least if len(piece) == 1 and score < least + ADDED_LETTERS else score for piece, score in scores.items()
+    }
