@@ -285,6 +285,11 @@ def without_a_weight(folder: Path) -> None:
     save_file(stored, folder / "model.safetensors", metadata={"format": "pt"})
 
 
+def without_training_samples(folder: Path) -> None:
+    path = folder / "p5.json"
+    path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "training_samples"}))
+
+
 def pickled(folder: Path) -> None:
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
     (folder / "model.safetensors").unlink()
@@ -329,6 +334,8 @@ def test_a_base_that_cannot_be_used_is_one_line(base, options, tmp_path, change,
     [
         (lambda folder: (folder / "vocabulary.parquet").unlink(), "has no vocabulary.parquet"),
         (lambda folder: (folder / "model.safetensors").unlink(), "has no model.safetensors"),
+        (lambda folder: (folder / "p5.json").write_text("{}"), "does not say its"),
+        (without_training_samples, "does not say its training_samples"),
         (edit("p5.json", truncation="left"), "has truncation 'left'"),
         (edit("p5.json", max_length=513), "has max_length 513"),
         (edit("p5.json", text_version=2), "has text_version 2"),

@@ -46,7 +46,8 @@ class Loaded:
 
 
 class System:
-    family, tables, columns, rows_per_chunk = FAMILY, tuple(name for name in TABLES if name != "samples"), (), 8192
+    family, columns, rows_per_chunk = FAMILY, (), 8192
+    tables = tuple(name for name in TABLES if name != "samples")
 
     def __init__(self, name: str, folder: Path, mark: dict, identity: dict):
         self.name, self.training_samples = name, mark["training_samples"]
@@ -55,10 +56,8 @@ class System:
             "model_identity": identity,
             "libraries": {library: version(library) for library in ("torch", "transformers", "tokenizers")},
         }
-        self._folder, self._seen = (
-            folder,
-            Seen(*(mark[key] for key in ("corpus", "history_length", "max_length", "truncation"))),
-        )
+        self._folder = folder
+        self._seen = Seen(*(mark[key] for key in ("corpus", "history_length", "max_length", "truncation")))
         self._dataset: Path | None = None
         self._loaded: Loaded | None = None
 
@@ -129,7 +128,7 @@ def load(name: str, revision: str | None, options: ScoreOptions) -> System:
         **{key: mark[key] for key in KINDS if key not in ("training_samples", "pretrained_on")},
         "whole_words_in_scoring": options.whole_words,
     }
-    return System(own, folder, dict(mark), identity)
+    return System(own, folder, mark, identity)
 
 
 def _require_possible(folder: Path, mark: dict) -> None:
