@@ -25,6 +25,7 @@ SCORE = {
     "output": "made/scores",
 }
 CTR = {"model": "din", "dataset": "runs/smoke/data", "output_dir": "made/ctr"}
+P5 = {"t5": "runs/smoke/base", "dataset": "runs/smoke/data", "output_dir": "made/p5"}  # a Llama, which is no T5
 RAW = {"corpus": "ml1m", "raw": "no-such.zip", "output": "made/data"}
 COMMANDS = [  # command, options that would do but for one of these, whose values come from that pool
     ("evaluation/score.py", SCORE, ("base", "adapter", "dataset", "model"), PLACES),
@@ -43,6 +44,14 @@ COMMANDS = [  # command, options that would do but for one of these, whose value
     ("training/ctr.py", CTR, ("model", "model_options", "metric_for_best_model"), WORDS),
     ("training/ctr.py", CTR, ("history_length", "batch_size", "num_train_epochs", "num_shots"), NUMBERS),
     ("training/ctr_grid.py", CTR, ("grid",), WORDS),
+    ("training/seq2seq.py", P5, ("t5", "dataset"), PLACES),
+    ("training/seq2seq.py", P5, ("truncation", "metric_for_best_model", "dtype"), WORDS),
+    (
+        "training/seq2seq.py",
+        P5,
+        ("history_length", "max_length", "num_shots", "learning_rate", "warmup_ratio"),
+        NUMBERS,
+    ),
     (
         "training/pretrain.py",
         {"dataset": "runs/smoke/data", "history_length": 5, "output": "made/base"},

@@ -274,7 +274,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 def test_a_base_model_is_replaced_whole_or_not_at_all(command, base_copy, monkeypatch, stop):
     before = bytes_of(base_copy)
 
-    def train(model, rows, options, scratch):
+    def train(model, rows, options, scratch, **how):
         raise stop
 
     anew = options_of(output=base_copy, seed=1, overwrite="true")
@@ -338,7 +338,7 @@ def test_training_learns_what_bears_loss_and_nothing_else(tmp_path):
         return np.mean(found, axis=0)
 
     before = losses()
-    pretraining._train(model, rows, options, str(tmp_path / "scratch"))
+    pretraining._train(model, rows, options, str(tmp_path / "scratch"), pretraining._NumberTrainer)
     number, rest = losses()
     assert number < 0.2 * before[0]
     assert rest > before[1] - 0.5

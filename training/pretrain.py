@@ -1,13 +1,15 @@
-"""Pretrain a small Llama-shaped base model on a corpus's own text, where no Hub model can be had.
+"""Pretrain a small base model, a Llama or a T5, on a corpus's own text, where no Hub model can be had.
 
 The text holds item descriptions, item facts and rating diaries of training samples; no validation or test label and not the
 prompts' question (rella_hub/pretraining/text.py). The result is an ordinary model folder that every other command takes as
---base or --encoder. With --push_to_hub it is published when it is finished, so that its adapters load for others, too: privately where the
-corpus's terms forbid more, because its tokenizer and weights hold the corpus's text. Permission to push is checked before training.
+--base or --encoder; a T5 is the --t5 of training/seq2seq.py. With --push_to_hub it is published when it is finished, so that its
+adapters load for others, too: privately where the corpus's terms forbid more, because its tokenizer and weights hold the corpus's text.
+Permission to push is checked before training.
 
 examples:
   python training/pretrain.py --config training/recipes/demo/base.yaml
   python training/pretrain.py --dataset rella/ml1m --history_length 30 --hidden_size 256 --output runs/ml1m/base
+  python training/pretrain.py --config training/recipes/ml1m/small_t5.yaml
   python training/pretrain.py --config training/recipes/ml1m/small_base.yaml --push_to_hub --hub_model_id me/ml1m-small-base
 """
 
@@ -20,6 +22,8 @@ from pathlib import Path
 from rella_hub import cli
 from rella_hub.cli.options import option
 
+ARCHITECTURES = ("llama", "t5")
+SHORTEST_ROW = 8  # of which a T5 can fill in a token
 NARROWEST = 16  # the feed-forward layers are 8/3 as wide, in steps of 32
 
 
@@ -28,13 +32,14 @@ class PretrainArguments:
     dataset: str = option("Data set folder or Hub id, with the views recency and subr at this history length.")
     history_length: int = option("K of the views that the rating diaries show.")
     output: str = option("Folder of the base model.", pins=False)
+    architecture: str = option("llama, which goes on with texts, or t5, which fills in what is missing.", "llama")
     diaries: int = option("Training samples written as diaries, of each of the two views.", 20_000)
     item_rounds: int = option("How many times the item documents are repeated, with new questions.", 10)
     vocabulary: int = option("Size of the tokenizer's vocabulary.", 2_000)
     hidden_size: int = option("Width of the model.", 128)
-    layers: int = option("Transformer layers.", 4)
+    layers: int = option("Transformer layers; of a T5 in its encoder and again in its decoder.", 4)
     heads: int = option("Attention heads a layer.", 4)
-    context: int = option("Longest text the model is made for, in tokens.", 2048)
+    context: int = option("Longest text the model is made for, in tokens; of a T5, whose rows have 512 at most.", 2048)
     batch_size: int = option("Documents per step.", 32)
     epochs: float = option("Passes over the text.", 1.0)
     learning_rate: float = option("Peak learning rate of AdamW; linear warm-up, cosine decay.", 2e-3)
@@ -43,12 +48,16 @@ class PretrainArguments:
 
     def __post_init__(self) -> None:
         counts = ("history_length", "item_rounds", "vocabulary", "layers", "heads", "context", "batch_size", "diaries")
+        if self.architecture not in ARCHITECTURES:
+            raise ValueError(f"--architecture is {self.architecture!r}; expected one of {', '.join(ARCHITECTURES)}.")
         for name in counts:
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name} is {getattr(self, name)}; at least 1 is needed.")
         for name in ("epochs", "learning_rate"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"--{name} is {getattr(self, name)}; it must be above 0, and finite.")
+        if self.architecture == "t5" and self.context < SHORTEST_ROW:
+            raise ValueError(f"--context is {self.context}; the rows of a T5 have at least {SHORTEST_ROW} tokens.")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"--seed is {self.seed}; expected at least 0 and below 2**32.")
         if self.hidden_size < NARROWEST or self.hidden_size % (2 * self.heads):  # rotary positions turn pairs

@@ -30,8 +30,11 @@ MOST_LAYERS, MOST = 1_000, 1_000_000  # layers; heads, experts, labels or positi
 SLACK = 1_000_000  # weights that are built beside those that are stored, such as a pooler that nobody uses
 
 
-def read_config(folder: Path) -> PreTrainedConfig:
-    """The configuration of a folder's model. ValueError when it is damaged, or asks for more than the weights beside it."""
+def read_config(folder: Path, encoder_decoder: bool = False) -> PreTrainedConfig:
+    """The configuration of a folder's model. ValueError when it is damaged, or asks for more than the weights beside it.
+
+    encoder_decoder: whether the model has to be one; otherwise it must not.
+    """
     path = folder / CONFIG
     values = read_object(path)
     for key, value in _settings(values):
@@ -41,8 +44,12 @@ def read_config(folder: Path) -> PreTrainedConfig:
         config._attn_implementation = config._experts_implementation = None
     except Exception as error:  # whatever the class of that model makes of a wrong value
         raise ValueError(f"{path} cannot be read ({first_line(error)}).") from error
-    if getattr(config, "is_encoder_decoder", False):
-        raise ValueError("It is an encoder-decoder: it does not go on with a text but answers it with another one.")
+    if getattr(config, "is_encoder_decoder", False) != encoder_decoder:
+        raise ValueError(
+            "It is no encoder-decoder, such as a T5."
+            if encoder_decoder
+            else "It is an encoder-decoder: it does not go on with a text but answers it with another one."
+        )
     return config
 
 

@@ -1,14 +1,16 @@
-"""Text → tokenizer → rows → a causal language model, trained with transformers' Trainer.
+"""Text → tokenizer → rows → a language model, trained with transformers' Trainer.
 
-The loss of a diary covers its numbers alone, above all the ratings: which movie a user watches next is a draw that no small
-model can learn, and its ten tokens a line would drown the one that tells something. Item documents are learned whole. Both
-kinds are mixed in every batch: apart, each unlearns what the other teaches.
+A T5 fills in what was taken out of any text (t5.py). A Llama goes on with texts; in a diary its loss covers the numbers alone, above
+all the ratings: which movie a user watches next is a draw that no small model can learn, and its ten tokens a line would drown the one
+that tells something. Item documents are learned whole. Both kinds are mixed in every batch: apart, each unlearns what the other
+teaches.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,8 +26,10 @@ from rella_hub.files import ownership, places
 from rella_hub.files.writer import sole_writer
 from rella_hub.hub import resolve as hub
 from rella_hub.language_models.answers import IGNORED, collate
+from rella_hub.pretraining import t5
 from rella_hub.pretraining.text import diaries, item_documents
-from rella_hub.pretraining.tokenizer import train_tokenizer
+from rella_hub.pretraining.tokenizer import train_t5_tokenizer, train_tokenizer
+from rella_hub.prompts import pointwise
 from rella_hub.tables import records, store
 from rella_hub.views import config_name, table_name
 
@@ -58,16 +62,24 @@ def pretrain(options, output: Path) -> None:
 
 def _pretrain(options, folder: Path, output: Path, made_from: dict) -> None:
     rng = np.random.default_rng(options.seed)
-    about_items = [text for _ in range(options.item_rounds) for text in item_documents(folder, rng)]
+    answers = t5.ANSWERS if options.architecture == "t5" else pointwise.ANSWERS
+    about_items = [text for _ in range(options.item_rounds) for text in item_documents(folder, rng, answers)]
     about_users = [t for view in VIEWS for t in diaries(folder, view, options.history_length, options.diaries, rng)]
     sample = [*about_items, *about_users]
-    tokenizer = train_tokenizer(
-        [sample[i] for i in rng.permutation(len(sample))[:TOKENIZER_DOCUMENTS]], options.vocabulary
-    )
-    diary_rows = _rows_learned_numbers(tokenizer, about_users)
-    rows = [*_rows_learned_whole(tokenizer, about_items, max(len(row["input_ids"]) for row in diary_rows)), *diary_rows]
-    set_seed(options.seed)
-    model = LlamaForCausalLM(_config(options, tokenizer))
+    some = [sample[i] for i in rng.permutation(len(sample))[:TOKENIZER_DOCUMENTS]]
+    if options.architecture == "t5":
+        tokenizer = train_t5_tokenizer(some, options.vocabulary, t5.ANSWERS)
+        texts = [sample[i] for i in rng.permutation(len(sample))]
+        rows = t5.make_rows(tokenizer, texts, min(options.context, t5.LONGEST_ROW))
+        set_seed(options.seed)
+        model, how = t5.make_model(options, tokenizer), {"collator": t5.SpanCorruption(tokenizer, options.seed)}
+    else:
+        tokenizer = train_tokenizer(some, options.vocabulary)
+        diary_rows = _rows_learned_numbers(tokenizer, about_users)
+        width = max(len(row["input_ids"]) for row in diary_rows)
+        rows = [*_rows_learned_whole(tokenizer, about_items, width), *diary_rows]
+        set_seed(options.seed)
+        model, how = LlamaForCausalLM(_config(options, tokenizer)), {"trainer": _NumberTrainer}
     tokens = sum(len(row["input_ids"]) for row in rows)
     print(
         f"{len(about_items):,} item documents, {len(about_users):,} diaries, {tokens:,} tokens, vocabulary {len(tokenizer):,}; "
@@ -75,7 +87,7 @@ def _pretrain(options, folder: Path, output: Path, made_from: dict) -> None:
         flush=True,
     )
     with ownership.writing_folder(output, BASE_MODEL) as temporary, TemporaryDirectory() as scratch:
-        _train(model, rows, options, scratch)
+        _train(model, rows, options, scratch, **how)
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
         record = {"corpus": store.provenance(folder, "items")["corpus"], **made_from}
@@ -118,7 +130,14 @@ def _rows_learned_numbers(tokenizer: PreTrainedTokenizerBase, texts: list[str]) 
     return rows
 
 
-def _train(model: torch.nn.Module, rows: list[dict], options, scratch: str) -> None:
+def _train(
+    model: torch.nn.Module,
+    rows: list[dict],
+    options,
+    scratch: str,
+    trainer: type[Trainer] = Trainer,
+    collator: Callable = collate,
+) -> None:
     on_gpu = torch.cuda.is_available()
     arguments = TrainingArguments(
         output_dir=scratch,
@@ -140,7 +159,7 @@ def _train(model: torch.nn.Module, rows: list[dict], options, scratch: str) -> N
         data_seed=options.seed,
     )
     arguments._n_gpu = 1  # Trainer would otherwise split a batch over all GPUs it sees, and hide the parts of the model
-    _NumberTrainer(model=model, args=arguments, train_dataset=Dataset.from_list(rows), data_collator=collate).train()
+    trainer(model=model, args=arguments, train_dataset=Dataset.from_list(rows), data_collator=collator).train()
 
 
 class _NumberTrainer(Trainer):

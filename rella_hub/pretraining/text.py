@@ -25,23 +25,27 @@ from rella_hub.texts.compose import concatenate
 from rella_hub.views import config_name, table_name
 
 
-def item_documents(folder: Path, rng: np.random.Generator) -> list[str]:
-    """One description of each item and, where its group is known, two fact questions: one to be answered Yes and one No."""
+def item_documents(folder: Path, rng: np.random.Generator, answers: tuple[str, str] = pointwise.ANSWERS) -> list[str]:
+    """One description of each item and, where its group is known, two fact questions: one to be answered Yes and one No.
+
+    answers: how these are written, No first.
+    """
     corpus = load_corpus(store.provenance(folder, "items")["corpus"])
     items = pl.from_arrow(store.read(folder, "items"))
     titles = corpus.words.title(items).to_list()
     groups = items[corpus.group_field].to_list()
     known = sorted(set(groups) - {UNKNOWN})
     documents = corpus.words.description(items).to_list()
+    no, yes = (answer.removesuffix(".") for answer in answers)
     for title, group in zip(titles, groups, strict=True):
         if group == UNKNOWN:
             continue
         others = [other for other in known if other != group] or [group]
         for asked in (group, others[rng.integers(len(others))]):
-            answer = pointwise.ANSWERS[asked == group]
+            answer = answers[asked == group]
             documents.append(
                 f'Is the {corpus.group_field} of the {corpus.words.item} "{title}" {asked}?\n'
-                f"Answer with Yes or No and nothing else.\n{answer}"
+                f"Answer with {yes} or {no} and nothing else.\n{answer}"
             )
     return documents
 

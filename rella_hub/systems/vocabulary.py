@@ -92,12 +92,13 @@ def learn_values(corpus: Corpus, users: pl.DataFrame, items: pl.DataFrame, ratin
     parts = []
     for field in corpus.features:
         table = users if field in users.columns else items
-        parts.append(_numbered(field, table[field]))
-    parts.append(_numbered(RATING, ratings))
+        parts.append(numbered(field, table[field]))
+    parts.append(numbered(RATING, ratings))
     return Values(pl.concat(parts))
 
 
-def _numbered(field: str, column: pl.Series) -> pl.DataFrame:
+def numbered(field: str, column: pl.Series) -> pl.DataFrame:
+    """The rows of a field's values: numbered from 1, ascending."""
     values = column.unique().sort().drop_nulls().cast(pl.String)
     return pl.DataFrame(
         {

@@ -35,7 +35,7 @@ HOLDS = ("A base model", "tokenizer and weights hold text")  # what of the corpu
 TEMPLATE = "base_model.md.jinja"
 NEEDED = ("license", "datasets", "library_name", "pipeline_tag", "tags")
 KINDS = {
-    **{"corpus": NAME, "dataset": LINE},
+    **{"corpus": NAME, "dataset": LINE, "architecture": NAME},
     **dict.fromkeys(("history_length", "diaries", "item_rounds", "context", "seed"), COUNT),
     **dict.fromkeys(("epochs", "learning_rate"), NUMBER),
 }
@@ -84,13 +84,14 @@ def push_base(what: PushArguments, how: PublishingArguments) -> None:
 def _card(
     base: Path, record: dict, identity: Identity, corpus: Corpus, licence: dict[str, str], permission: str | None
 ) -> str:
+    architecture = record.get("architecture", "llama")  # there was no other before there was a choice
     metadata = ModelCardData(
         language=["en"],
         **(licence or corpus_terms(corpus, identity.dataset)),
         library_name="transformers",
-        pipeline_tag="text-generation",
+        pipeline_tag="text2text-generation" if architecture == "t5" else "text-generation",
         datasets=[identity.dataset],
-        tags=[*TAGS, "llama", "arxiv:2308.11131"],
+        tags=[*TAGS, architecture, "arxiv:2308.11131"],
     ).to_yaml()
     return fill(
         TEMPLATE,
@@ -101,4 +102,5 @@ def _card(
         record=record,
         weights=count_weights(base / WEIGHTS),
         permission=permission,
+        is_t5=architecture == "t5",
     )
