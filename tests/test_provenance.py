@@ -42,19 +42,19 @@ def test_unchanged_inputs_are_kept_and_nothing_is_written(build, where, capsys):
     assert files_of(where.folder) == before
 
 
-def test_another_history_length_stands_beside(build, where):
+@pytest.mark.parametrize(("other", "name"), [({"history_length": 3}, "subr_k3"), ({"similarity": "l2"}, "subr_l2_k5")])
+def test_another_history_length_or_similarity_stands_beside(build, where, other, name):
     build()
     before = files_of(where.folder)
-    build(history_length=3)
+    build(**other)
     after = files_of(where.folder)
     assert before.items() <= after.items()
-    assert set(store.table_names(where.folder)) >= {"subr_k3", "subr_k5"}
+    assert set(store.table_names(where.folder)) >= {"subr_k5", name, f"view_{name}"}
 
 
 OTHER_INPUTS = {
     "seed": ({"seed": 1}, "its seed is 0, asked for is 1"),
     "dimension": ({"dimension": 3}, "its dimension is 4, asked for is 3"),
-    "similarity": ({"similarity": "l2"}, "its similarity is 'cosine', asked for is 'l2'"),
 }
 
 
