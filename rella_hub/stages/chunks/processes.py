@@ -25,7 +25,8 @@ class Processes:
 def processes() -> Processes:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return Processes(0, 1, _nothing)
+    import torch
     from accelerate import PartialState
 
-    state = PartialState()  # and each process has its own GPU
+    state = PartialState(cpu=not torch.cuda.is_available())  # and each process has a GPU of its own
     return Processes(state.process_index, state.num_processes, state.wait_for_everyone)
