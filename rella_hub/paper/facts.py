@@ -6,6 +6,7 @@ tuned        false for a base model alone
 shots        <1% or <10% of the training samples, or all where no number was asked for; null for others and where it is not known
 trained_on   the view of the prompts that an adapter was trained on
 similarity, dimension   of the vectors that the view retrieves by
+style        of the prompts; a row that does not ask for one is of the usual style
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rella_hub.paper.tables import PaperTable
+from rella_hub.prompts import style_of
 from rella_hub.tables import store
 from rella_hub.tables.scores import Scores
-from rella_hub.views import table_name, view_of
+from rella_hub.views import POINTWISE, parse_config, table_name, vectors_table, view_of
 
 SHARES = {"<1%": 0.01, "<10%": 0.1}  # below which share of the training split
 
@@ -35,6 +37,11 @@ class Measured:
 
 def belongs(facts: dict, row: dict, table: PaperTable) -> bool:
     """Whether a measurement with these facts is one of what the row of the paper is."""
+    styled = facts.get("style") or POINTWISE
+    if styled != POINTWISE and not any(
+        "style" in (asked or {}) for ours in table.ours.values() for asked in ours.values()
+    ):
+        return False
     for key in table.keys:
         wanted = row[key]
         if wanted is None:
@@ -67,6 +74,7 @@ def facts_of(scores: Scores) -> dict:
         "trained_on": trained_on and view_of(trained_on)[0],
         "view": view,
         "history_length": history_length,
+        "style": None if model else style_of(record["config_name"]),
         **_retrieval(record, view),
     }
 
@@ -104,7 +112,8 @@ def _retrieval(record: dict, view: str | None) -> dict:
     if view in (None, "recency") or not folder.is_dir():
         return {}
     made_from = store.provenance(folder, table_name(record["config_name"])) or {}
-    vectors = store.provenance(folder, "item_vectors") or {}
+    config = parse_config(record["config_name"])
+    vectors = store.provenance(folder, config.vectors_table if config else vectors_table(None)) or {}
     return {
         "similarity": made_from.get("similarity"),
         "dimension": made_from.get("dimension", vectors.get("dimension")),
