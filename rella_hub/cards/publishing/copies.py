@@ -22,7 +22,7 @@ from rella_hub.tables.scores import read_scores, write_scores
 
 SCORES = "scores"
 OF_THE_FILE = (
-    *("system", "dataset_folder", "training_samples", "base_proved"),
+    *("system", "dataset_folder", "training_samples", "training_config", "trainable_weights", "base_proved"),
     *("fingerprint", "seconds", "tokens"),
 )  # not in the fingerprint of a record
 IN_A_RUN = ("adapter", "model")  # the folders of a run that hold what was trained
