@@ -188,7 +188,13 @@ def test_published_scores_give_the_same_report(world, command, tmp_path):
     published = json.loads(world.files["results.json"])["rows"]
     numbers = ("name", "n", "auc", "log_loss", "accuracy", "auc_difference", "reference", "base")
     assert [[row[key] for key in numbers] for row in again] == [[row[key] for key in numbers] for row in published]
-    assert [row["score_file"] for row in published] == ["scores/rella.parquet", "scores/zero_shot.parquet", None, None, None]
+    assert [row["score_file"] for row in published] == [
+        "scores/rella.parquet",
+        "scores/zero_shot.parquet",
+        None,
+        None,
+        None,
+    ]
     assert [row["record"]["fingerprint"] for row in again[:2]] == [r["record"]["fingerprint"] for r in published[:2]]
 
 
