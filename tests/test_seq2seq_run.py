@@ -265,6 +265,12 @@ def test_an_output_layer_of_its_own_stays_so(tmp_path):
     assert not again.config.scale_decoder_outputs
 
 
+def test_a_t5_that_is_mostly_embeddings_is_taken(tmp_path):
+    """As T5-small is, whose table is more than a quarter of it."""
+    model, _ = load_t5(str(tiny_t5.save(tmp_path / "wide", vocab_size=40_000, num_layers=1)), None)
+    assert model.shared.weight.numel() / sum(one.numel() for one in model.parameters()) > 0.95
+
+
 def broken(base: Path, folder: Path, change) -> Path:
     shutil.copytree(base, folder)
     change(folder)
@@ -318,7 +324,7 @@ def other_tokenizer(language):
         (edit("config.json", model_type="bart"), r"cannot be read|type bart|describes"),
         (edit("config.json", is_encoder_decoder=False), "It is no encoder-decoder"),
         (edit("config.json", decoder_start_token_id=None), "names no decoder_start_token_id"),
-        (edit("config.json", d_ff=10**6), "far larger model"),
+        (edit("config.json", d_ff=10**7), "far larger model"),
     ],
 )
 def test_a_base_that_cannot_be_used_is_one_line(base, options, tmp_path, change, said):

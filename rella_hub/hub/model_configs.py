@@ -53,9 +53,12 @@ def read_config(folder: Path, encoder_decoder: bool = False) -> PreTrainedConfig
     return config
 
 
-def require_size(auto_class: Any, config: PreTrainedConfig, stored: Mapping[str, Stored]) -> None:
-    """ValueError when the configuration describes a model that its stored tensors cannot fill; found out without memory."""
-    most, tensors = 2 * sum(tensor.size for tensor in stored.values()) + SLACK, 4 * len(stored) + MOST_LAYERS
+def require_size(auto_class: Any, config: PreTrainedConfig, stored: Mapping[str, Stored], times: int = 2) -> None:
+    """ValueError when the configuration describes a model that its stored tensors cannot fill; found out without memory.
+
+    times: how often a stored weight may be built, as those of tied layers are.
+    """
+    most, tensors = times * sum(tensor.size for tensor in stored.values()) + SLACK, 4 * len(stored) + MOST_LAYERS
     with bounded_parameters(most, tensors), torch.device("meta"):
         auto_class.from_config(copy.deepcopy(config), trust_remote_code=False)
 

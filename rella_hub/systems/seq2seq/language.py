@@ -19,6 +19,7 @@ from rella_hub.systems.seq2seq.text import ANSWERS
 from rella_hub.tables.checked import NAME, read_json, require
 from rella_hub.texts.shown import first_line
 
+TIMES_BUILT = 7  # a T5 makes its embeddings four times, and then ties three of them to the first
 WORD_BOUNDARY = "▁"  # SentencePiece's mark at the beginning of a word
 WHOLE_WORDS = "whole_words.weight"
 
@@ -102,7 +103,7 @@ def load_model(folder: Path, is_new: bool = False) -> P5:
         raise ValueError(f"It is a model of the type {config.model_type}; expected t5.")
     if (WHOLE_WORDS in stored) == is_new:
         raise ValueError(f"It is a P5 already: it has {WHOLE_WORDS}." if is_new else f"Its weights lack {WHOLE_WORDS}.")
-    require_size(AutoModelForSeq2SeqLM, config, stored)
+    require_size(AutoModelForSeq2SeqLM, config, stored, TIMES_BUILT)
     if config.decoder_start_token_id is None:
         raise ValueError("Its config.json names no decoder_start_token_id, with which an answer begins.")
     try:
