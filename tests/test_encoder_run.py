@@ -3,7 +3,6 @@
 import json
 import shutil
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -360,9 +359,6 @@ def test_a_trained_model_is_no_encoder_and_no_base(run):
             require_model(place)
 
 
-@pytest.mark.skipif(
-    find_spec("rella_hub.systems.scoring") is None, reason="scores of any family come with rella_hub/systems/scoring.py"
-)
 def test_the_command_scores_it_like_every_other_system(command, prepared, options, tmp_path, capsys):
     build_views(prepared, ViewArguments(view=["recency"], history_length=[3]))
     build_prompts(prepared, ViewArguments(view=["recency"], history_length=[3]), PromptArguments())

@@ -16,7 +16,11 @@ from rella_hub.texts.shown import first_line
 CONFIG = "config.json"
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
-SCORED_WHOLE = {"features.json": "a CTR model", "text.json": "a trained CTR-BERT or PTab"}  # by a file that only it has
+SCORED_WHOLE = {
+    "features.json": "a CTR model",
+    "text.json": "a trained CTR-BERT or PTab",
+    "p5.json": "a trained P5",
+}  # by a file that only it has
 FLOATING = ("F64", "F32", "F16", "BF16")
 
 

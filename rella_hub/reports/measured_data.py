@@ -80,12 +80,13 @@ def _measure(table: PaperTable, folder: Path) -> list[Measured]:
 def count(folder: Path, corpus: Corpus) -> dict[str, int]:
     """Users, items, samples, fields and features, counted as the paper counts each corpus."""
     users, items = (pl.from_arrow(store.read(folder, name)) for name in ("users", "items"))
-    interactions = store.read(folder, "interactions", columns=["item_id", "rating"])
+    columns = ["item_id", "rating"] if store.has_labels(folder) else ["item_id"]
+    interactions = store.read(folder, "interactions", columns=columns)
     counted = (
         items["item_id"] if corpus.unrated_items_count else pl.Series(np.unique(interactions["item_id"].to_numpy()))
     )
     distinct = field_counts(users, items, counted)
-    ratings = len(np.unique(interactions["rating"].to_numpy()))
+    ratings = len(np.unique(interactions["rating"].to_numpy())) if "rating" in columns else 0
     return {
         "users": len(users),
         "items": len(counted),

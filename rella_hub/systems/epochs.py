@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable
 
@@ -35,6 +36,14 @@ def run_epochs(
         running.progress.seconds += time.perf_counter() - begin
         if kept is not None and not _is_over(running.progress, options):
             checkpoint.save(kept, running)
+
+
+def rate_factor(step: int, steps: int, warmup_ratio: float) -> float:
+    """What the learning rate of a step, counted from 0, is multiplied with."""
+    warmup = math.ceil(steps * warmup_ratio)
+    if step < warmup:
+        return step / warmup
+    return (steps - step) / max(1, steps - warmup)
 
 
 def _is_over(progress: Progress, options) -> bool:

@@ -18,15 +18,8 @@ from rella_hub.metrics.auc import auc
 from rella_hub.metrics.log_loss import log_loss
 from rella_hub.systems.encoder.inputs import Samples
 from rella_hub.systems.encoder.network import Classifier, Computing
+from rella_hub.systems.epochs import rate_factor
 from rella_hub.tables.constant import is_constant
-
-
-def rate_factor(step: int, steps: int, warmup_ratio: float) -> float:
-    """What the learning rate of a step, counted from 0, is multiplied with."""
-    warmup = math.ceil(steps * warmup_ratio)
-    if step < warmup:
-        return step / warmup
-    return (steps - step) / max(1, steps - warmup)
 
 
 def adamw(parameters, rate: float, weight_decay: float, device: torch.device) -> torch.optim.Optimizer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import resource
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import torch
 import yaml
 from safetensors.torch import save_file
 
+from rella_hub.cli.options import pinning, pinning_defaults, recipe, without_places
 from rella_hub.figures import draw_curve
 from rella_hub.files import ownership, places
 from rella_hub.files.hashes import hash_file
@@ -31,7 +31,7 @@ from rella_hub.systems.encoder.text import VERSION
 from rella_hub.systems.encoder.tokens import Budget, require_positions
 from rella_hub.systems.epochs import run_epochs
 from rella_hub.tables import records, store
-from rella_hub.tables.runs import CURVE, RECIPE, RECORD
+from rella_hub.tables.runs import CURVE, RECIPE, RECORD, public_name
 from rella_hub.tables.shots import sample_ids
 from rella_hub.vectors.encode import encoder_revision
 
@@ -52,17 +52,12 @@ def train(options: Options) -> None:
             "revision": encoder_revision(options.encoder, options.encoder_revision),
         },
         "text_version": VERSION,
-        "recipe": {one.name: getattr(options, one.name) for one in fields(options) if one.metadata["pins"]},
+        "recipe": pinning(options),
     }
     if _is_finished(output, record, options.overwrite):
         return
     with sole_writer(output, beside=True):
         _train(options, folder, output, record)
-
-
-def public_name(name: str) -> str:
-    """A Hub id as it is, a folder of this machine by its own name."""
-    return Path(name).resolve().name if Path(name).is_dir() else name
 
 
 def _is_finished(output: Path, record: dict, overwrite: bool) -> bool:
@@ -71,7 +66,10 @@ def _is_finished(output: Path, record: dict, overwrite: bool) -> bool:
     finished = records.read_record(output / RECORD)
     begun = (checkpoint.read_made_from(output / name) for name in (CHECKPOINT, MASKED_CHECKPOINT))
     existing = finished or next((one for one in begun if one), None)
-    return records.is_current(output, existing, record, overwrite, "--output_dir", whole=finished is not None)
+    if existing is not None:
+        existing = existing | {"recipe": without_places(existing.get("recipe", {}), Options)}
+    whole, defaults = finished is not None, {"recipe": pinning_defaults(Options)}
+    return records.is_current(output, existing, record, overwrite, "--output_dir", whole, defaults)
 
 
 def _train(options: Options, folder: Path, output: Path, record: dict) -> None:
@@ -215,10 +213,7 @@ def _save(folder: Path, model: Classifier, budget: Budget, seen: Seen, options: 
         "training_samples": record["training_samples"],
     }
     (result / MARK).write_text(json.dumps(text, indent=2) + "\n", encoding="utf-8")
-    recipe = {
-        one.name: getattr(options, one.name) for one in fields(options) if one.name in (*record["recipe"], *READS)
-    }
-    (folder / RECIPE).write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
+    (folder / RECIPE).write_text(yaml.safe_dump(recipe(options, READS), sort_keys=False), encoding="utf-8")
     epochs = {key: [(e["epoch"], e[key]) for e in record["log"]] for key in ("loss", "log_loss", "auc")}
     losses = {"training": epochs["loss"], "validation": epochs["log_loss"]}
     draw_curve(folder / CURVE, "epoch", "LogLoss", losses, epochs["auc"], kept=record["best_epoch"])

@@ -17,9 +17,8 @@ from torch.nn.utils import clip_grad_norm_
 from tqdm import tqdm
 
 from rella_hub.language_models.p_yes import batches_of_like_length
-from rella_hub.metrics.accuracy import accuracy
-from rella_hub.metrics.auc import auc
-from rella_hub.metrics.log_loss import log_loss
+from rella_hub.metrics import measure
+from rella_hub.systems.epochs import rate_factor
 from rella_hub.systems.seq2seq.inputs import Batch, Rows, Samples
 from rella_hub.systems.seq2seq.language import Language
 from rella_hub.systems.seq2seq.network import P5
@@ -44,14 +43,6 @@ def adamw(model: P5, options: Options) -> torch.optim.Optimizer:
     return torch.optim.AdamW(
         model.parameters(), lr=options.learning_rate, eps=1e-6, weight_decay=options.weight_decay, fused=on_gpu
     )
-
-
-def rate_factor(step: int, steps: int, warmup_ratio: float) -> float:
-    """What the learning rate of a step, counted from 0, is multiplied with."""
-    warmup = math.ceil(steps * warmup_ratio)
-    if step < warmup:
-        return step / warmup
-    return (steps - step) / max(1, steps - warmup)
 
 
 def answer_loss(model: P5, batch: Batch, label: torch.Tensor, language: Language) -> torch.Tensor:
@@ -104,8 +95,7 @@ def validate(model: P5, samples: Samples, language: Language, how: Computing) ->
             f"WARNING: all {len(scores):,} validation samples get the same score ({scores[0]:.6f}), so this epoch tells them not apart.",
             file=sys.stderr,
         )
-    labels = samples.label
-    return {"auc": auc(scores, labels), "log_loss": log_loss(scores, labels), "accuracy": accuracy(scores, labels)}
+    return measure(samples.label, scores)
 
 
 def p_yes(

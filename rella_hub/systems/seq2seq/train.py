@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 import json
 import resource
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import torch
 import yaml
 
+from rella_hub.cli.options import pinning, pinning_defaults, recipe, without_places
 from rella_hub.figures import draw_curve
 from rella_hub.files import ownership, places
 from rella_hub.files.hashes import hash_file
@@ -29,7 +29,7 @@ from rella_hub.systems.seq2seq.options import MARK, READS, RESULT, RUN, Options
 from rella_hub.systems.seq2seq.text import VERSION
 from rella_hub.systems.vocabulary import Values
 from rella_hub.tables import records, store
-from rella_hub.tables.runs import CURVE, RECIPE, RECORD
+from rella_hub.tables.runs import CURVE, RECIPE, RECORD, public_name
 from rella_hub.tables.shots import sample_ids
 
 CHECKPOINT = "checkpoint"
@@ -43,9 +43,9 @@ def train(options: Options) -> None:
     record = {
         "corpus": store.provenance(folder, "samples")["corpus"],
         "inputs": records.input_fingerprints(folder, list(TABLES)),
-        "t5": _public(base_identity(options.t5, options.t5_revision)),
+        "t5": base_identity(options.t5, options.t5_revision) | {"name": public_name(options.t5)},
         "text_version": VERSION,
-        "recipe": {one.name: getattr(options, one.name) for one in fields(options) if one.metadata["pins"]},
+        "recipe": pinning(options),
     }
     if _is_finished(output, record, options.overwrite):
         return
@@ -53,18 +53,15 @@ def train(options: Options) -> None:
         _train(options, folder, output, record)
 
 
-def _public(t5: dict) -> dict:
-    """The identity of a T5 without a place of this machine."""
-    folder = Path(t5["name"])
-    return t5 | ({"name": folder.name} if folder.is_dir() else {})
-
-
 def _is_finished(output: Path, record: dict, overwrite: bool) -> bool:
     """ValueError when the folder holds another run, or the beginning of one, or something else than a run."""
     ownership.require_own_folder(output, RUN)
     finished = records.read_record(output / RECORD)
     existing = finished or checkpoint.read_made_from(output / CHECKPOINT)
-    return records.is_current(output, existing, record, overwrite, "--output_dir", whole=finished is not None)
+    if existing is not None:
+        existing = existing | {"recipe": without_places(existing.get("recipe", {}), Options)}
+    whole, defaults = finished is not None, {"recipe": pinning_defaults(Options)}
+    return records.is_current(output, existing, record, overwrite, "--output_dir", whole, defaults)
 
 
 def _train(options: Options, folder: Path, output: Path, record: dict) -> None:
@@ -160,8 +157,7 @@ def _save(
         "training_samples": record["training_samples"],
     }
     (result / MARK).write_text(json.dumps(mark, indent=2) + "\n", encoding="utf-8")
-    recipe = record["recipe"] | {name: getattr(options, name) for name in READS}
-    (folder / RECIPE).write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
+    (folder / RECIPE).write_text(yaml.safe_dump(recipe(options, READS), sort_keys=False), encoding="utf-8")
     epochs = {key: [(e["epoch"], e[key]) for e in record["log"]] for key in ("loss", "log_loss", "auc")}
     losses = {"training": epochs["loss"], "validation": epochs["log_loss"]}
     draw_curve(folder / CURVE, "epoch", "LogLoss", losses, epochs["auc"], kept=record["best_epoch"])
