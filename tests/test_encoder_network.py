@@ -19,12 +19,13 @@ from transformers import (
 )
 
 from rella_hub.systems.encoder.inputs import Samples, SideTexts
-from rella_hub.systems.encoder.loop import predict, rate_factor
+from rella_hub.systems.encoder.loop import predict
 from rella_hub.systems.encoder.masked import UNCHOSEN, Masking, token_loss
 from rella_hub.systems.encoder.network import Classifier, Computing
 from rella_hub.systems.encoder.options import Options
 from rella_hub.systems.encoder.pretrained import load_masked, load_towers
 from rella_hub.systems.encoder.tokens import Budget, tokenize
+from rella_hub.systems.epochs import rate_factor
 
 WORDS = ["movie", "title is", "user id is 7 .", "a", "the movie title is the movie title", "is", "id"]
 HOW = Computing(torch.device("cpu"), tokens_per_batch=24)

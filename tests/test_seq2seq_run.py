@@ -12,10 +12,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, T5ForConditionalGeneration
 
+from rella_hub.systems.epochs import rate_factor
 from rella_hub.systems.seq2seq import options as family
 from rella_hub.systems.seq2seq.inputs import Rows, Seen, number_ids, read_samples
 from rella_hub.systems.seq2seq.language import load_t5
-from rella_hub.systems.seq2seq.loop import Computing, adamw, answer_loss, p_yes, rate_factor, validate
+from rella_hub.systems.seq2seq.loop import Computing, adamw, answer_loss, p_yes, validate
 from rella_hub.systems.seq2seq.options import ScoreOptions
 from rella_hub.systems.seq2seq.score import load
 from rella_hub.systems.seq2seq.train import train
