@@ -48,7 +48,7 @@ def main() -> None:
     if arguments.table is None:
         write_report(arguments, output)
     else:
-        write_table(arguments, output)
+        write_table(arguments.table, arguments, output)
 
 
 def write_report(arguments: ReportArguments, output: Path) -> None:
@@ -62,15 +62,15 @@ def write_report(arguments: ReportArguments, output: Path) -> None:
     write.write_report(scores, folder, arguments.resamples, arguments.seed)
 
 
-def write_table(arguments: ReportArguments, output: Path) -> None:
+def write_table(table: str, arguments: ReportArguments, output: Path) -> None:
     from rella_hub.paper.tables import read_table
     from rella_hub.reports import paper_table
 
     cli.refuse_without("a report on --scores (no --table)", arguments, ["resamples", "seed"])
-    on_data = read_table(arguments.table).measured_on == "data"
-    cli.refuse_without(f"another --table than {arguments.table}", arguments, ["scores"] if on_data else [])
+    on_data = read_table(table).measured_on == "data"
+    cli.refuse_without(f"another --table than {table}", arguments, ["scores"] if on_data else [])
     datasets = arguments.dataset if on_data else []
-    paper_table.write_table(arguments.table, read(arguments), datasets, output, arguments.overwrite)
+    paper_table.write_table(table, read(arguments), datasets, output, arguments.overwrite)
 
 
 def read(arguments: ReportArguments) -> list:

@@ -23,7 +23,8 @@ def load_member(package: ModuleType, kind: str, name: str) -> ModuleType:
 def find(package: ModuleType, kind: str, name: str) -> Path:
     """The file of one alternative, which is not imported; ValueError as above."""
     _require(package, kind, name)
-    return Path(importlib.util.find_spec(f"{package.__name__}.{name}").origin)
+    spec = importlib.util.find_spec(f"{package.__name__}.{name}")
+    return Path(str(spec and spec.origin))  # a member has a file
 
 
 def _require(package: ModuleType, kind: str, name: str) -> None:

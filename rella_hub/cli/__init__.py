@@ -142,8 +142,9 @@ def read_yaml(path: Path) -> dict:
 
 def _options_of(path: Path) -> list[str]:
     """A configuration file as a command line, every value as it is written there: `1.10` is no 1.1, and `no` may be a name."""
-    options = []
-    for key, value in yaml_node(read_text(path), path).value:
+    options: list[str] = []
+    node: Any = yaml_node(read_text(path), path)
+    for key, value in node.value:
         if isinstance(value, yaml.SequenceNode):
             options += [f"--{key.value}", *(_as_written(one, path, key.value) for one in value.value)]
         elif not _is_null(value):

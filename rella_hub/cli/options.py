@@ -57,13 +57,13 @@ def recipe(options: Any, reads: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def without_places(values: Mapping[str, Any], dataclass_type: type) -> dict[str, Any]:
+def without_places(values: Mapping[str, Any], dataclass_type: Any) -> dict[str, Any]:
     """Recorded values of options without those that do not pin the result, which earlier versions recorded too."""
     others = {name for one in fields(dataclass_type) if not one.metadata["pins"] for name in _names(one)}
     return {name: value for name, value in values.items() if name not in others}
 
 
-def pinning_defaults(dataclass_type: type) -> dict[str, Any]:
+def pinning_defaults(dataclass_type: Any) -> dict[str, Any]:
     """Their defaults: what an option counts as in a record that is older than it."""
     known = {one.name: default_of(one) for one in fields(dataclass_type) if one.metadata["pins"]}
     return {name: default for name, default in known.items() if default is not MISSING}

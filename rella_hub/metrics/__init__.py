@@ -57,10 +57,9 @@ class Metric:
 
     def repeated(self, predictions: np.ndarray, references: np.ndarray, users: np.ndarray | None = None) -> Value:
         """The metric as a function of how many times each sample occurs; NaN where it is not defined then."""
-        users = self._users(users)
+        columns = (predictions, references, *self._users(users))
         if hasattr(self._module, "repeated"):
-            return self._module.repeated(predictions, references, *users)
-        columns = (predictions, references, *users)
+            return self._module.repeated(*columns)
 
         def value(times: np.ndarray) -> float:
             try:
@@ -72,8 +71,7 @@ class Metric:
 
     def remark(self, references: np.ndarray, users: np.ndarray | None = None) -> str | None:
         """What the reader of a report must know about this metric of these samples."""
-        users = self._users(users)
-        return self._module.remark(references, *users) if hasattr(self._module, "remark") else None
+        return self._module.remark(references, *self._users(users)) if hasattr(self._module, "remark") else None
 
     @property
     def _module(self):

@@ -90,7 +90,7 @@ def _pretrain(options, folder: Path, output: Path, made_from: dict) -> None:
         _train(model, rows, options, scratch, **how)
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
-        record = {"corpus": store.provenance(folder, "items")["corpus"], **made_from}
+        record = {"corpus": store.made_from(folder, "items")["corpus"], **made_from}
         (temporary / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(f"{output}: base model.", flush=True)
 

@@ -30,7 +30,7 @@ def item_documents(folder: Path, rng: np.random.Generator, answers: tuple[str, s
 
     answers: how these are written, No first.
     """
-    corpus = load_corpus(store.provenance(folder, "items")["corpus"])
+    corpus = load_corpus(store.made_from(folder, "items")["corpus"])
     items = pl.from_arrow(store.read(folder, "items"))
     titles = corpus.words.title(items).to_list()
     groups = items[corpus.group_field].to_list()
@@ -52,7 +52,7 @@ def item_documents(folder: Path, rng: np.random.Generator, answers: tuple[str, s
 
 def diaries(folder: Path, view: str, history_length: int, count: int, rng: np.random.Generator) -> list[str]:
     """The profile, what `view` shows of `count` random training samples, and each sample's target with its rating."""
-    corpus = load_corpus(store.provenance(folder, "samples")["corpus"])
+    corpus = load_corpus(store.made_from(folder, "samples")["corpus"])
     source = load_sources(folder)
     fragments = pointwise.fragments(corpus.words, source.users, source.items, source.ratings, history_length + 1)
     table = store.read(folder, table_name(config_name(view, history_length)), "train")

@@ -69,7 +69,8 @@ def prompts(
     def listed(of_it: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """The titles of the behaviors of one list, all but its first one behind a comma; `none` for an empty list."""
         behind = np.cumsum(of_it, axis=1) > 1
-        return [(first + item + behind * known.items, of_it), (fixed(FIXED)[0], ~of_it.any(axis=1, keepdims=True))]
+        nothing = np.asarray(~of_it.any(axis=1, keepdims=True))
+        return [(first + item + behind * known.items, of_it), (fixed(FIXED)[0], nothing)]
 
     parts = [fixed(0), *listed(shown & liked), fixed(1), *listed(shown & ~liked), fixed(2)]
     parts += [((first + target)[:, None], np.ones((samples, 1), dtype=bool)), fixed(3)]

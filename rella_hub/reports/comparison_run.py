@@ -62,5 +62,5 @@ def _compare(targets: list[Target], folder: Path, resamples: int, seed: int, wri
 
 
 def _default_output(samples: SampleOptions, folder: Path) -> Path:
-    corpus = store.provenance(folder, samples.config_name)["corpus"]
+    corpus = store.made_from(folder, samples.config_name)["corpus"]
     return Path("runs") / corpus / "compare" / f"{samples.config_name}_{samples.split}"

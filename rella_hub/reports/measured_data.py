@@ -58,7 +58,7 @@ def archives(folders: list[Path]) -> dict[str, list[str]]:
 
 
 def _measure(table: PaperTable, folder: Path) -> list[Measured]:
-    corpus = load_corpus(store.provenance(folder, "samples")["corpus"])
+    corpus = load_corpus(store.made_from(folder, "samples")["corpus"])
     if HETEROGENEITY not in table.values:
         return [Measured(str(folder), {"corpus": corpus.id}, count(folder, corpus), {})]
     built = _views(folder)

@@ -88,7 +88,7 @@ def _mean_shown(folder: Path, samples: pa.Table, positions: pa.ChunkedArray) -> 
     shown = np.repeat(begin, counts) + positions.flatten().to_numpy()
     rating = store.read(folder, "interactions", columns=["rating"])["rating"].to_numpy()[shown]
     total = np.bincount(np.repeat(np.arange(len(counts)), counts), weights=rating, minlength=len(counts))
-    low, high = load_corpus(store.provenance(folder, "samples")["corpus"]).rating_range
+    low, high = load_corpus(store.made_from(folder, "samples")["corpus"]).rating_range
     mean = np.divide(total, counts, out=np.full(len(counts), (low + high) / 2), where=counts > 0)
     return (mean - low) / (high - low)
 

@@ -38,5 +38,5 @@ def rows_of(folder: Path, split: str, wanted: int | None) -> np.ndarray:
         return np.arange(rows)
     if split == "train":
         return np.arange(wanted)
-    seed = store.provenance(folder, "samples")["seed"]
+    seed = store.made_from(folder, "samples")["seed"]
     return np.sort(np.random.default_rng(seed).permutation(rows)[:wanted])

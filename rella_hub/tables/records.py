@@ -111,7 +111,7 @@ def input_fingerprints(folder: Path, names: list[str]) -> dict[str, str]:
 
 def outdated(folder: Path) -> dict[str, str]:
     """The tables made from an input that has been replaced since, or from such a table, each with that input."""
-    records = {name: store.provenance(folder, name) for name in store.table_names(folder)}
+    records = {name: store.made_from(folder, name) for name in store.table_names(folder)}
 
     def replaced_input(name: str, made_of_it: tuple[str, ...] = ()) -> str | None:
         for source, made_from in records[name].get("inputs", {}).items():

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
@@ -78,7 +79,7 @@ def mapping(path: Path, keys: tuple[str, ...], command: str) -> dict:
     """The values of a YAML or JSON file; ValueError when it is damaged or lacks one of `keys`."""
     text = text_of(path, command)
     try:
-        values = (checked.parse_yaml if path.suffix == ".yaml" else checked.parse_json)(text, str(path))
+        values: Any = (checked.parse_yaml if path.suffix == ".yaml" else checked.parse_json)(text, str(path))
     except ValueError as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     missing = [key for key in keys if key not in values]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -117,17 +118,18 @@ def read_scores(path: Path) -> Scores:
             f"{path} is one shard of a score file. Join all of them first: python evaluation/join_scores.py"
         )
     order = np.argsort(found.sample_id)
-    columns = (found.sample_id, found.user_id, found.label, found.score)
-    return Scores(found.path, *(None if column is None else column[order] for column in columns), found.record)
+    users = None if found.user_id is None else found.user_id[order]
+    return Scores(found.path, found.sample_id[order], users, found.label[order], found.score[order], found.record)
 
 
 def read_stored(path: Path) -> Scores:
     """A score file, or a shard of one, in the order of its rows."""
     table = _read(path)
     record = _read_record(table.schema, path)
-    columns = [table[name].to_numpy() if name in table.schema.names else None for name in SCHEMA.names]
-    _check_columns(*columns, path)
-    return Scores(Path(path), *columns, record)
+    sample_id, label, score = (table[name].to_numpy() for name in ("sample_id", "label", "score"))
+    user_id = table["user_id"].to_numpy() if "user_id" in table.schema.names else None
+    _check_columns(sample_id, user_id, label, score, path)
+    return Scores(Path(path), sample_id, user_id, label, score, record)
 
 
 def users_of(folder: Path, split: str, sample_ids: np.ndarray) -> np.ndarray:
@@ -174,7 +176,7 @@ def _read_record(schema: pa.Schema, path: Path) -> dict:
             f"{path} does not say which system and samples it scores (no metadata under the key "
             f"{PROVENANCE_KEY.decode()!r}). Use a file written by python evaluation/score.py."
         )
-    record = checked.parse_json(metadata[PROVENANCE_KEY], f"{path}: its metadata")
+    record: Any = checked.parse_json(metadata[PROVENANCE_KEY], f"{path}: its metadata")
     _check_record(record, path)
     return checked.Record(record, str(path))
 

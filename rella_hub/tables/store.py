@@ -136,6 +136,14 @@ def has_labels(folder: Path) -> bool:
     return record is None or record.get("rules", NOTHING).get("label") != NO_LABEL
 
 
+def made_from(folder: Path, name: str) -> dict:
+    """`provenance` of a table that is there. ValueError where it is not, or is damaged."""
+    found = provenance(folder, name)
+    if found is None:
+        raise ValueError(f"{folder} has no {name}. Build the table first (python dataset_builders/release.py --help).")
+    return found
+
+
 def own_files(table: Path) -> set[str]:
     """The files in the folder of a table that say that this project wrote them."""
     return {path.name for path in table.glob("*.parquet") if _SHARD_NAME.fullmatch(path.name) and _is_own(path)}

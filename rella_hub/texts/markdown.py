@@ -13,7 +13,7 @@ def table(columns: Sequence[str], rows: list[list[str]], text_columns: int) -> s
     rows = [list(columns), *rows]
     widths = [max(NARROWEST, *map(len, column)) for column in zip(*rows, strict=True)]
     lines = [_line(row, widths, text_columns) for row in rows]
-    rule = ["-" * width if c < text_columns else "-" * (width - 1) + ":" for c, width in enumerate(widths)]
+    rule: list[str] = ["-" * width if c < text_columns else "-" * (width - 1) + ":" for c, width in enumerate(widths)]
     return "\n".join([lines[0], _line(rule, widths, text_columns), *lines[1:]])
 
 

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,7 +37,7 @@ UNUSED = ("pooler.",)  # weights that no hidden state goes through: they may be 
 class Encoder:
     id: str
     model: torch.nn.Module
-    tokenizer: object
+    tokenizer: Any  # of transformers
 
 
 def load_encoder(encoder_id: str, revision: str | None = None) -> Encoder:
@@ -98,7 +99,7 @@ def encoder_revision(encoder_id: str, revision: str | None = None) -> str:
         if commit is None and weights is None:
             raise ValueError("It has no *.safetensors.")
         if commit is not None or encoder_id in PACKAGED:
-            return commit or weights
+            return str(commit or weights)
         rest = f"{config_hash(folder, loaded_as_stored=True)} {tokenizer_hash(folder)}"
     return f"{weights}+{hashlib.sha256(rest.encode()).hexdigest()[:16]}"
 
@@ -106,11 +107,11 @@ def encoder_revision(encoder_id: str, revision: str | None = None) -> str:
 def encode(encoder: Encoder, texts: list[str], batch_size: int = 32, progress: bool = True) -> np.ndarray:
     """(len(texts), width) float32 mean-pooled last hidden states, in the order of `texts`."""
     order, _ = by_length(encoder, texts)
-    vectors = None
+    vectors = np.empty((len(texts), 0), dtype=np.float32)
     for begin in tqdm(range(0, len(texts), batch_size), desc="item vectors", unit="batch", disable=not progress):
         rows = order[begin : begin + batch_size]
         found = encode_batch(encoder, [texts[row] for row in rows])
-        if vectors is None:
+        if not vectors.shape[1]:
             vectors = np.empty((len(texts), found.shape[1]), dtype=np.float32)
         vectors[rows] = found
     require_finite(encoder, vectors, texts)

@@ -164,7 +164,7 @@ def parse_config(name: str) -> Config | None:
         match["similarity"] or SIMILARITIES[0],
         match["vectors"],
         match["style"] or POINTWISE,
-        match["parameter"] and int(match["parameter"]),
+        int(match["parameter"]) if match["parameter"] else None,
     )
 
 
@@ -187,12 +187,14 @@ def view_of(name: str) -> tuple[str, int] | tuple[None, None]:
 
 def first_line(view: str) -> str:
     """What the file of a view says of itself."""
-    return load_member(sys.modules[__name__], "view", view).__doc__.partition("\n")[0]
+    return (load_member(sys.modules[__name__], "view", view).__doc__ or "").partition("\n")[0]
 
 
 def shown_in_words(name: str, words: Words) -> str:
     """How the config of that name shows a sample, as a card says it of a corpus."""
     config = parse_config(name)
+    if config is None:
+        raise ValueError(f"{name!r} is no name of a config. Expected one such as subr_k30.")
     latest = "latest" if words.in_time_order else "last (in random order)"
     return load_view(config.view).sentence.format(item=words.item, latest=latest, parameter=config.number)
 

@@ -13,14 +13,20 @@ import numpy as np
 from rella_hub.views import Config, Histories, Loaded, View, subr
 
 
+def _share(config: Config) -> int:
+    share = config.number or 0
+    if not 0 < share < 100:
+        raise ValueError(f"The number of {config.name} is {share}; it is a share from 1 to 99 %.")
+    return share
+
+
 def load(folder: Path, config: Config) -> Loaded:
-    if not 0 < config.number < 100:
-        raise ValueError(f"The number of {config.name} is {config.number}; it is a share from 1 to 99 %.")
+    _share(config)
     return subr.load(folder, config)
 
 
 def select(histories: Histories, config: Config) -> np.ndarray:
-    return subr.select(histories, config, latest_shown=config.history_length * config.number // 100)
+    return subr.select(histories, config, latest_shown=config.history_length * _share(config) // 100)
 
 
 VIEW = View(

@@ -59,7 +59,7 @@ def current_tables(where: FolderArguments) -> list[str]:
 def _check_whole(folder: Path, corpus_id: str) -> None:
     """ValueError when the prepared tables are not there, are of another corpus, or were not made together."""
     made_from = records.input_fingerprints(folder, list(TABLES))
-    found = store.provenance(folder, "interactions")["corpus"]
+    found = store.made_from(folder, "interactions")["corpus"]
     if found != corpus_id:
         raise ValueError(f"{folder} holds the corpus {found!r}, asked for is {corpus_id!r}. Pass another --output.")
     for name in store.table_names(folder):

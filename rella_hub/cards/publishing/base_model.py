@@ -43,7 +43,7 @@ KINDS = {
 
 def check_before_pretraining(dataset: str, what: PushArguments, how: PublishingArguments) -> None:
     """ValueError when the push at the end of a training cannot succeed: names, token, repository, licence, terms."""
-    corpus = load_corpus(store.provenance(hub.resolve(dataset, ["items"]), "items")["corpus"])
+    corpus = load_corpus(store.made_from(hub.resolve(dataset, ["items"]), "items")["corpus"])
     identity = identify(what.hub_model_id, dataset, corpus.id, how)
     licence_given(how.license)
     found = push.standing(connect(identity.model.split("/")[0]), identity.model, {})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import polars as pl
 
@@ -20,7 +21,7 @@ RECORD_END = re.compile(r"\r?\n|\Z")
 
 
 def read_comma_separated(
-    raw: RawFiles, name: str, columns: dict[str, pl.DataType], header: list[str], encoding: str = "utf-8"
+    raw: RawFiles, name: str, columns: dict[str, Any], header: list[str], encoding: str = "utf-8"
 ) -> pl.DataFrame:
     """A table with the given columns and a column `line`, on which the record begins (from 1).
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -25,7 +26,7 @@ def read_delimited(
     raw: RawFiles,
     name: str,
     separator: str,
-    columns: dict[str, pl.DataType],
+    columns: dict[str, Any],
     encoding: str,
     header: list[str] | None = None,
 ) -> pl.DataFrame:
@@ -58,7 +59,7 @@ def require_header(found: list[str], expected: list[str], name: str) -> None:
         )
 
 
-def _refuse_header(line: str, separator: str, columns: dict[str, pl.DataType], name: str) -> None:
+def _refuse_header(line: str, separator: str, columns: dict[str, Any], name: str) -> None:
     """ValueError for a first line of words where numbers are due."""
     fields = line.split(separator)
     numbers = [field for field, dtype in zip(fields, columns.values(), strict=False) if dtype != pl.String]
@@ -160,7 +161,7 @@ def _decoded(decoder, block: bytes, name: str, line: int, encoding: str, final: 
         ) from error
 
 
-def _typed(lines: pl.DataFrame, name: str, separator: str, columns: dict[str, pl.DataType]) -> pl.DataFrame:
+def _typed(lines: pl.DataFrame, name: str, separator: str, columns: dict[str, Any]) -> pl.DataFrame:
     _require_field_count(lines, name, separator, list(columns))
     if pl.String in columns.values():  # a number with a CR in it is none
         lone = lines["text"].str.contains("\r", literal=True)

@@ -71,7 +71,7 @@ def train(options: Options) -> None:
         "base model": identity["weights"],
         "configuration of the base model": identity["config"],
         "tokenizer of the base model": identity["tokenizer"],
-        "prompts": store.provenance(folder, options.config_name)["fingerprint"],
+        "prompts": store.made_from(folder, options.config_name)["fingerprint"],
     }
     if options.dry_run:
         _say_cost(options, arguments, folder)

@@ -41,7 +41,7 @@ class CtrModel:
 
     def prepare(self, folder: Path, config_name: str, split: str) -> None:
         """ValueError where the data set is of another corpus than the model."""
-        corpus = store.provenance(folder, "samples")["corpus"]
+        corpus = store.made_from(folder, "samples")["corpus"]
         if self._trained.features["corpus"] != corpus:
             raise ValueError(
                 f"The model {self.identity['model']!r} was trained on {self._trained.features['corpus']}, the data set is {corpus}."

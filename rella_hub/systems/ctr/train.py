@@ -48,7 +48,7 @@ def train(options: Options) -> None:
     for view in views:
         records.require_current(folder, view)
     record = {
-        "corpus": store.provenance(folder, "samples")["corpus"],
+        "corpus": store.made_from(folder, "samples")["corpus"],
         "inputs": records.input_fingerprints(folder, [*TABLES, *views]),
         "recipe": pinning(options),
     }

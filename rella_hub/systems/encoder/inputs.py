@@ -90,7 +90,7 @@ class Samples:
 
 def open_sides(folder: Path, seen: Seen) -> tuple[Side, ...]:
     """ValueError when the data set is of another corpus than `seen` says."""
-    corpus = store.provenance(folder, "samples")["corpus"]
+    corpus = store.made_from(folder, "samples")["corpus"]
     if corpus != seen.corpus:
         raise ValueError(f"The model was trained on {seen.corpus}, the data set {folder} is {corpus}.")
     source = load_sources(folder)

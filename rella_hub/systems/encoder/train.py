@@ -45,7 +45,7 @@ def train(options: Options) -> None:
     places.check_replaced_folder(output, "--output_dir", reads=[options.dataset, options.encoder])
     folder = hub.resolve(options.dataset, list(TABLES), options.dataset_revision)
     record = {
-        "corpus": store.provenance(folder, "samples")["corpus"],
+        "corpus": store.made_from(folder, "samples")["corpus"],
         "inputs": records.input_fingerprints(folder, list(TABLES)),
         "encoder": {
             "name": public_name(options.encoder),

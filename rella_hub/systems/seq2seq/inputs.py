@@ -64,7 +64,7 @@ class Rows:
 
     def __init__(self, folder: Path, seen: Seen, values: Values, language: Language):
         """ValueError when the data set is of another corpus, has users or items without a number, or the tokenizer cannot be used."""
-        corpus = store.provenance(folder, "samples")["corpus"]
+        corpus = store.made_from(folder, "samples")["corpus"]
         if corpus != seen.corpus:
             raise ValueError(f"The model was trained on {seen.corpus}, the data set {folder} is {corpus}.")
         self._source = load_sources(folder)

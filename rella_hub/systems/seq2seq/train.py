@@ -41,7 +41,7 @@ def train(options: Options) -> None:
     places.check_replaced_folder(output, "--output_dir", reads=[options.dataset, options.t5])
     folder = hub.resolve(options.dataset, list(TABLES), options.dataset_revision)
     record = {
-        "corpus": store.provenance(folder, "samples")["corpus"],
+        "corpus": store.made_from(folder, "samples")["corpus"],
         "inputs": records.input_fingerprints(folder, list(TABLES)),
         "t5": base_identity(options.t5, options.t5_revision) | {"name": public_name(options.t5)},
         "text_version": VERSION,

@@ -41,7 +41,7 @@ class Columns:
 
 def load_columns(folder: Path, values: Values | None = None, train: np.ndarray | None = None) -> Columns:
     """The columns of a data set folder, coded by `values`, or by what the training samples `train` (ids) have seen."""
-    corpus = load_corpus(store.provenance(folder, "samples")["corpus"])
+    corpus = load_corpus(store.made_from(folder, "samples")["corpus"])
     users, items = (pl.from_arrow(store.read(folder, name)) for name in ("users", "items"))
     table = store.read(folder, "interactions")
     user_id, item_id = table["user_id"].to_numpy(), table["item_id"].to_numpy()

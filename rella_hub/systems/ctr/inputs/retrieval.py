@@ -82,7 +82,7 @@ class HardSearch:
     """
 
     def __init__(self, folder: Path, count: int):
-        corpus = load_corpus(store.provenance(folder, "samples")["corpus"])
+        corpus = load_corpus(store.made_from(folder, "samples")["corpus"])
         interactions = store.read(folder, "interactions", columns=["user_id", "item_id"])
         items = pl.from_arrow(store.read(folder, "items", columns=["item_id", corpus.group_field]))
         known = items["item_id"].to_numpy()
