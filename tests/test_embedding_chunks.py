@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from rella_hub.corpora import load_corpus
 from rella_hub.files.hashes import hash_file
@@ -83,3 +84,20 @@ def test_chunks_of_another_encoder_are_refused(prepared, options, monkeypatch):
     with pytest.raises(ValueError, match="its dimension is 4, asked for is 3"):
         embed(prepared, replace(options, dimension=3))
     embed(replace(prepared, overwrite=True), replace(options, dimension=3))
+
+
+def test_texts_for_which_a_gpu_has_no_memory_are_read_in_halves(tiny_encoder, monkeypatch, capsys):
+    from rella_hub.vectors import encode as module
+
+    real, encoder = module._pooled, module.load_encoder(str(tiny_encoder))
+    texts = [f"The title of the movie is {word}." for word in ("Orbit", "Sea", "Rain", "Hill", "Owl")]
+    expected = module.encode(encoder, texts)
+
+    def crowded(encoder, texts):
+        if len(texts) > 2:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+        return real(encoder, texts)
+
+    monkeypatch.setattr(module, "_pooled", crowded)
+    np.testing.assert_allclose(module.encode(encoder, texts), expected, atol=1e-6)
+    assert "no memory for 5 item descriptions at once; they are read in halves" in capsys.readouterr().err

@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
@@ -23,6 +25,12 @@ def alone(smoke, command, tmp_path_factory) -> bytes:
 
 
 def launched(smoke, *line) -> subprocess.CompletedProcess:
+    with launch(smoke, *line) as running:
+        said, complained = running.communicate(timeout=300)
+    return subprocess.CompletedProcess(line, running.returncode, said, complained)
+
+
+def launch(smoke, *line) -> subprocess.Popen:
     """Two processes, as `accelerate launch` starts them on a machine with GPUs."""
     launch = [
         "-m",
@@ -36,9 +44,8 @@ def launched(smoke, *line) -> subprocess.CompletedProcess:
     ]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, *launch, str(REPOSITORY / "evaluation/score.py")]
-    return subprocess.run(
-        [*command, *map(str, line)], cwd=smoke.folder, env=environment, capture_output=True, text=True, timeout=300
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([*command, *map(str, line)], cwd=smoke.folder, env=environment, **pipes)
 
 
 def test_two_processes_of_one_launch_write_the_file_of_one(smoke, alone, tmp_path):
@@ -50,6 +57,28 @@ def test_two_processes_of_one_launch_write_the_file_of_one(smoke, alone, tmp_pat
     again = launched(smoke, *LINE, "--output", tmp_path / "rella.parquet")
     assert again.returncode == 0, again.stderr
     assert "unchanged inputs, kept" in again.stdout
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_ends_the_launch_and_loses_nothing(smoke, alone, tmp_path):
+    output = tmp_path / "rella.parquet"
+    with launch(smoke, *LINE, "--output", output) as running:
+        parts = tmp_path / ".rella.parquet.parts"
+        while len(list(parts.glob("chunk-*"))) < 2:
+            assert running.poll() is None
+            time.sleep(0.01)
+        workers = [
+            one for one in psutil.Process(running.pid).children(recursive=True) if "score.py" in " ".join(one.cmdline())
+        ]
+        workers[-1].kill()
+        assert running.wait(60) != 0
+    assert not output.exists()
+    kept = len(list(parts.glob("chunk-*")))
+    assert kept >= 2
+    done = launched(smoke, *LINE, "--output", output)
+    assert done.returncode == 0, done.stderr
+    assert output.read_bytes() == alone
+    assert [one.name for one in tmp_path.iterdir()] == ["rella.parquet"]
 
 
 def test_ray_actors_write_the_file_of_one_process(smoke, alone, command, tmp_path, monkeypatch):
