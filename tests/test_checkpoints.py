@@ -50,7 +50,7 @@ def go_on(command, smoke, monkeypatch, run_copy, capsys):
 
 def found(run: Path, asked: str | None = None) -> Path | None:
     made_from = json.loads((run / "checkpoint-20/trainer_state.json").read_text())["stateful_callbacks"]["MadeFrom"]
-    return checkpoint_to_go_on_from(run, made_from["args"]["made_from"], asked)
+    return checkpoint_to_go_on_from(run, made_from["args"]["made_from"], asked, defaults={})
 
 
 def test_the_newest_whole_checkpoint_is_gone_on_from(run_copy):
@@ -59,14 +59,14 @@ def test_the_newest_whole_checkpoint_is_gone_on_from(run_copy):
     assert found(run_copy, asked=str(run_copy / "checkpoint-10")) == run_copy / "checkpoint-10"
     for name in ("checkpoint-10", "checkpoint-20"):
         (run_copy / name / "trainer_state.json").unlink()
-    assert checkpoint_to_go_on_from(run_copy, {}, None) is None
+    assert checkpoint_to_go_on_from(run_copy, {}, None, defaults={}) is None
 
 
 @pytest.mark.parametrize("asked", ["true", "elsewhere/checkpoint-10"])
 def test_a_checkpoint_that_was_asked_for_must_be_there(tmp_path, run_copy, asked):
     folder = run_copy if asked != "true" else tmp_path / "empty"
     with pytest.raises(ValueError, match=rf"--resume_from_checkpoint is {asked}, but .* has no whole checkpoint"):
-        checkpoint_to_go_on_from(folder, {}, asked)
+        checkpoint_to_go_on_from(folder, {}, asked, defaults={})
 
 
 FILES = ["optimizer.pt", "scheduler.pt", "rng_state.pth"]
@@ -148,7 +148,7 @@ def test_a_state_of_another_program_is_passed_over(run_copy, text):
     state = run_copy / "checkpoint-20/trainer_state.json"
     kept = json.loads(state.read_text())["stateful_callbacks"]["MadeFrom"]["args"]["made_from"]
     state.write_text(text)
-    assert checkpoint_to_go_on_from(run_copy, kept, None) == run_copy / "checkpoint-10"
+    assert checkpoint_to_go_on_from(run_copy, kept, None, defaults={}) == run_copy / "checkpoint-10"
 
 
 @pytest.mark.parametrize("key", ["learning_rate", "base model", "prompts", "lora_r"])
@@ -171,7 +171,7 @@ def test_a_checkpoint_without_a_record_is_taken_at_its_folders_word(run_copy):
         content = json.loads(state.read_text())
         del content["stateful_callbacks"]["MadeFrom"]
         state.write_text(json.dumps(content))
-    assert checkpoint_to_go_on_from(run_copy, {"lora_r": 8}, None) == run_copy / "checkpoint-20"
+    assert checkpoint_to_go_on_from(run_copy, {"lora_r": 8}, None, defaults={}) == run_copy / "checkpoint-20"
 
 
 def test_a_run_folder_that_was_moved_keeps_its_best_weights(go_on, run_copy, smoke):

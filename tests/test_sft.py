@@ -25,6 +25,8 @@ from rella_hub.stages.arguments import EncoderArguments, FolderArguments, Prompt
 from rella_hub.systems.adapter import requirements
 from rella_hub.systems.adapter.options import Options as AdapterOptions
 from rella_hub.systems.ctr.options import Options
+from rella_hub.systems.encoder.options import Options as EncoderOptions
+from rella_hub.systems.seq2seq.options import Options as P5Options
 from rella_hub.tables import store
 from rella_hub.tables.scores import read_scores
 from training.pretrain import PretrainArguments
@@ -359,7 +361,7 @@ def test_a_run_interrupted_while_it_saves_is_finished_by_the_next(tune, run_copy
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("rella_hub.systems.adapter.train.draw", stop)
+        patched.setattr("rella_hub.systems.adapter.train.draw_curve", stop)
         assert tune(output=run_copy) == 130
     assert not (run_copy / "training.json").exists()
     assert tune(output=run_copy) == 0
@@ -584,7 +586,11 @@ def test_every_recipe_is_parsed_by_the_parser_of_its_command(path):
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
     if "base" in values:
         types = (AdapterOptions,)
-    elif "hidden_size" in values:
+    elif "encoder" in values and "model" in values:
+        types = (EncoderOptions,)
+    elif "t5" in values:
+        types = (P5Options,)
+    elif "diaries" in values:
         types = (PretrainArguments,)
     elif "model" in values:
         types = (Options,)
@@ -595,7 +601,7 @@ def test_every_recipe_is_parsed_by_the_parser_of_its_command(path):
         found |= vars(parsed)
     for key, value in values.items():
         assert (json.loads(found[key]) if key == "model_options" else found[key]) == value
-    if "model" in values:
+    if "model_options" in values:
         known = inspect.signature(load_model_class(values["model"]).__init__).parameters
         assert path.stem.partition("_")[0] == values["model"]
         assert set(values["model_options"]) <= set(known)

@@ -159,14 +159,18 @@ def _is_own(path: Path) -> bool:
 def says_what_it_is(path: Path) -> bool:
     """Whether a Parquet file says that this project wrote it: a file of a table, or scores."""
     try:
-        return not path.is_symlink() and "fingerprint" in record_of(path)
+        return not path.is_symlink() and "fingerprint" in _record_in(_parquet(path), path)
     except ValueError:
         return False
 
 
 def record_of(path: Path) -> dict:
     """What a file of a table says of itself, each value of its kind."""
-    text = (_open(path).schema_arrow.metadata or {}).get(PROVENANCE_KEY, b"{}")
+    return _record_in(_open(path), path)
+
+
+def _record_in(file: pq.ParquetFile, path: Path) -> dict:
+    text = (file.schema_arrow.metadata or {}).get(PROVENANCE_KEY, b"{}")
     where = f"the record in {path}"
     return checked.require(checked.parse_json(text, where), RECORD_KINDS, where)
 
@@ -176,12 +180,16 @@ def _counted(rows: Mapping[str, int]) -> str:
 
 
 def _open(path: Path) -> pq.ParquetFile:
-    try:
-        file = pq.ParquetFile(path, memory_map=True)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise ValueError(_damaged(path, error)) from error
+    file = _parquet(path)
     check_types(file.schema_arrow, path)
     return file
+
+
+def _parquet(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path, memory_map=True)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ValueError(_damaged(path, error)) from error
 
 
 def _open_columns(path: Path, columns: list[str] | None) -> pq.ParquetFile:
