@@ -93,6 +93,7 @@ def test_ray_actors_write_the_file_of_one_process(smoke, alone, command, tmp_pat
     assert (tmp_path / "rella.parquet").read_bytes() == alone
 
 
+@pytest.mark.slow
 def test_what_is_wrong_on_a_worker_of_ray_is_said_in_one_line(smoke, command, tmp_path, monkeypatch, capsys):
     ray = pytest.importorskip("ray")
     monkeypatch.chdir(smoke.folder)

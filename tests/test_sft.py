@@ -357,7 +357,7 @@ def test_a_run_interrupted_while_it_saves_is_finished_by_the_next(tune, run_copy
     for name in ("training.json", "training.png"):
         (run_copy / name).unlink()
 
-    def stop(log, path):
+    def stop(*_, **__):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
