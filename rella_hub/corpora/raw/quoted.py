@@ -26,8 +26,9 @@ WINDOWS_1252 = frozenset(bytes(range(256)).decode("cp1252", "ignore") + UNDEFINE
 ESCAPED = r'\\(["\\])'  # a quote or a backslash, after a backslash
 # What stands between the quotes. Possessive (`*+`), so that a record that does not fit is given up in one pass.
 BY_ESCAPES = r'[^"\\]*+(?:\\.[^"\\]*+)*+'
-# No quote before what ends a field, and no line that begins with a quote, which is the next record.
-BY_SEPARATORS = r'(?:[^"\n]|\n(?!")|"(?!;"|;NULL|\r?\n|\Z))*+'
+# A quote that ends a field; or a line that begins with a quote, which is the next record.
+END = re.compile(r'"(?=;"|;NULL|\r?\n|\Z)|\n(?=")')
+LINE_END = re.compile(r"\r?\n|\Z")
 
 
 def read_quoted(raw: RawFiles, name: str, columns: dict[str, str | None]) -> pl.DataFrame:
@@ -88,20 +89,46 @@ def _records(text: str, name: str, columns: dict[str, str | None]) -> Iterator[t
     first = text[: text.find("\n") + 1] or text
     if first.rstrip("\r\n") != header:
         raise ValueError(f"{name}, line 1: expected the header {header}, got: {first[:80]!r}.")
-    by_escapes, by_separators = (_pattern(content, columns) for content in (BY_ESCAPES, BY_SEPARATORS))
+    by_escapes, kept = _pattern(columns), [ours is not None for ours in columns.values()]
     line, position = 2, len(first)
     while position < len(text):
-        record = by_escapes.match(text, position) or by_separators.match(text, position)
-        if record is None:
+        record = by_escapes.match(text, position)
+        fields, end = (record.groups(), record.end()) if record else _split_at_separators(text, position, kept)
+        if end is None:
             raise ValueError(
                 f"{name}, line {line}: expected {len(columns)} fields ({', '.join(columns)}) separated by ';', each in double "
                 f"quotes or NULL, and a line break. Got: {text[position : position + 80]!r}."
             )
-        yield line, *record.groups()
-        line += text.count("\n", position, record.end())
-        position = record.end()
+        yield line, *fields
+        line += text.count("\n", position, end)
+        position = end
 
 
-def _pattern(content: str, columns: dict[str, str | None]) -> re.Pattern[str]:
-    fields = [rf'(?:"{content}"|NULL)' if ours is None else rf'(?:"({content})"|NULL)' for ours in columns.values()]
+def _split_at_separators(text: str, position: int, kept: list[bool]) -> tuple[tuple, int | None]:
+    """The kept fields of the record that begins at `position`, and where it ends; None there where it does not fit.
+
+    A loop and no pattern: Python before 3.11.5 matches a possessive choice wrongly, and any other would remember every step.
+    """
+    fields = []
+    for number in range(len(kept)):
+        if number and not text.startswith(";", position):
+            return (), None
+        position += bool(number)
+        if text.startswith("NULL", position):
+            fields.append(None)
+            position += len("NULL")
+            continue
+        end = END.search(text, position + 1) if text.startswith('"', position) else None
+        if end is None or end[0] != '"':
+            return (), None
+        fields.append(text[position + 1 : end.start()])
+        position = end.end()
+    end = LINE_END.match(text, position)
+    return tuple(field for field, is_kept in zip(fields, kept, strict=True) if is_kept), end and end.end()
+
+
+def _pattern(columns: dict[str, str | None]) -> re.Pattern[str]:
+    fields = [
+        rf'(?:"{BY_ESCAPES}"|NULL)' if ours is None else rf'(?:"({BY_ESCAPES})"|NULL)' for ours in columns.values()
+    ]
     return re.compile(";".join(fields) + r"(?:\r?\n|\Z)", re.DOTALL)
