@@ -1,6 +1,7 @@
 """What all tests share: no network, caches that vanish, a raw corpus of a hundred invented ratings, a tiny random encoder."""
 
 import os
+import secrets
 import tempfile
 
 # Read when the libraries are imported, so set before any of them is. `datasets` serves stale rows out of a cache that lasts.
@@ -180,3 +181,20 @@ def ctr_release(command, raw_ml1m, tmp_path_factory):
     from ctr_release import make_release
 
     return make_release(tmp_path_factory.mktemp("ctr_release"), raw_ml1m, command)
+
+
+RAY_TOKEN = secrets.token_hex(32)
+
+
+@pytest.fixture(scope="module")
+def ray(tmp_path_factory):
+    """Ray, for clusters on this machine; Ray remembers the first token that it reads, so a process has one."""
+    ray = pytest.importorskip("ray", reason="Ray is not installed: the extra ray")
+    long = tmp_path_factory.mktemp("a folder for temporary files whose path is longer than that of a socket may be")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(long))
+        patch.setenv("RAY_TMPDIR", "unset below, and as it was in the end")
+        patch.delenv("RAY_TMPDIR")
+        patch.setenv("RAY_AUTH_TOKEN", RAY_TOKEN)  # else Ray writes one into the home folder
+        yield ray
+        ray.shutdown()

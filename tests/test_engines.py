@@ -1,7 +1,6 @@
 """Where tasks run must not show in what comes out: threads of this process, and Ray workers beside it."""
 
 import os
-import secrets
 import shutil
 import subprocess
 import sys
@@ -12,7 +11,6 @@ from pathlib import Path
 import pytest
 from test_views import write_vectors
 
-from rella_hub.cli.extras import how_to_install
 from rella_hub.corpora import load_corpus
 from rella_hub.files.hashes import hash_file
 from rella_hub.stages.arguments import EngineArguments, PromptArguments, RowArguments, ViewArguments
@@ -20,19 +18,6 @@ from rella_hub.stages.engines import engine_names, load_engine, local
 from rella_hub.stages.prompt import build_prompts
 from rella_hub.stages.view import build_views
 from rella_hub.tables import store
-
-
-@pytest.fixture(scope="module")
-def ray(tmp_path_factory):
-    ray = pytest.importorskip("ray", reason=f"Ray is not installed: {how_to_install('ray')}")
-    long = tmp_path_factory.mktemp("a folder for temporary files whose path is longer than that of a socket may be")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TMPDIR", str(long))
-        patch.setenv("RAY_TMPDIR", "unset below, and as it was in the end")
-        patch.delenv("RAY_TMPDIR")
-        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))  # else Ray writes one into the home folder
-        yield ray
-        ray.shutdown()
 
 
 def leave_a_mark(task: tuple[Path, int]) -> None:

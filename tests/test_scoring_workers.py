@@ -81,8 +81,7 @@ def test_a_process_that_dies_ends_the_launch_and_loses_nothing(smoke, alone, tmp
     assert [one.name for one in tmp_path.iterdir()] == ["rella.parquet"]
 
 
-def test_ray_actors_write_the_file_of_one_process(smoke, alone, command, tmp_path, monkeypatch):
-    ray = pytest.importorskip("ray")
+def test_ray_actors_write_the_file_of_one_process(ray, smoke, alone, command, tmp_path, monkeypatch):
     monkeypatch.chdir(smoke.folder)
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     try:
@@ -94,8 +93,7 @@ def test_ray_actors_write_the_file_of_one_process(smoke, alone, command, tmp_pat
 
 
 @pytest.mark.slow
-def test_what_is_wrong_on_a_worker_of_ray_is_said_in_one_line(smoke, command, tmp_path, monkeypatch, capsys):
-    ray = pytest.importorskip("ray")
+def test_what_is_wrong_on_a_worker_of_ray_is_said_in_one_line(ray, smoke, command, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(smoke.folder)
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     line = [*LINE, "--max_length", 20, "--engine", "ray_data", "--workers", 1, "--output", tmp_path / "rella.parquet"]
