@@ -30,6 +30,7 @@ from rella_hub.paper.tables import read_table
 from rella_hub.systems.ctr import architecture, paper
 from rella_hub.systems.ctr import facts as run
 from rella_hub.systems.vocabulary import load_values
+from rella_hub.systems.whole_run import WEIGHTS
 from rella_hub.tables import runs
 from rella_hub.tables.scores import read_scores, write_scores
 
@@ -219,7 +220,7 @@ def test_architectures_are_read_and_weights_counted_without_torch(name, tmp_path
     sizes = {"history_length": HISTORY_LENGTH} if name == "sasrec" else {}
     model = model_class(FIELD_SIZES, RATING_VALUES, **sizes)
     model.save_pretrained(tmp_path)
-    counted = runs.count_weights(tmp_path / run.WEIGHTS, leave_out=run.NOT_TRAINED)
+    counted = runs.count_weights(tmp_path / WEIGHTS, leave_out=run.PARTS.not_trained)
     assert counted == sum(parameter.numel() for parameter in model.parameters())
 
 

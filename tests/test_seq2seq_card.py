@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 import tiny_t5
 
-pytest.importorskip("rella_hub.cards.facts", reason="the card of any family comes with rella_hub/cards/facts.py")
-
 from rella_hub.cards.results import Comparison
 from rella_hub.corpora import corpus_ids, load_corpus
 from rella_hub.stages.arguments import FolderArguments, PromptArguments, RawArguments, ViewArguments

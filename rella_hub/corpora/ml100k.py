@@ -6,11 +6,13 @@ describes the files. TALLRec (arXiv 2305.00447) asks for these ratings: label = 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
-from rella_hub.corpora import UNKNOWN, Corpus, Divergence, RawTables, Words, ml1m
+from rella_hub.corpora import UNKNOWN, Divergence, RawTables, ml1m
 from rella_hub.corpora.raw.archive import Archive, RawFiles
-from rella_hub.corpora.raw.delimited import read_delimited, require, require_distinct_pairs
+from rella_hub.corpora.raw.delimited import read_delimited, require
 
 GENRES = [  # in the order of their columns
     *(
@@ -63,12 +65,7 @@ def read(raw: RawFiles) -> RawTables:
         {"user_id": pl.Int32, "item_id": pl.Int32, "rating": pl.Int32, "timestamp": pl.Int64},
         "latin-1",
     )
-    require(ratings["rating"].is_between(1, 5), ratings, "u.data", "rating is {rating}, expected 1 to 5")
-    ml1m.check_times(ratings, "u.data")
-    for key, kind, table, name in (("user_id", "user", users, "u.user"), ("item_id", "movie", items, "u.item")):
-        known = ratings[key].is_in(table[key].implode())
-        require(known, ratings, "u.data", f"{kind} {{{key}}} is not in {name}")
-    require_distinct_pairs(ratings, "user_id", "item_id", "u.data", "user {user_id} has rated movie {item_id} already")
+    ml1m.check_ratings(ratings, "u.data", users, "u.user", items, "u.item")
     return RawTables(
         users=users.select(
             "user_id",
@@ -92,41 +89,23 @@ def _genres(items: pl.DataFrame) -> pl.Series:
     return items.select(pl.concat_str(named, separator="|", ignore_nulls=True)).to_series()
 
 
-WORDS = Words(
-    profile=ml1m.profile,
-    subject=ml1m.subject,
-    title=ml1m.title,
-    description=ml1m.description,
-    item="movie",
-    consumed="watched",
-)
-
-CORPUS = Corpus(
+# The same publisher, label, words and fields as MovieLens-1M.
+CORPUS = replace(
+    ml1m.CORPUS,
     id="ml100k",
     name="MovieLens-100K",
     summary="Whole stars from 1 to 5, from users of MovieLens with at least 20 ratings.",
-    licence="other",
-    terms="GroupLens allows research use with citation and forbids redistribution and commercial use without permission.",
     terms_url="https://files.grouplens.org/datasets/movielens/ml-100k-README.txt",
-    may_be_redistributed=False,
-    citation=ml1m.CORPUS.citation,
     archive=Archive(
         url="https://files.grouplens.org/datasets/movielens/ml-100k.zip",
         md5="0e33842e24a9c977be4e0107933c0723",
         sha256="50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229",
         size=4_924_029,
     ),
-    generate=None,
     files=["u.user", "u.item", "u.data"],
     read=read,
     tasks=("last_users",),
-    label_threshold=3,
     minimum_history=10,
-    rating_range=(1, 5),
-    group_field="genre",
-    features=("user_id", "gender", "age", "occupation", "zip_code", "item_id", "title", "genre"),
-    unrated_items_count=False,
-    words=WORDS,
     expected_rows={
         "users": 943,
         "items": 1_682,

@@ -75,23 +75,7 @@ def read(raw: RawFiles) -> RawTables:
         {"user_id": pl.Int32, "item_id": pl.Int32, "rating": pl.Int32, "timestamp": pl.Int64},
         "latin-1",
     )
-    require(ratings["rating"].is_between(1, 5), ratings, "ratings.dat", "rating is {rating}, expected 1 to 5")
-    check_times(ratings, "ratings.dat")
-    require(
-        ratings["user_id"].is_in(users["user_id"].implode()),
-        ratings,
-        "ratings.dat",
-        "user {user_id} is not in users.dat",
-    )
-    require(
-        ratings["item_id"].is_in(items["item_id"].implode()),
-        ratings,
-        "ratings.dat",
-        "movie {item_id} is not in movies.dat",
-    )
-    require_distinct_pairs(
-        ratings, "user_id", "item_id", "ratings.dat", "user {user_id} has rated movie {item_id} already"
-    )
+    check_ratings(ratings, "ratings.dat", users, "users.dat", items, "movies.dat")
     return RawTables(
         users=users.select(
             "user_id",
@@ -119,6 +103,22 @@ def check_movies(items: pl.DataFrame, name: str) -> None:
 def require_printable(table: pl.DataFrame, name: str, *columns: str) -> None:
     for column in columns:
         require(~table[column].str.contains(CONTROL), table, name, f"{column} {{{column}!r}} holds a control character")
+
+
+def check_ratings(
+    ratings: pl.DataFrame, name: str, users: pl.DataFrame, of_users: str, items: pl.DataFrame, of_items: str
+) -> None:
+    """ValueError naming the first line that is no whole star, at a possible time, of a known user for a known movie, once.
+
+    name, of_users, of_items: the files of the three tables.
+    """
+    require(ratings["rating"].is_between(1, 5), ratings, name, "rating is {rating}, expected 1 to 5")
+    check_times(ratings, name)
+    known = ratings["user_id"].is_in(users["user_id"].implode())
+    require(known, ratings, name, f"user {{user_id}} is not in {of_users}")
+    known = ratings["item_id"].is_in(items["item_id"].implode())
+    require(known, ratings, name, f"movie {{item_id}} is not in {of_items}")
+    require_distinct_pairs(ratings, "user_id", "item_id", name, "user {user_id} has rated movie {item_id} already")
 
 
 def check_times(ratings: pl.DataFrame, name: str) -> None:

@@ -1,16 +1,66 @@
-"""Training by epochs, as all families but the adapters do it: the best validation epoch is kept, and an interrupted run resumes."""
+"""Training by epochs, as all families but the adapters do it: the best validation epoch is kept, and an interrupted run resumes.
+
+`is_finished` comes before it, and `write_records` after it.
+"""
 
 from __future__ import annotations
 
 import copy
+import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+import torch
+import yaml
+
+from rella_hub.cli.options import pinning_defaults, recipe, without_places
+from rella_hub.figures import draw_curve
+from rella_hub.files import ownership
+from rella_hub.files.hashes import hash_file
 from rella_hub.systems import checkpoint
 from rella_hub.systems.checkpoint import Kept, Progress, Running
+from rella_hub.tables import records
+from rella_hub.tables.runs import CURVE, RECIPE, RECORD
 
 BETTER_IS_LESS = ("log_loss",)
+CHECKPOINT = "checkpoint"  # the folder in a run that holds it
+
+
+def is_finished(output: Path, kind: str, record: dict, options, checkpoints: Sequence[str] = (CHECKPOINT,)) -> bool:
+    """Whether `output` holds the finished run of `record`. ValueError when it holds another run, or the beginning of one, or something
+    else than a run of this kind.
+
+    checkpoints: their folders in it, of the last stage first.
+    """
+    ownership.require_own_folder(output, kind)
+    finished = records.read_record(output / RECORD)
+    begun = (checkpoint.read_made_from(output / name) for name in checkpoints)
+    existing = finished or next((one for one in begun if one), None)
+    if existing is not None:
+        existing = existing | {"recipe": without_places(existing.get("recipe", {}), type(options))}
+    whole, defaults = finished is not None, {"recipe": pinning_defaults(type(options))}
+    return records.is_current(output, existing, record, options.overwrite, "--output_dir", whole, defaults)
+
+
+def write_records(folder: Path, result: str, options, reads: Sequence[str], record: dict) -> None:
+    """The recipe, the curve, and the record with the hashes of what lies in `result`. reads: as of `rella_hub.cli.options.recipe`."""
+    (folder / RECIPE).write_text(yaml.safe_dump(recipe(options, reads), sort_keys=False), encoding="utf-8")
+    epochs = {key: [(e["epoch"], e[key]) for e in record["log"]] for key in ("loss", "log_loss", "auc")}
+    losses = {"training": epochs["loss"], "validation": epochs["log_loss"]}
+    draw_curve(folder / CURVE, "epoch", "LogLoss", losses, epochs["auc"], kept=record["best_epoch"])
+    record |= {"sha256": {path.name: hash_file(path) for path in sorted((folder / result).iterdir())}}
+    (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def peak_memory() -> int:
+    """Bytes: of the GPU where there is one, else of this process."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    import resource  # of Unix
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def run_epochs(

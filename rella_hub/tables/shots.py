@@ -74,3 +74,8 @@ def sample_ids(folder: Path, split: str, limit: int | None = None) -> np.ndarray
     if limit is not None and not 1 <= limit <= available:
         raise ValueError(f"{limit:,} samples of {split} are asked for, but {folder} has {available:,}.")
     return store.read_rows(folder, "samples", 0, limit or available, split, ["sample_id"])["sample_id"].to_numpy()
+
+
+def seeded_ids(folder: Path, split: str, limit: int | None, seed: int) -> np.ndarray:
+    """(n,) ids of a split in stored order: those of the rows that `seeded_numbers` chooses."""
+    return sample_ids(folder, split)[seeded_numbers(folder, "samples", split, limit, seed)]

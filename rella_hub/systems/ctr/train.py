@@ -8,13 +8,10 @@ import math
 from pathlib import Path
 
 import torch
-import yaml
 
 from rella_hub.cli import refuse_without
-from rella_hub.cli.options import pinning, pinning_defaults, recipe, without_places
-from rella_hub.figures import draw_curve
+from rella_hub.cli.options import pinning
 from rella_hub.files import ownership, places
-from rella_hub.files.hashes import hash_file
 from rella_hub.files.writer import sole_writer
 from rella_hub.hub import resolve as hub
 from rella_hub.networks.ctr import load_model_class
@@ -24,13 +21,13 @@ from rella_hub.systems.ctr.inputs.columns import load_columns
 from rella_hub.systems.ctr.inputs.retrieval import SEARCHES, open_search, searched_tables
 from rella_hub.systems.ctr.loop import fit
 from rella_hub.systems.ctr.options import READS, RESULT, RUN, Options
+from rella_hub.systems.epochs import CHECKPOINT, is_finished, write_records
 from rella_hub.systems.vocabulary import Values
 from rella_hub.tables import records, store
-from rella_hub.tables.runs import CURVE, RECIPE, RECORD
 from rella_hub.tables.shots import sample_ids
 
 TABLES = ["users", "items", "interactions", "samples"]
-FEATURES, CHECKPOINT = "features.json", "checkpoint"
+FEATURES = "features.json"
 METRICS = ("auc", "log_loss")
 
 
@@ -52,7 +49,7 @@ def train(options: Options) -> None:
         "inputs": records.input_fingerprints(folder, [*TABLES, *views]),
         "recipe": pinning(options),
     }
-    if _is_finished(output, record, options.overwrite):
+    if is_finished(output, RUN, record, options):
         return
     with sole_writer(output, beside=True):
         _train(options, model_class, folder, output, record)
@@ -125,17 +122,6 @@ def _check(options: Options) -> None:
         raise ValueError(f"There is no search {options.search!r}. Expected one of {', '.join(SEARCHES)}.")
 
 
-def _is_finished(output: Path, record: dict, overwrite: bool) -> bool:
-    """ValueError when the folder holds another run, or the beginning of one, or something else than a run."""
-    ownership.require_own_folder(output, RUN)
-    finished = records.read_record(output / RECORD)
-    existing = finished or checkpoint.read_made_from(output / CHECKPOINT)
-    if existing is not None:
-        existing = existing | {"recipe": without_places(existing.get("recipe", {}), Options)}
-    whole, defaults = finished is not None, {"recipe": pinning_defaults(Options)}
-    return records.is_current(output, existing, record, overwrite, "--output_dir", whole, defaults)
-
-
 def _save(folder: Path, model: torch.nn.Module, values: Values, options: Options, record: dict) -> None:
     model.save_pretrained(folder / RESULT)
     (folder / RESULT / "README.md").unlink(missing_ok=True)  # the mixin's card says nothing
@@ -149,9 +135,4 @@ def _save(folder: Path, model: torch.nn.Module, values: Values, options: Options
         "num_shots": options.num_shots,
     }
     (folder / RESULT / FEATURES).write_text(json.dumps(features, indent=2) + "\n", encoding="utf-8")
-    (folder / RECIPE).write_text(yaml.safe_dump(recipe(options, READS), sort_keys=False), encoding="utf-8")
-    epochs = {key: [(e["epoch"], e[key]) for e in record["log"]] for key in ("loss", "log_loss", "auc")}
-    losses = {"training": epochs["loss"], "validation": epochs["log_loss"]}
-    draw_curve(folder / CURVE, "epoch", "LogLoss", losses, epochs["auc"], kept=record["best_epoch"])
-    record |= {"sha256": {path.name: hash_file(path) for path in sorted((folder / RESULT).iterdir())}}
-    (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_records(folder, RESULT, options, READS, record)

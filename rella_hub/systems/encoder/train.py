@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
-import resource
 from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
 from safetensors.torch import save_file
 
-from rella_hub.cli.options import pinning, pinning_defaults, recipe, without_places
-from rella_hub.figures import draw_curve
+from rella_hub.cli.options import pinning
 from rella_hub.files import ownership, places
-from rella_hub.files.hashes import hash_file
 from rella_hub.files.writer import sole_writer
 from rella_hub.hub import resolve as hub
 from rella_hub.language_models.load import number_format
@@ -29,14 +25,14 @@ from rella_hub.systems.encoder.options import MARK, READS, RESULT, RUN, Options
 from rella_hub.systems.encoder.pretrained import load_masked, load_towers, without_pooler
 from rella_hub.systems.encoder.text import VERSION
 from rella_hub.systems.encoder.tokens import Budget, require_positions
-from rella_hub.systems.epochs import run_epochs
+from rella_hub.systems.epochs import CHECKPOINT, is_finished, peak_memory, run_epochs, write_records
+from rella_hub.systems.whole_run import WEIGHTS
 from rella_hub.tables import records, store
-from rella_hub.tables.runs import CURVE, RECIPE, RECORD, public_name
-from rella_hub.tables.shots import sample_ids
+from rella_hub.tables.runs import public_name
+from rella_hub.tables.shots import sample_ids, seeded_ids
 from rella_hub.vectors.encode import encoder_revision
 
-WEIGHTS = "model.safetensors"
-CHECKPOINT, MASKED_CHECKPOINT = "checkpoint", "masked_checkpoint"
+MASKED_CHECKPOINT = "masked_checkpoint"
 
 
 def train(options: Options) -> None:
@@ -54,22 +50,10 @@ def train(options: Options) -> None:
         "text_version": VERSION,
         "recipe": pinning(options),
     }
-    if _is_finished(output, record, options.overwrite):
+    if is_finished(output, RUN, record, options, (CHECKPOINT, MASKED_CHECKPOINT)):
         return
     with sole_writer(output, beside=True):
         _train(options, folder, output, record)
-
-
-def _is_finished(output: Path, record: dict, overwrite: bool) -> bool:
-    """ValueError when the folder holds another run, or the beginning of one, or something else than a run."""
-    ownership.require_own_folder(output, RUN)
-    finished = records.read_record(output / RECORD)
-    begun = (checkpoint.read_made_from(output / name) for name in (CHECKPOINT, MASKED_CHECKPOINT))
-    existing = finished or next((one for one in begun if one), None)
-    if existing is not None:
-        existing = existing | {"recipe": without_places(existing.get("recipe", {}), Options)}
-    whole, defaults = finished is not None, {"recipe": pinning_defaults(Options)}
-    return records.is_current(output, existing, record, overwrite, "--output_dir", whole, defaults)
 
 
 def _train(options: Options, folder: Path, output: Path, record: dict) -> None:
@@ -113,7 +97,7 @@ def _train(options: Options, folder: Path, output: Path, record: dict) -> None:
         "texts": {split: _counted(samples) for split, samples in read.items()},
         **({"masking": masking} if masking else {}),
         "seconds": round(progress.seconds + masking.get("seconds", 0), 1),
-        "peak_memory_bytes": _peak_memory(),
+        "peak_memory_bytes": peak_memory(),
         "best_epoch": progress.best_epoch,
         "best_validation": progress.log[progress.best_epoch - 1],
         "log": progress.log,
@@ -131,7 +115,7 @@ def _begin(
     """The towers to start from, how texts are read, the samples of train and validation, and how PTab's first stage went."""
     ids = {
         "train": sample_ids(folder, "train", options.num_shots),
-        "validation": _some(sample_ids(folder, "validation"), options.num_validation, options.seed),
+        "validation": seeded_ids(folder, "validation", options.num_validation, options.seed),
     }
     label = store.read(folder, "interactions", columns=["label"])["label"].to_numpy().astype(np.int8)
 
@@ -158,13 +142,6 @@ def _begin(
     return {rows.name: without_pooler(masked.base_model)}, budget, samples, stage
 
 
-def _some(ids: np.ndarray, limit: int | None, seed: int) -> np.ndarray:
-    """A seeded choice of `limit` ids in stored order, that of `shots.seeded_rows`; None: all."""
-    if limit is None or limit >= len(ids):
-        return ids
-    return ids[np.sort(np.random.default_rng(seed).choice(len(ids), limit, replace=False))]
-
-
 def _counted(samples: Samples) -> dict[str, dict[str, int]]:
     """Of each side the distinct texts, their tokens, the longest, and how many were cut."""
     return {
@@ -184,13 +161,6 @@ def _texts_in_words(samples: Samples) -> str:
         + (f", {found['cut']:,} of them cut" if found["cut"] else "")
         for name, found in _counted(samples).items()
     )
-
-
-def _peak_memory() -> int:
-    """Bytes: of the GPU where there is one, else of this process."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _save(folder: Path, model: Classifier, budget: Budget, seen: Seen, options: Options, record: dict) -> None:
@@ -213,9 +183,4 @@ def _save(folder: Path, model: Classifier, budget: Budget, seen: Seen, options: 
         "training_samples": record["training_samples"],
     }
     (result / MARK).write_text(json.dumps(text, indent=2) + "\n", encoding="utf-8")
-    (folder / RECIPE).write_text(yaml.safe_dump(recipe(options, READS), sort_keys=False), encoding="utf-8")
-    epochs = {key: [(e["epoch"], e[key]) for e in record["log"]] for key in ("loss", "log_loss", "auc")}
-    losses = {"training": epochs["loss"], "validation": epochs["log_loss"]}
-    draw_curve(folder / CURVE, "epoch", "LogLoss", losses, epochs["auc"], kept=record["best_epoch"])
-    record |= {"sha256": {path.name: hash_file(path) for path in sorted(result.iterdir())}}
-    (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_records(folder, RESULT, options, READS, record)

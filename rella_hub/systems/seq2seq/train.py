@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import copy
 import json
-import resource
 from pathlib import Path
 
-import numpy as np
 import torch
-import yaml
 
-from rella_hub.cli.options import pinning, pinning_defaults, recipe, without_places
-from rella_hub.figures import draw_curve
+from rella_hub.cli.options import pinning
 from rella_hub.files import ownership, places
-from rella_hub.files.hashes import hash_file
 from rella_hub.files.writer import sole_writer
 from rella_hub.hub import resolve as hub
 from rella_hub.language_models.load import base_identity, number_format
 from rella_hub.systems import checkpoint
 from rella_hub.systems.checkpoint import Kept, Progress, Running
-from rella_hub.systems.epochs import run_epochs
+from rella_hub.systems.epochs import CHECKPOINT, is_finished, peak_memory, run_epochs, write_records
 from rella_hub.systems.seq2seq.inputs import TABLES, Rows, Samples, Seen, number_ids, read_samples
 from rella_hub.systems.seq2seq.language import Language, load_t5, pretrained_on
 from rella_hub.systems.seq2seq.loop import Computing, adamw, learn_epoch, validate
@@ -29,10 +24,8 @@ from rella_hub.systems.seq2seq.options import MARK, READS, RESULT, RUN, Options
 from rella_hub.systems.seq2seq.text import VERSION
 from rella_hub.systems.vocabulary import Values
 from rella_hub.tables import records, store
-from rella_hub.tables.runs import CURVE, RECIPE, RECORD, public_name
-from rella_hub.tables.shots import sample_ids
-
-CHECKPOINT = "checkpoint"
+from rella_hub.tables.runs import public_name
+from rella_hub.tables.shots import sample_ids, seeded_ids
 
 
 def train(options: Options) -> None:
@@ -47,21 +40,10 @@ def train(options: Options) -> None:
         "text_version": VERSION,
         "recipe": pinning(options),
     }
-    if _is_finished(output, record, options.overwrite):
+    if is_finished(output, RUN, record, options):
         return
     with sole_writer(output, beside=True):
         _train(options, folder, output, record)
-
-
-def _is_finished(output: Path, record: dict, overwrite: bool) -> bool:
-    """ValueError when the folder holds another run, or the beginning of one, or something else than a run."""
-    ownership.require_own_folder(output, RUN)
-    finished = records.read_record(output / RECORD)
-    existing = finished or checkpoint.read_made_from(output / CHECKPOINT)
-    if existing is not None:
-        existing = existing | {"recipe": without_places(existing.get("recipe", {}), Options)}
-    whole, defaults = finished is not None, {"recipe": pinning_defaults(Options)}
-    return records.is_current(output, existing, record, overwrite, "--output_dir", whole, defaults)
 
 
 def _train(options: Options, folder: Path, output: Path, record: dict) -> None:
@@ -96,7 +78,7 @@ def _train(options: Options, folder: Path, output: Path, record: dict) -> None:
         "validation_samples": len(read["validation"]),
         "texts": {split: _counted(samples) for split, samples in read.items()},
         "seconds": round(progress.seconds, 1),
-        "peak_memory_bytes": _peak_memory(),
+        "peak_memory_bytes": peak_memory(),
         "best_epoch": progress.best_epoch,
         "best_validation": progress.log[progress.best_epoch - 1],
         "log": progress.log,
@@ -109,10 +91,8 @@ def _train(options: Options, folder: Path, output: Path, record: dict) -> None:
 
 def _read(options: Options, folder: Path, rows: Rows) -> dict[str, Samples]:
     """The samples of train and validation. ValueError when one of their texts is over the budget and may not be cut."""
-    train, validation = sample_ids(folder, "train", options.num_shots), sample_ids(folder, "validation")
-    if options.num_validation is not None and options.num_validation < len(validation):
-        chosen = np.random.default_rng(options.seed).choice(len(validation), options.num_validation, replace=False)
-        validation = validation[np.sort(chosen)]
+    train = sample_ids(folder, "train", options.num_shots)
+    validation = seeded_ids(folder, "validation", options.num_validation, options.seed)
     rows.check(train)
     return {
         "train": read_samples(rows, train, "training"),
@@ -129,13 +109,6 @@ def _in_words(samples: Samples) -> str:
     counted = _counted(samples)
     cut = f", {counted['cut']:,} of them cut" if counted["cut"] else ""
     return f"texts of {counted['tokens'] / len(samples):.0f} tokens in the mean, {counted['longest']} at most{cut}"
-
-
-def _peak_memory() -> int:
-    """Bytes: of the GPU where there is one, else of this process."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _save(
@@ -157,9 +130,4 @@ def _save(
         "training_samples": record["training_samples"],
     }
     (result / MARK).write_text(json.dumps(mark, indent=2) + "\n", encoding="utf-8")
-    (folder / RECIPE).write_text(yaml.safe_dump(recipe(options, READS), sort_keys=False), encoding="utf-8")
-    epochs = {key: [(e["epoch"], e[key]) for e in record["log"]] for key in ("loss", "log_loss", "auc")}
-    losses = {"training": epochs["loss"], "validation": epochs["log_loss"]}
-    draw_curve(folder / CURVE, "epoch", "LogLoss", losses, epochs["auc"], kept=record["best_epoch"])
-    record |= {"sha256": {path.name: hash_file(path) for path in sorted(result.iterdir())}}
-    (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_records(folder, RESULT, options, READS, record)
