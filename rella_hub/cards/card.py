@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import ModelCardData
 
@@ -30,7 +31,7 @@ class Card:
     comparisons: list[Comparison]  # none where it is not scored yet
     main: Comparison | None  # the one that it was made for
     resamples: int | None  # behind the intervals of the results
-    licence: dict[str, str]  # the keys of the YAML that say it; none where the corpus's terms hold
+    licence: dict[str, Any]  # the keys of the YAML that say it; none where the corpus's terms hold
     figure: str | None = None  # a picture of the results beside the card
     permission: str | None = None  # that of the corpus's publisher to pass its data on, in the user's words
 
@@ -64,7 +65,7 @@ def check_names(options, facts: Facts) -> None:
 def card_of(
     options: CardArguments,
     facts: Facts,
-    licence: dict[str, str] | None = None,
+    licence: dict[str, Any] | None = None,
     figure: str | None = None,
     permission: str | None = None,
 ) -> Card:

@@ -100,7 +100,7 @@ class Facts:
 def read_training_data(recipe: Mapping, tables: Sequence[str] = ()) -> TrainingData:
     """ValueError when the data set of a recipe is not to be had, or lacks `tables`."""
     folder = hub.resolve(recipe["dataset"], [*tables, "interactions"], recipe["dataset_revision"])
-    made_from = store.provenance(folder, "interactions")
+    made_from = store.made_from(folder, "interactions")
     encoder = (store.provenance(folder, "item_vectors") or {}).get("encoder")
     encoder = Path(encoder).name if encoder and Path(encoder).is_dir() else encoder
     return TrainingData(folder, load_corpus(made_from["corpus"]), made_from, encoder)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from huggingface_hub import EvalResult
 
 from rella_hub.cards.results import Comparison
@@ -17,7 +19,7 @@ def hub_metrics() -> list[str]:
     return [metric.hub_id for metric in metrics()]
 
 
-def corpus_terms(corpus: Corpus, dataset: str | None) -> dict:
+def corpus_terms(corpus: Corpus, dataset: str | None) -> dict[str, Any]:
     """The keys of a card that put it under the corpus's own terms. dataset: its Hub id, None where it has none."""
     if corpus.licence != "other":
         return {"license": corpus.licence}

@@ -35,8 +35,11 @@ def names_of(options: CardArguments, facts: Facts, record: dict | None) -> Names
     scored_on = record["dataset"] if record else trained_on
     scored_on_hub = dataset_on_hub(scored_on, record["corpus"] if record else corpus, options.dataset_id, trained_on)
     base = (record or {}).get("base_identity") or facts.base
-    base_on_hub = base and (options.base_model_id or (None if is_in_folder(base) else base["name"]))
-    pinned = base_on_hub and options.base_model_id is None and base["revision"] != "unknown"
+    base_on_hub, base_commit = None, None
+    if base:
+        base_on_hub = options.base_model_id or (None if is_in_folder(base) else base["name"])
+        pinned = base_on_hub and options.base_model_id is None and base["revision"] != "unknown"
+        base_commit = base["revision"] if pinned else None
     wanted = {"base_model_id": base_on_hub} if base else {}
     wanted |= {"dataset_id": on_hub, "hub_model_id": options.hub_model_id}
     return Names(
@@ -44,9 +47,9 @@ def names_of(options: CardArguments, facts: Facts, record: dict | None) -> Names
         dataset=on_hub or trained_on,
         scored=scored_on_hub or scored_on,
         dataset_on_hub=on_hub,
-        base=base and (base_on_hub or facts.base["name"]),
+        base=(base_on_hub or base["name"]) if base else None,
         base_on_hub=base_on_hub,
-        base_commit=base["revision"] if pinned else None,
+        base_commit=base_commit,
         local=[f"--{option}" for option, name in wanted.items() if name is None],
     )
 

@@ -168,23 +168,20 @@ def _are_mappings(values: object) -> bool:
     return isinstance(values, list) and all(isinstance(value, dict) for value in values)
 
 
+def _is_whole(results: dict) -> bool:
+    return {"resamples", "seed"} <= results.keys() and all(_are_mappings(results.get(p)) for p in ("rows", "notes"))
+
+
 def _read(path: Path) -> dict:
     if not path.is_file():
         raise ValueError(f"There are no results {path}. They are written by python evaluation/report.py.")
     results = read_json(path)
-    whole = isinstance(results, dict) and {"rows", "notes", "resamples", "seed"} <= results.keys()
-    whole = whole and all(_are_mappings(results[part]) for part in ("rows", "notes"))
-    keys = (*ROW_KEYS, "reference", "auc_difference", "score_file")
-    whole = whole and all(
-        isinstance(results[group], list) and all(isinstance(one, dict) for one in results[group])
-        for group in ("rows", "notes")
-    )
-    missing = (
-        [key for row in results["rows"] for key in keys if key not in row]
-        if whole
-        else ["rows, notes, resamples or seed"]
-    )
-    if missing:
+    if not isinstance(results, dict) or not _is_whole(results):
+        missing = ["rows, notes, resamples or seed"]
+    else:
+        keys = (*ROW_KEYS, "reference", "auc_difference", "score_file")
+        missing = [key for row in results["rows"] for key in keys if key not in row]
+    if missing or not isinstance(results, dict):
         raise ValueError(
             f"{path} lacks {missing[0]}: python evaluation/report.py did not write it, or one of version 0.2. Make the report again."
         )

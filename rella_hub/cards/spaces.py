@@ -67,7 +67,7 @@ def write_space(folder: Path, metric: Metric, repo_id: str) -> dict[str, Path]:
 
     source = file_of(metric.name).read_text(encoding="utf-8")
     loaded = load(str(file_of(metric.name)))
-    title, _, text = ast.get_docstring(ast.parse(source)).partition(":")
+    title, _, text = (ast.get_docstring(ast.parse(source)) or metric.title).partition(":")
     texts = {
         f"{metric.name}.py": source,
         "app.py": APP.format(repo_id=repo_id),
@@ -78,7 +78,7 @@ def write_space(folder: Path, metric: Metric, repo_id: str) -> dict[str, Path]:
             repo_id=repo_id,
             name=metric.name,
             arguments=", ".join(f"{name}={value}" for name, value in metric.example.items()),
-            value=round(loaded.compute(**metric.example)[metric.name], 4),
+            value=round((loaded.compute(**metric.example) or {})[metric.name], 4),
             inputs=loaded.inputs_description.strip(),
         ),
     }

@@ -131,8 +131,8 @@ def odd_times(ratings: pl.DataFrame) -> dict[str, int]:
     """Ratings of times at which nobody can have rated, but which a wrong clock may have written."""
     seconds = ratings["timestamp"]
     counts = {
-        f"ratings from before {FIRST_YEAR}, when there was no MovieLens": (seconds < _second(FIRST_YEAR)).sum(),
-        "ratings from later than the day on which they were read": (seconds > time.time() + 24 * 3600).sum(),
+        f"ratings from before {FIRST_YEAR}, when there was no MovieLens": int((seconds < _second(FIRST_YEAR)).sum()),
+        "ratings from later than the day on which they were read": int((seconds > time.time() + 24 * 3600).sum()),
     }
     return {what: count for what, count in counts.items() if count}
 

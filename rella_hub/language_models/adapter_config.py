@@ -142,8 +142,7 @@ def _config_class(path: Path, values: dict) -> type[PeftConfig]:
 
 
 def _is_prompt_learning(config_class: type[PeftConfig]) -> bool:
-    found = config_class.is_prompt_learning
-    return found.fget(None) if isinstance(found, property) else bool(found)
+    return bool(config_class.is_prompt_learning.__get__(object.__new__(config_class)))  # a property of the class alone
 
 
 def _refuse_purpose(path: Path, values: dict) -> None:

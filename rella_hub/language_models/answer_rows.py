@@ -70,7 +70,8 @@ def _batch(prompts: Sequence[Sequence[int]], completions: Sequence[list[int]]) -
 def _in_parts(rows: Dataset) -> Iterator[tuple[TokenRows, TokenRows]]:
     """The two columns, one batch of the file at a time."""
     for batch in rows.data.table.to_batches():
-        yield tuple(_token_rows(batch.column(name)) for name in SCHEMA.names)
+        ids, labels = (_token_rows(batch.column(name)) for name in SCHEMA.names)
+        yield ids, labels
 
 
 def _token_rows(lists: pa.ListArray) -> TokenRows:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 from accelerate.utils import gather_object
+from datasets import Dataset
 from torch.nn.functional import cross_entropy
 from torch.utils.data import Sampler
 from trl import SFTTrainer
@@ -33,6 +34,7 @@ class AnswerTrainer(SFTTrainer):
     def __init__(self, *args, yes: int, score: Callable, measure: Callable, **kwargs):
         super().__init__(*args, data_collator=collate, **kwargs)
         self._yes, self._score, self._measure = yes, score, measure
+        assert isinstance(self.train_dataset, Dataset)
         self._lengths = lengths_of(self.train_dataset)
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
@@ -52,6 +54,7 @@ class AnswerTrainer(SFTTrainer):
     def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix="eval") -> dict[str, float]:
         """Score the validation prompts, each process its share, and report the same metrics as the test's."""
         rows = self.eval_dataset if eval_dataset is None else eval_dataset
+        assert isinstance(rows, Dataset)
         prompts, labels = prompts_of(rows, self._yes)
         mine = np.arange(self.args.process_index, len(prompts), self.args.world_size)
         own = self._score(self.accelerator.unwrap_model(self.model), [prompts[i] for i in mine])

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Set
 from pathlib import Path
 
 import torch
-from peft import PeftConfig, PeftModel, get_peft_model_state_dict
+from peft import PeftConfig, PeftModel, PeftType, get_peft_model_state_dict
 from safetensors import safe_open
 
 from rella_hub.hub.model_configs import bounded_parameters
@@ -34,7 +34,7 @@ def attach(
     stored: the tensors of the file. shared: whether other systems use the same base. ValueError when it does not fit, or does not load
     whole. Weights of the base itself that the file holds too (saved embeddings) take the place of the base's, unless it is shared.
     """
-    kind = config.peft_type.value
+    kind = PeftType(config.peft_type).value
     if kind not in QUANTIZED and getattr(model, "is_quantized", False):
         raise ValueError(
             f"The adapter {adapter!r} is of type {kind}, which is not scored on a quantized base. Pass --quantization none."

@@ -125,12 +125,14 @@ class ChatTemplate:
         return True
 
     def _render(self, conversation: list[dict], add_generation_prompt: bool, options: dict) -> str:
-        return self.tokenizer.apply_chat_template(
-            conversation,
-            chat_template=self.text,
-            tokenize=False,
-            add_generation_prompt=add_generation_prompt,
-            **options,
+        return str(
+            self.tokenizer.apply_chat_template(
+                conversation,
+                chat_template=self.text,
+                tokenize=False,
+                add_generation_prompt=add_generation_prompt,
+                **options,
+            )
         )
 
 

@@ -109,7 +109,7 @@ def _keep_as_packed(model: torch.nn.Module) -> None:
     there, scores become those of bfloat16, and no gradient passes any more, so a validation would silently end the training."""
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
+            module.support_avx512bf16_for_cpu = False  # ty: ignore[invalid-assignment]  # noqa: B010: not an attribute that torch declares
 
 
 def _quantization(quantization: str, compute: torch.dtype) -> BitsAndBytesConfig:
@@ -162,8 +162,9 @@ def training_notes(adapter: str | None, revision: str | None = None) -> dict:
     trained on, and how many weights were trained."""
     found = {}
     folder = adapter_folder(adapter, revision) if adapter else None
-    for name in (TRAINING_RECIPE, TRAINING_RECORD) if folder else ():
-        path = next((p for p in (folder / name, folder.parent / name) if p.is_file()), None)
+    places = (folder, folder.parent) if folder else ()
+    for name in (TRAINING_RECIPE, TRAINING_RECORD):
+        path = next((place / name for place in places if (place / name).is_file()), None)
         values = (
             (parse_yaml(read_text(path), str(path)) if path.suffix == ".yaml" else read_json(path)) if path else None
         )

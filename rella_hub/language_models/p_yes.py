@@ -147,7 +147,7 @@ def last_logits(model: torch.nn.Module, input_ids: torch.Tensor, last: torch.Ten
     return logits[torch.arange(len(last)), row_of]
 
 
-def batches_of_like_length(lengths: Sequence[int], tokens_per_batch: int) -> Iterator[np.ndarray]:
+def batches_of_like_length(lengths: Sequence[int] | np.ndarray, tokens_per_batch: int) -> Iterator[np.ndarray]:
     """Row numbers in batches of at most `tokens_per_batch` padded tokens, the longest first, so that memory fails early or never.
 
     A batch that is well filled also ends where the prompts get a quarter shorter than its longest: padding costs more than

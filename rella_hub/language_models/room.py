@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -71,7 +72,8 @@ def longest_input(model: torch.nn.Module) -> int | None:
     ]
     limits += [len(table) for name, table in model.named_buffers() if table.ndim == 2 and POSITIONS.search(name)]
     if model.config.model_type == "mpt":  # builds its bias for so many positions and no more
-        limits.append(model.config.max_seq_len)
+        config: Any = model.config
+        limits.append(config.max_seq_len)  # noqa: B009: a module of torch to the checker
     return min(limits, default=None)
 
 

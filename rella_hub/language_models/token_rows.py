@@ -33,7 +33,7 @@ class TokenRows(Sequence):
     def __len__(self) -> int:
         return len(self.ends)
 
-    def __getitem__(self, row: int) -> np.ndarray:
+    def __getitem__(self, row: int) -> np.ndarray:  # ty: ignore[incompatible-method-override]: no slices
         if not 0 <= row < len(self):
             raise IndexError(row)
         return self.ids[self.ends[row - 1] if row else 0 : self.ends[row]]

@@ -87,7 +87,7 @@ def answer_tokens(
     encoded = encode_completions(tokenizer, prompt, answers, chat_template_kwargs)
     for answer, ids in zip(answers, encoded, strict=True):
         word = answer.rstrip(".")
-        written = tokenizer.decode(ids[:1], clean_up_tokenization_spaces=False).strip()
+        written = str(tokenizer.decode(ids[:1], clean_up_tokenization_spaces=False)).strip()
         if written not in (word, answer):
             raise ValueError(
                 f"The answer {answer!r} is not decided by one token: this tokenizer begins it with {written!r}. P(Yes) is the "

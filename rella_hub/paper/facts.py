@@ -11,6 +11,7 @@ style        of the prompts; a row that does not ask for one is of the usual sty
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class Measured:
 
     what: str  # the file or folder, for messages
     facts: dict
-    values: dict[str, float]
+    values: Mapping[str, float]
     names: dict[str, str]  # `system` and `setting` of a row of its own, where no row of the paper is its
     made_with: dict | None = None  # of seeds of one another all the same; None where there are none
     weights: str | None = None  # SHA-256

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -72,14 +73,16 @@ def _pretrain(options, folder: Path, output: Path, made_from: dict) -> None:
         texts = [sample[i] for i in rng.permutation(len(sample))]
         rows = t5.make_rows(tokenizer, texts, min(options.context, t5.LONGEST_ROW))
         set_seed(options.seed)
-        model, how = t5.make_model(options, tokenizer), {"collator": t5.SpanCorruption(tokenizer, options.seed)}
+        model = t5.make_model(options, tokenizer)
+        train = partial(_train, collator=t5.SpanCorruption(tokenizer, options.seed))
     else:
         tokenizer = train_tokenizer(some, options.vocabulary)
         diary_rows = _rows_learned_numbers(tokenizer, about_users)
         width = max(len(row["input_ids"]) for row in diary_rows)
         rows = [*_rows_learned_whole(tokenizer, about_items, width), *diary_rows]
         set_seed(options.seed)
-        model, how = LlamaForCausalLM(_config(options, tokenizer)), {"trainer": _NumberTrainer}
+        model = LlamaForCausalLM(_config(options, tokenizer))
+        train = partial(_train, trainer=_NumberTrainer)
     tokens = sum(len(row["input_ids"]) for row in rows)
     print(
         f"{len(about_items):,} item documents, {len(about_users):,} diaries, {tokens:,} tokens, vocabulary {len(tokenizer):,}; "
@@ -87,7 +90,7 @@ def _pretrain(options, folder: Path, output: Path, made_from: dict) -> None:
         flush=True,
     )
     with ownership.writing_folder(output, BASE_MODEL) as temporary, TemporaryDirectory() as scratch:
-        _train(model, rows, options, scratch, **how)
+        train(model, rows, options, scratch)
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
         record = {"corpus": store.made_from(folder, "items")["corpus"], **made_from}

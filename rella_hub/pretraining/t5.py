@@ -28,10 +28,10 @@ def make_model(options, tokenizer: T5Tokenizer) -> T5ForConditionalGeneration:
         d_ff=WIDENING * options.hidden_size,
         num_layers=options.layers,
         num_heads=options.heads,
-        decoder_start_token_id=tokenizer.pad_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
+    config.decoder_start_token_id = tokenizer.pad_token_id
     return T5ForConditionalGeneration(config)
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
 from rella_hub.corpora import UNKNOWN, load_corpus
 from rella_hub.prompts import pointwise
@@ -31,7 +30,7 @@ def item_documents(folder: Path, rng: np.random.Generator, answers: tuple[str, s
     answers: how these are written, No first.
     """
     corpus = load_corpus(store.made_from(folder, "items")["corpus"])
-    items = pl.from_arrow(store.read(folder, "items"))
+    items = store.frame(folder, "items")
     titles = corpus.words.title(items).to_list()
     groups = items[corpus.group_field].to_list()
     known = sorted(set(groups) - {UNKNOWN})

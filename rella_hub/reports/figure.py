@@ -81,6 +81,7 @@ def _draw_auc(axes: Axes, groups: list[Group], styles: dict[str, dict]) -> None:
 
 def _whisker(axes: Axes, row: Row, y: float, style: dict) -> None:
     auc = row.values[COMPARED_BY]
+    assert auc is not None, "a row without an AUC is not drawn"
     axes.plot([auc.low, auc.high], [y, y], color=style["color"], linewidth=1.6, solid_capstyle="butt")
     axes.plot(auc.value, y, markersize=6, markeredgewidth=1.6, **style)
 

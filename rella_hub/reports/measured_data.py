@@ -49,7 +49,7 @@ def archives(folders: list[Path]) -> dict[str, list[str]]:
     """By corpus what its data set was made from, in sentences."""
     found = {}
     for folder in folders:
-        made_from = store.provenance(folder, "samples")
+        made_from = store.made_from(folder, "samples")
         found.setdefault(made_from["corpus"], []).append(
             f"{store.count_rows(folder, 'interactions'):,} ratings; archive {made_from['raw_status']}, SHA-256 "
             f"{made_from['raw_sha256'][:16]}, {made_from['rules']['label']}."
@@ -79,7 +79,7 @@ def _measure(table: PaperTable, folder: Path) -> list[Measured]:
 
 def count(folder: Path, corpus: Corpus) -> dict[str, int]:
     """Users, items, samples, fields and features, counted as the paper counts each corpus."""
-    users, items = (pl.from_arrow(store.read(folder, name)) for name in ("users", "items"))
+    users, items = (store.frame(folder, name) for name in ("users", "items"))
     columns = ["item_id", "rating"] if store.has_labels(folder) else ["item_id"]
     interactions = store.read(folder, "interactions", columns=columns)
     counted = (

@@ -99,6 +99,6 @@ def _archive(scores: Scores) -> str:
     folder = Path(scores.record["dataset_folder"] or "")
     if not folder.is_dir():
         return f"Archive: not known; the data set {in_markdown(scores.record['dataset'])} is not in a folder here."
-    made_from = store.provenance(folder, "samples")
+    made_from = store.made_from(folder, "samples")
     known = f"Archive: {made_from['raw_status']}, SHA-256 {made_from['raw_sha256'][:16]}."
     return known if made_from["raw_status"] == OFFICIAL else f"{known} {NOT_OFFICIAL}"

@@ -7,6 +7,7 @@ seed alone give their mean and standard deviation. What belongs in no row of the
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ class Row:
     """What was measured of one thing, once for each seed, and what the paper prints of it."""
 
     cells: dict  # the keys of the table that are shown
-    ours: list[dict[str, float]]
+    ours: list[Mapping[str, float]]
     paper: dict[str, float] | None
 
     def mean(self, value: str) -> float | None:
@@ -118,7 +119,7 @@ def _cells(table: PaperTable, one: Measured) -> dict:
     return {key: one.names.get(key, one.facts.get(key)) for key in table.shown}
 
 
-def _seeds(cells: dict, ours: list[Measured]) -> list[dict[str, float]]:
+def _seeds(cells: dict, ours: list[Measured]) -> list[Mapping[str, float]]:
     """The numbers of measurements of one row; ValueError unless they are of models that differ in their seed alone."""
     name = ", ".join(str(cell) for cell in cells.values() if cell is not None) or "one corpus"
     for other in ours[1:]:

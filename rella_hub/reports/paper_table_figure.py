@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,7 +15,7 @@ from rella_hub.reports.paper_table import Row, Section
 from rella_hub.reports.paper_table_text import title_of
 from rella_hub.texts.shown import in_figure
 
-RING = {"marker": "o", "markerfacecolor": "none", "markersize": 8}
+RING: dict[str, Any] = {"marker": "o", "markerfacecolor": "none", "markersize": 8}
 
 
 def draw(table: PaperTable, sections: list[Section], path: Path) -> None:
@@ -32,16 +33,16 @@ def _draw(axes: Axes, table: PaperTable, section: Section) -> None:
     for line, row in enumerate(section.rows):
         if row.paper:
             axes.plot(row.paper[value], line, markeredgecolor=GREY, **RING)
-        if row.mean(value) is not None:
+        mean = row.mean(value)
+        if mean is not None:
             color = COLORS[0] if row.paper else COLORS[1]
-            axes.errorbar(
-                row.mean(value), line, xerr=row.deviation(value), fmt="o", color=color, markersize=4, capsize=3
-            )
-    for label, style in (
+            axes.errorbar(mean, line, xerr=row.deviation(value), fmt="o", color=color, markersize=4, capsize=3)
+    kinds: tuple[tuple[str, dict[str, Any]], ...] = (
         ("paper", {"color": GREY} | RING),
         ("ours", {"marker": "o", "color": COLORS[0], "markersize": 4}),
         ("ours, no row in the paper", {"marker": "o", "color": COLORS[1], "markersize": 4}),
-    ):
+    )
+    for label, style in kinds:
         axes.plot([], [], linestyle="none", label=label, **style)
     where = [load_corpus(section.corpus).name] if section.corpus else []
     title = ", ".join([*where, f"test {title_of(value)}" if table.measured_on == "scores" else title_of(value)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,8 +70,9 @@ def _compare_group(files: list[Scores], resamples: int, seed: int) -> Group:
     users = users_of_group(files)
     without_model, notes = _without_model(files)
     count = None if users is None else len(np.unique(users))
-    drawn = users
-    if count is None or count < FEWEST_USERS:
+    if users is not None and count is not None and count >= FEWEST_USERS:
+        drawn = users
+    else:
         why = (
             f"{files[0].path} is of version 0.2, which kept no users, and the data set is not in a folder here"
             if count is None
@@ -102,7 +104,8 @@ def _measure(
 ) -> tuple[list[dict[str, _Measured]], list[str]]:
     """For each system its metrics, as far as they are defined, and what must be said of them. drawn: (n,) what resamples draw."""
     label, notes = systems[0].label, []
-    found, functions = {}, {}
+    found: dict[tuple[int, str], float] = {}
+    functions: dict[tuple[int, str], Callable] = {}
     for metric in metrics():
         if metric.by_user and users is not None and drawn is not users:
             notes.append(f"no {metric.title}: its interval needs resamples of users.")
@@ -128,7 +131,9 @@ def _measure(
 
 
 def _undefined(metric: Metric, resampled: np.ndarray | None) -> str | None:
-    lost = 0 if resampled is None else int(np.isnan(resampled).sum())
+    if resampled is None:
+        return None
+    lost = int(np.isnan(resampled).sum())
     return (
         f"{lost} of {len(resampled)} resamples have no {metric.title}, as where all labels are the same; its intervals leave them out."
         if lost

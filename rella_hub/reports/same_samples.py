@@ -44,15 +44,15 @@ def folder_of(files: list[Scores]) -> Path | None:
 
 def users_of_group(files: list[Scores]) -> np.ndarray | None:
     """(n,) the user of each sample of score files on the same samples; None where neither they nor a data set here tell."""
-    known = [scores for scores in files if scores.user_id is not None]
-    for other in known[1:]:
-        if not np.array_equal(other.user_id, known[0].user_id):
+    known = [(scores.path, scores.user_id) for scores in files if scores.user_id is not None]
+    for path, users in known[1:]:
+        if not np.array_equal(users, known[0][1]):
             raise ValueError(
-                f"{known[0].path} and {other.path} score the same samples of different users, so the data set was rebuilt in "
+                f"{known[0][0]} and {path} score the same samples of different users, so the data set was rebuilt in "
                 "between. Score both again."
             )
     if known:
-        return known[0].user_id
+        return known[0][1]
     folder = folder_of(files)
     if folder is None or not store.table_splits(folder, "samples"):
         return None
@@ -60,7 +60,7 @@ def users_of_group(files: list[Scores]) -> np.ndarray | None:
 
 
 def _refuse_repeated(files: list[Scores]) -> None:
-    paths = [scores.path.resolve() for scores in files]
+    paths = [scores.path.resolve() for scores in files if scores.path]
     for path in paths:
         if paths.count(path) > 1:
             raise ValueError(f"{path} is given {paths.count(path)} times. Give each score file once.")

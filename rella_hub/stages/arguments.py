@@ -6,13 +6,16 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rella_hub.cli.options import option
 from rella_hub.stages.engines import load_engine
 
 if TYPE_CHECKING:
     from rella_hub.corpora import Corpus
+
+
+Task = TypeVar("Task")
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,7 @@ class EngineArguments:
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"--workers is {self.workers}; at least 1 is needed.")
 
-    def run(self, function: Callable[[object], None], tasks: Sequence[object], what: str) -> None:
+    def run(self, function: Callable[[Task], None], tasks: Sequence[Task], what: str) -> None:
         """Call `function` with every task on the chosen engine."""
         self.check()
         load_engine(self.engine).run(function, tasks, self.parallel, what)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import polars as pl
 import pyarrow as pa
 
 from rella_hub.corpora import load_corpus
@@ -55,14 +54,14 @@ def embed(
         if group.is_first:
             remove_chunks(output)  # a run that was killed just before its end leaves them
         return
-    items = pl.from_arrow(store.read(where.folder, "items"))
+    items = store.frame(where.folder, "items")
     texts = corpus.words.description(items).to_list()
     if dry_run:
         estimate(texts, options).say()
         return
     encoded = encode_in_chunks(output, made_from, texts, options, engine, group, where.overwrite)
-    if not group.is_first:
-        return
+    if encoded is None:
+        return  # another process has them
     vectors, norms = normalize(reduce(encoded, options.dimension))
     table = pa.table(
         {

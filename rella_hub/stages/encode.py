@@ -83,10 +83,10 @@ class Job:
 
 
 def _joined(parts: Parts, rows: int) -> np.ndarray:
-    vectors = None
+    vectors = np.empty((rows, 0), dtype=np.float32)
     for table, _ in parts.read(range(parts.chunks)):
         found = table["vector"].combine_chunks().flatten().to_numpy().reshape(len(table), -1)
-        if vectors is None:
+        if not vectors.size:
             vectors = np.empty((rows, found.shape[1]), dtype=np.float32)
         vectors[table["row"].to_numpy()] = found
     return vectors

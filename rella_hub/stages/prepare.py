@@ -25,13 +25,13 @@ def prepare(where: FolderArguments, source: RawArguments) -> None:
         raise ValueError(f"--seed is {source.seed}; a whole number from 0 is needed.")
     threshold, protocol = _threshold(corpus, source.label_threshold), _protocol(corpus, source.task)
     reexport = corpus.reexport
-    with open_raw(_raw_path(corpus, source), corpus.files, corpus.archive, reexport and reexport.files) as raw:
+    with open_raw(_raw_path(corpus, source), corpus.files, corpus.archive, reexport.files if reexport else None) as raw:
         made_from = _made_from(corpus, raw, source.seed, threshold, protocol)
         standing = [name for name in TABLES if records.stands(where.folder, name, made_from, where.overwrite)]
         if len(standing) == len(TABLES):
             return
         _say_status(corpus, raw)
-        tables = (reexport.read if raw.status == "re-export" else corpus.read)(raw)
+        tables = (reexport.read if reexport and raw.status == "re-export" else corpus.read)(raw)
         _write(corpus, tables, raw, where.folder, made_from, threshold)
 
 
@@ -59,7 +59,10 @@ def _raw_path(corpus: Corpus, source: RawArguments) -> Path:
         refuse_without("a download (no --raw)", source, ["raw_folder"])
         return Path(source.raw)
     folder = Path(source.raw_folder)
-    return corpus.generate(folder) if corpus.generate else download(corpus.archive, folder)
+    if corpus.generate:
+        return corpus.generate(folder)
+    assert corpus.archive is not None, f"{corpus.id} has neither a generator nor an archive"
+    return download(corpus.archive, folder)
 
 
 def _made_from(corpus: Corpus, raw: RawFiles, seed: int, threshold: float | None, task: str) -> dict:

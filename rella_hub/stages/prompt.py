@@ -104,7 +104,7 @@ def _rows_of_view(folder: Path, config: Config, split: str, selected: dict[str, 
     view, per_sample = config.table, load_view(config.view).rows_per_sample
     of_samples = "train" if split == "mixed" else split
     shown = published.rows_of(
-        folder, of_samples, store.provenance(folder, view).get("selected_rows", {}).get(of_samples)
+        folder, of_samples, store.made_from(folder, view).get("selected_rows", {}).get(of_samples)
     )
     wanted = published.rows_of(folder, of_samples, selected[of_samples])
     if len(wanted) > len(shown):
@@ -131,7 +131,7 @@ class Sources:
 
 
 def load_sources(folder: Path) -> Sources:
-    users, items = (pl.from_arrow(store.read(folder, name)) for name in ("users", "items"))
+    users, items = (store.frame(folder, name) for name in ("users", "items"))
     interactions = store.read(folder, "interactions", columns=["user_id", "item_id", "rating", "label"])
     user_id, item_id, rating, label = (interactions[c].to_numpy() for c in ("user_id", "item_id", "rating", "label"))
     return Sources(

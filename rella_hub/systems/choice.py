@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from rella_hub import systems
 from rella_hub.cli.options import default_of
@@ -32,7 +33,7 @@ def load_several(options, adapters: list[str], revisions: list[str], names: list
     return several.OneBase(options, adapters, revisions, names)
 
 
-def load_system(chosen: SystemOptions, options: Sequence[object]):
+def load_system(chosen: SystemOptions, options: Sequence[Any]):
     """The system that is asked for. options: of every family; ValueError where one of another family is given."""
     by_family = dict(zip(systems.families(), options, strict=True))
     if chosen.model is not None:

@@ -67,7 +67,7 @@ def join(paths: Sequence[str], output: str | None, overwrite: bool) -> None:
         raise ValueError(
             f"The shards hold {len(sample_id):,} samples of {shards[0].record['shard']['rows']:,}. Score them again."
         )
-    path = Path(output) if output else _joined_name(shards[0].path)
+    path = Path(output) if output else _joined_name(Path(paths[0]))
     places.check_file(path, reads=paths)
     require_score_file(path)
     existing = read_stored(path).record if path.exists() and not overwrite else None

@@ -97,7 +97,7 @@ def samples_of(options: SampleOptions, system) -> Samples:
 def record_of(member, samples: Samples, name: str | None = None) -> dict:
     """Everything that pins the scores of a system, a fingerprint of it, and what else is said of them."""
     table = samples.options.config_name if "prompt" in columns_of(member) else "samples"
-    made_from = store.provenance(samples.folder, table)
+    made_from = store.made_from(samples.folder, table)
     pinned = {
         **asdict(samples.options),
         "corpus": made_from["corpus"],

@@ -47,7 +47,7 @@ class WholeRun:
 
     def facts(self, **own: Any) -> Facts:
         """own: what the family says of it, beside what the files say."""
-        files = {
+        files: dict[str, Any] = {
             "noun": "model",
             "command": self.parts.command,
             "folder": self.folder,

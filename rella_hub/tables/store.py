@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -229,6 +230,11 @@ def read(folder: Path, name: str, split: str = SINGLE_SPLIT, columns: list[str] 
         except (pa.ArrowException, OSError) as error:
             raise ValueError(_damaged(path, error)) from error
     return pa.concat_tables(parts)
+
+
+def frame(folder: Path, name: str, columns: list[str] | None = None) -> pl.DataFrame:
+    """A table without splits, for polars."""
+    return pl.DataFrame(read(folder, name, columns=columns))
 
 
 def iterate(

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -42,15 +43,19 @@ class Histories:
     shared: Mapping[str, np.ndarray] = field(default_factory=dict)  # name -> whole array
 
 
+def _nothing(*_: object) -> NoReturn:
+    raise AssertionError("a view that mixes others is never asked")
+
+
 @dataclass(frozen=True)
 class View:
     sentence: (
         str  # continues "a sample is shown"; {item} and {latest} are the corpus's words, {parameter} the name's number
     )
-    select: Callable[[Histories, Config], np.ndarray] | None = None  # None: it mixes other views
+    select: Callable[[Histories, Config], np.ndarray] = _nothing  # a view that mixes others leaves it out
     needs: tuple[str, ...] = ()  # the tables that it reads beside `samples`
-    load: Callable[[Path, Config], Loaded] | None = (
-        None  # what it makes of those tables: `behaviors` of all interactions, and `shared`
+    load: Callable[[Path, Config], Loaded] = (
+        _nothing  # what it makes of them: `behaviors` of all interactions, and `shared`
     )
     mixes: tuple[
         str, ...

@@ -63,7 +63,7 @@ def _check_whole(folder: Path, corpus_id: str) -> None:
     if found != corpus_id:
         raise ValueError(f"{folder} holds the corpus {found!r}, asked for is {corpus_id!r}. Pass another --output.")
     for name in store.table_names(folder):
-        of_table = store.provenance(folder, name).get("corpus")
+        of_table = store.made_from(folder, name).get("corpus")
         if of_table != corpus_id:
             raise ValueError(
                 f"{folder / name} is of the corpus {of_table!r}, the others of {corpus_id!r}. Remove {folder / name}."

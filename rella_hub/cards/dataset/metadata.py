@@ -55,7 +55,8 @@ class Config:
 
     @property
     def rows_per_sample(self) -> int:
-        """Rows of a training sample."""
+        """Rows of a training sample, of a config that shows some."""
+        assert self.shows is not None
         return views.load_view(self.shows.view).rows_per_sample
 
 
@@ -86,13 +87,10 @@ def _kind(name: str) -> str | None:
 
 def default_config(found: list[Config]) -> Config:
     """What `load_dataset` without a name gives: SUBR with the longest history, else the longest prompts, else the first table."""
-    prompts = [config for config in found if config.holds_prompts]
-    usual = {length: views.config_name("subr", length) for length in {c.shows.history_length for c in prompts}}
-    return max(
-        prompts,
-        key=lambda c: (c.name in usual.values(), c.shows.view == "subr", c.shows.history_length),
-        default=found[0],
-    )
+    prompts = [(config, config.shows) for config in found if config.shows and config.holds_prompts]
+    usual = {views.config_name("subr", shows.history_length) for _, shows in prompts}
+    ranked = [(config.name in usual, shows.view == "subr", shows.history_length) for config, shows in prompts]
+    return prompts[ranked.index(max(ranked))][0] if prompts else found[0]
 
 
 def card_metadata(folder: Path, corpus: Corpus, found: list[Config], samples: int) -> str:

@@ -17,7 +17,10 @@ from rella_hub.hub.publish import Repository, publish
 from rella_hub.stages.arguments import FolderArguments
 from rella_hub.tables import store
 
-SHARD = re.compile(r"[^/]+/\w+-\d{5}-of-\d{5}\.parquet")  # what a push may delete: a file of a table
+
+def _is_shard(path: str) -> bool:
+    """Whether it is a file of a table, which a push may delete."""
+    return re.fullmatch(r"[^/]+/\w+-\d{5}-of-\d{5}\.parquet", path) is not None
 
 
 def push(where: FolderArguments, options: PushArguments) -> str | None:
@@ -35,7 +38,7 @@ def push(where: FolderArguments, options: PushArguments) -> str | None:
         card = Path(scratch) / "README.md"
         card.write_text(_card(where.folder, corpus, names, repo_id, options), encoding="utf-8", newline="\n")
         repository = Repository(
-            repo_id, "dataset", {**files, "README.md": card}, SHARD.fullmatch, private, sha256=built.sha256
+            repo_id, "dataset", {**files, "README.md": card}, _is_shard, private, sha256=built.sha256
         )
         address = publish(repository, f"{corpus.name}: {len(names)} configs, {tag}", tag, options.dry_run)
     if options.collection and not options.dry_run:

@@ -31,7 +31,7 @@ def render(
     counts = statistics.corpus_statistics(folder)
     samples = sum(split.samples for split in counts.splits)
     prompts = [config for config in configs if config.holds_prompts]
-    made_from = store.provenance(folder, "interactions")
+    made_from = store.made_from(folder, "interactions")
     vectors = [_described(folder, config.name) for config in configs if config.name.startswith(VECTORS)]
     count_tokens = _token_counter(folder, vectors[0]) if prompts and vectors else None
     return fill(
@@ -52,7 +52,11 @@ def render(
         columns={config.name: metadata.columns(folder, config.name) for config in configs},
         prompts=prompts,
         shown=_shown(corpus, configs),
-        mixed={config.shows.view: config.rows_per_sample for config in prompts if config.rows_per_sample > 1},
+        mixed={
+            config.shows.view: config.rows_per_sample
+            for config in prompts
+            if config.shows and config.rows_per_sample > 1
+        },
         default=metadata.default_config(configs),
         vectors=vectors[0] if vectors else None,
         all_vectors=vectors,
@@ -67,7 +71,7 @@ def render(
 
 
 def _has_profile(folder: Path, corpus: Corpus) -> bool:
-    users = pl.from_arrow(store.read_rows(folder, "users", 0, 1))
+    users = pl.DataFrame(store.read_rows(folder, "users", 0, 1))
     return bool(len(users)) and corpus.words.profile(users)[0] != ""
 
 
@@ -100,7 +104,7 @@ def _token_counter(folder: Path, vectors: dict) -> Callable[[list[str]], list[in
 
 
 def _described(folder: Path, name: str) -> dict:
-    record = store.provenance(folder, name)
+    record = store.made_from(folder, name)
     return {
         "name": name,
         "encoder": record["encoder"],
@@ -119,12 +123,12 @@ def _shown(corpus: Corpus, configs: list[Config]) -> dict[str, str]:
 
 
 def _similarities(folder: Path, names: list[str]) -> list[str]:
-    records = (store.provenance(folder, name) for name in names if name.startswith(TABLE))
+    records = (store.made_from(folder, name) for name in names if name.startswith(TABLE))
     return sorted({record["similarity"] for record in records if "similarity" in record})
 
 
 def _styles(folder: Path, prompts: list[Config]) -> list[str]:
-    records = (store.provenance(folder, config.name) for config in prompts)
+    records = (store.made_from(folder, config.name) for config in prompts)
     return sorted({f"{as_code(record['prompt_style'])}, version {record['prompt_version']}" for record in records})
 
 

@@ -46,7 +46,7 @@ class SplitStatistics:
 
 
 def corpus_statistics(folder: Path) -> CorpusStatistics:
-    users, items = (pl.from_arrow(store.read(folder, name)) for name in ("users", "items"))
+    users, items = (store.frame(folder, name) for name in ("users", "items"))
     interactions = store.read(folder, "interactions", columns=["user_id", "item_id", "timestamp"])
     timestamp = interactions["timestamp"]
     timestamp = None if timestamp.null_count else timestamp.to_numpy()
@@ -96,7 +96,8 @@ def _split_statistics(folder: Path, timestamp: np.ndarray | None) -> list[SplitS
 
 
 def _days(timestamp: np.ndarray) -> tuple[str, str]:
-    return tuple(datetime.fromtimestamp(int(t), UTC).date().isoformat() for t in (timestamp.min(), timestamp.max()))
+    first, last = (datetime.fromtimestamp(int(t), UTC).date().isoformat() for t in (timestamp.min(), timestamp.max()))
+    return first, last
 
 
 def token_quantiles(folder: Path, config: str, split: str, count_tokens: Callable[[list[str]], list[int]]) -> list[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import ModelCardData
 
@@ -82,7 +83,7 @@ def push_base(what: PushArguments, how: PublishingArguments) -> None:
 
 
 def _card(
-    base: Path, record: dict, identity: Identity, corpus: Corpus, licence: dict[str, str], permission: str | None
+    base: Path, record: dict, identity: Identity, corpus: Corpus, licence: dict[str, Any], permission: str | None
 ) -> str:
     architecture = record.get("architecture", "llama")  # there was no other before there was a choice
     metadata = ModelCardData(

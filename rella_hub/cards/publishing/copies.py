@@ -9,7 +9,7 @@ from rella_hub.cards.facts import Facts
 from rella_hub.cards.names import dataset_on_hub
 from rella_hub.cards.publishing.identity import Identity, weights_of
 from rella_hub.cards.results import sha256_of
-from rella_hub.tables.checked import read_json
+from rella_hub.tables.checked import read_object
 from rella_hub.tables.runs import public_name
 from rella_hub.tables.scores import read_scores, write_scores
 
@@ -25,7 +25,7 @@ def public_recipe(recipe: dict, identity: Identity) -> dict:
 
 def public_record(record: dict, facts: Facts, identity: Identity) -> dict:
     """The record of scores in public names, without the note of where its data set lies. Its fingerprint is of identities, and stays."""
-    names = {key: public_name(record[key]) for key in NAMED if record.get(key)}
+    names: dict[str, str | None] = {key: public_name(record[key]) for key in NAMED if record.get(key)}
     if is_own(record, facts):
         names |= {key: identity.model for key in ("adapter", "model") if key in names}
     if is_of_base(record, facts):
@@ -47,7 +47,7 @@ def is_of_base(record: dict, facts: Facts) -> bool:
 
 def public_results(path: Path, facts: Facts, identity: Identity, score_files: list[str]) -> str:
     """The groups of a results.json in which the model has a row. score_files: the names of those that are published too."""
-    results = read_json(path)
+    results = read_object(path)
     groups = {_group(row) for row in results["rows"] if is_own(row["record"], facts)}
     rows = [_row(row, facts, identity, score_files) for row in results["rows"] if _group(row) in groups]
     notes = [note for note in results["notes"] if _group(note) in groups]

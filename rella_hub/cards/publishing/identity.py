@@ -42,6 +42,7 @@ def identify(
     base_on_hub = base and (base_given or (None if base_in_folder else base))
     wanted = {"base_model_id": (f"the base model {base}", base_on_hub)} if base else {}
     _require_names(model, wanted | {"dataset_id": (f"the data set {dataset}", on_hub)})
+    assert on_hub is not None  # or it would be missing
     return Identity(model, on_hub, base_on_hub)
 
 
@@ -80,10 +81,11 @@ def require_same_weights(base: str, found: ModelInfo | None, trained_on: dict) -
     files = sorted((found.siblings if found else None) or [], key=lambda file: file.rfilename)
     weights = [file for file in files if Path(file.rfilename).match("*.safetensors") and "/" not in file.rfilename]
     expected = weights_of(trained_on)
-    known = expected.startswith(IN_FOLDER) and weights and all(file.lfs for file in weights)
+    hashes = [file.lfs.sha256[:16] for file in weights if file.lfs]
+    known = expected.startswith(IN_FOLDER) and weights and len(hashes) == len(weights)
     if not known or base == trained_on["name"]:
         return
-    there = IN_FOLDER + "+".join(file.lfs.sha256[:16] for file in weights)
+    there = IN_FOLDER + "+".join(hashes)
     if there != expected:
         raise ValueError(
             f"{base} on the Hub has other weights ({there}) than the base that the adapter was trained on ({expected}), and an adapter "

@@ -73,7 +73,7 @@ def push_model(what: PushArguments, how: PublishingArguments, facts: Facts) -> N
     check_scores(what, how)
     if holds_results(what, found, facts.noun):
         return
-    if base:
+    if base and identity.base:
         base_on_hub = look_up(api, identity.base)
         require_same_weights(identity.base, base_on_hub, base)
         licence = licence_of(how.license, identity.base, base_on_hub)

@@ -94,7 +94,7 @@ def read(raw: RawFiles, layout: Layout = PUBLISHED) -> RawTables:
         f"ratings by users who are not in {layout.users}": len(ratings) - len(by_known_users),
         f"ratings of books that are not in {layout.books}, or were left out": len(by_known_users) - len(kept),
     }
-    late = ((items["year"] > LATEST_YEAR) & (items["year"] != UNKNOWN)).sum()
+    late = int(((items["year"] > LATEST_YEAR) & (items["year"] != UNKNOWN)).sum())
     odd = {f"books that say they were published after {LATEST_YEAR}, later than they were rated": late}
     return RawTables(
         users=users,

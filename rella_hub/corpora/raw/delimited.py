@@ -186,7 +186,7 @@ def _require_field_count(lines: pl.DataFrame, name: str, separator: str, columns
         )
 
 
-def cast(fields: pl.DataFrame, name: str, column: str, dtype: pl.DataType) -> pl.Series:
+def cast(fields: pl.DataFrame, name: str, column: str, dtype: type[pl.DataType]) -> pl.Series:
     """A column of text as `dtype`; ValueError naming the line of the first value that is no plain decimal number."""
     if dtype == pl.String:
         return fields[column]

@@ -14,11 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from rella_hub.metrics import Value
+
+Name = TypeVar("Name")
 
 RESAMPLES = 1000
 MINIMUM_RESAMPLES = 40  # with fewer, the 2.5th percentile says no more than the smallest value seen
@@ -36,8 +39,8 @@ class Interval:
 
 
 def resample(
-    values: Mapping[str, Value], users: np.ndarray, resamples: int = RESAMPLES, seed: int = 0
-) -> dict[str, np.ndarray]:
+    values: Mapping[Name, Value], users: np.ndarray, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[Name, np.ndarray]:
     """Each of `values` in the resamples (R,), NaN where a resample does not define it, as AUC where it holds one label only.
 
     users: (n,) the user of each sample, of any type; where each sample is a user of its own, samples are drawn one by one. Equal

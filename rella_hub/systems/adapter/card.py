@@ -21,9 +21,11 @@ TEMPLATE = "adapter.md.jinja"
 
 def words(card: Card) -> dict:
     run, main = card.run, card.main
+    assert run.base is not None, "an adapter has a base model"
     record = card.record or _untested(run.recipe, run.base)
     config_name = run.recipe["config_name"]
     view, history_length = view_of(config_name)
+    assert view is not None, f"{config_name} holds no prompts"
     return {
         "latest": "latest" if run.data.corpus.words.in_time_order else "last (in random order)",
         "record": record,
@@ -33,7 +35,7 @@ def words(card: Card) -> dict:
         "prompts": store.provenance(run.data.folder, config_name),
         "split": main.split if main else "test",
         "num_shots": run.training["training_rows"] // load_view(view).rows_per_sample,
-        "papers": _papers([main, *card.comparisons], run.data, card.names.base) if main else [],
+        "papers": _papers([main, *card.comparisons], run.data, card.names.base or run.base["name"]) if main else [],
         "paper_weights": paper.paper_weights(),
         "answers": load_style(style_of(config_name)).ANSWERS,
         "chat": _template(record.get("chat_template_kwargs") or {}),

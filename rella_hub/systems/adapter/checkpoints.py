@@ -26,7 +26,7 @@ class CheckpointingTrainer(AnswerTrainer):
         self._kept = kept
 
     def _save_checkpoint(self, model, trial) -> None:
-        output = Path(self.args.output_dir)
+        output = Path(str(self.args.output_dir))
         folder = output / f"checkpoint-{self.state.global_step}"
         if self.is_world_process_zero():
             ownership.open_folder(folder, CHECKPOINT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 from transformers import TrainerCallback
@@ -17,6 +18,10 @@ from rella_hub.stages.dry_run import Estimate
 from rella_hub.systems.adapter.rows import TuningRows
 
 STEPS = 4  # the first of which warms up
+
+
+def _never(*_: object) -> NoReturn:
+    raise AssertionError("nothing is evaluated")
 
 
 def rows_needed(arguments: SFTConfig) -> int:
@@ -36,8 +41,8 @@ def estimate(model: torch.nn.Module, lora, arguments: SFTConfig, rows: TuningRow
         peft_config=lora,
         callbacks=[timed],
         yes=rows.answers.yes,
-        score=None,
-        measure=None,
+        score=_never,
+        measure=_never,
     )
     with measured() as found:
         trainer.train()

@@ -19,7 +19,7 @@ class PromptReader:
 
     def __init__(self, options: ScoreOptions, adapters: Sequence[tuple[str, str | None]], answers: tuple[str, str]):
         self._options, self._answers = options, answers  # of label 0 and of label 1
-        self._tokenizer = load_tokenizer(options.base, options.base_revision)
+        self._tokenizer = load_tokenizer(str(options.base), options.base_revision)
         for adapter, revision in adapters:
             _require_same_arguments(options, adapter, revision)
         self._own = {

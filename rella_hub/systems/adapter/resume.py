@@ -143,7 +143,7 @@ def _require_same_run(checkpoint: Path, made_from: Mapping, defaults: Mapping) -
 
 def _find_best(checkpoint: Path) -> None:
     """The best checkpoint is known by its path: where the run folder was moved, it lies beside this one."""
-    state = trainer_state(checkpoint)
+    state = trainer_state(checkpoint) or {}
     best = state.get("best_model_checkpoint")
     if best is None:
         return

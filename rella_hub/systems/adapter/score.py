@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -41,18 +42,18 @@ class LanguageModel:
 
     def __init__(self, options: ScoreOptions):
         check(options)
-        self.options = options
-        self.base = base_identity(options.base, options.base_revision)
+        self.options, self._base = options, str(options.base)
+        self.base = base_identity(self._base, options.base_revision)
         self.identity, self.noted = identity_of(options, self.base)
         self.name = system_name(options.adapter)
         self.training_samples = training_samples(options.adapter, options.adapter_revision) if options.adapter else None
         self.tokens = 0  # that were read so far
         self.progress: Callable[[int, int], None] | None = None
         self._budget = Budget(options.tokens_per_batch)
-        self._answers: tuple[str, str] | None = None  # of label 0 and of label 1, by the style of the prompts
+        self._answers: tuple[str, str]  # of label 0 and of label 1, by the style of the prompts: `prepare` learns it
         self._reader: PromptReader | None = None
-        self._room: Room | None = None  # of the base, before an adapter wraps it
-        self.model: torch.nn.Module | None = None
+        self._room: Room  # of the base, before an adapter wraps it
+        self.model: Any = None  # loaded with the first chunk
 
     @property
     def adapters(self) -> list[tuple[str, str | None]]:
@@ -72,11 +73,11 @@ class LanguageModel:
         prompts, answers = self._reader.read(rows["prompt"].to_pylist())
         if self.model is None:
             options = self.options
-            model = load_base(options.base, options.base_revision, options.dtype, options.quantization)
+            model = load_base(self._base, options.base_revision, options.dtype, options.quantization)
             self._room = room_of(model)
-            self._room.require(options.base, prompts, (answers.no, answers.yes))
+            self._room.require(self._base, prompts, (answers.no, answers.yes))
             self.model = self.attach(model, min(prompts, key=len).tolist())
-        self._room.require(self.options.base, prompts, (answers.no, answers.yes))
+        self._room.require(self._base, prompts, (answers.no, answers.yes))
         switches = self.switches(wanted)
         scores = p_yes_of_systems(self.model, switches, prompts, answers, self._budget, self.progress)
         self.tokens += len(prompts.ids)

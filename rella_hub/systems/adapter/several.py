@@ -36,11 +36,11 @@ class OneBase(LanguageModel):
 
     def __init__(self, options: BaseOptions, adapters: list[str], revisions: list[str], names: list[str]):
         super().__init__(ScoreOptions(**asdict(options)))
-        revisions = _one_each(revisions, adapters, "--adapter_revisions") or [None] * len(adapters)
+        of_adapters = [*(_one_each(revisions, adapters, "--adapter_revisions") or [None] * len(adapters))]
         names = _one_each(names, adapters, "--systems") or [system_name(adapter) for adapter in adapters]
-        _refuse_twice([adapter_identity(a, revision) for a, revision in zip(adapters, revisions, strict=True)])
+        _refuse_twice([adapter_identity(a, revision) for a, revision in zip(adapters, of_adapters, strict=True)])
         _check_names(names, adapters)
-        rows = [(REFERENCE, None, None), *zip(names, adapters, revisions, strict=True)]
+        rows = [(REFERENCE, None, None), *zip(names, adapters, of_adapters, strict=True)]
         self.members = [self._member(*row) for row in rows]
         self.scored = self.members  # those that `scores_of` knows by number
 

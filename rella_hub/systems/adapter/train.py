@@ -137,7 +137,7 @@ def _train(options: Options, arguments: SFTConfig, folder: Path, made_of: MadeOf
     )
     checkpoint = _open_folder(output, made_of, options.overwrite, options.resume_from_checkpoint)
     begin = time.perf_counter()
-    trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     record = {
         "trainable_weights": trainable,
         "training_rows": len(train),

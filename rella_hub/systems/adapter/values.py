@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from rella_hub.cli import refuse_without
 
@@ -82,7 +83,7 @@ def check_values(options: object) -> None:
         _check_formats(options)
 
 
-def check_value(name: str, value: object) -> None:
+def check_value(name: str, value: Any) -> None:
     least, above, below = AT_LEAST.get(name), ABOVE.get(name), BELOW.get(name)
     wanted = [
         *([f"at least {least}"] if least is not None else []),

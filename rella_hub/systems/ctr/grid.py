@@ -110,7 +110,7 @@ def apply(options: Options, setting: dict, output: Path) -> Options:
 def _copy(run: Path, folder: Path, overwrite: bool) -> None:
     """The files of a run, as its record lists them, in another folder."""
     ownership.require_own_folder(folder, RUN)
-    trained = records.read_record(run / RECORD)
+    trained = records.read_record(run / RECORD) or {}
     if records.is_current(folder, records.read_record(folder / RECORD), trained, overwrite, "--output_dir"):
         return
     with ownership.writing_folder(folder, RUN) as temporary:

@@ -70,6 +70,7 @@ def _epoch(running: Running, train: Samples, size: int, device: torch.device) ->
 
 def learn(model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: Batch) -> torch.Tensor:
     """One step; the mean loss of the batch before it."""
+    assert batch.label is not None, "training samples have labels"
     loss = binary_cross_entropy_with_logits(model(batch), batch.label)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()

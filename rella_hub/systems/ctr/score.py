@@ -60,4 +60,4 @@ class CtrModel:
 
 def load(name: str | None, revision: str | None, options: ScoreOptions) -> CtrModel:
     """name: a run folder, the model in it, or a Hub id."""
-    return CtrModel(name, revision)
+    return CtrModel(str(name), revision)

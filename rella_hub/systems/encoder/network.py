@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,7 +35,7 @@ class Computing:
 
 
 class Classifier(nn.Module):
-    def __init__(self, towers: Mapping[str, nn.Module], pad: int, hidden_size: int = 128, dropout: float = 0.2):
+    def __init__(self, towers: Mapping[str, Any], pad: int, hidden_size: int = 128, dropout: float = 0.2):
         """towers: side → its encoder; pad: id of the padding token."""
         super().__init__()
         self.towers = nn.ModuleDict(towers)

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -72,7 +73,7 @@ def _unreported() -> Iterator[None]:
         logging.set_verbosity(before)
 
 
-def without_pooler(model: nn.Module) -> nn.Module:
+def without_pooler(model: Any) -> Any:
     """The encoder without what is behind its last layer, which nothing here reads."""
     if isinstance(getattr(model, "pooler", None), nn.Module):
         model.pooler = None
@@ -88,10 +89,10 @@ def require_first_token(encoder: Encoder) -> None:
             f"{encoder.id!r} puts no [CLS] token at the start of a text, and these models read a text by its vector. Take an encoder that "
             "has one, such as a BERT."
         )
+    device = next(encoder.model.parameters()).device
     with torch.inference_mode():
         first = [
-            encoder.model(torch.tensor([row], device=encoder.model.device)).last_hidden_state[0, 0].float().cpu()
-            for row in rows
+            encoder.model(torch.tensor([row], device=device)).last_hidden_state[0, 0].float().cpu() for row in rows
         ]
     if np.allclose(*first, atol=1e-6):
         raise ValueError(

@@ -56,6 +56,7 @@ class Vectors:
         self.keys, self.table = both[order], joined[torch.from_numpy(order)]
 
     def of(self, keys: np.ndarray) -> torch.Tensor:
+        assert self.table is not None, "asked for before anything was added"
         return self.table[torch.from_numpy(np.searchsorted(self.keys, keys))]
 
 
@@ -139,7 +140,8 @@ def load_trained(folder: Path, text: dict) -> Trained:
 
 def load(name: str | None, revision: str | None, options: ScoreOptions) -> System:
     """ValueError when there is no such model, or a file of it is missing or damaged. No weights are loaded yet."""
-    folder = Path(name) / RESULT if (Path(name) / RESULT).is_dir() else Path(name)
+    shown = Path(str(name))
+    folder = shown / RESULT if (shown / RESULT).is_dir() else shown
     try:
         folder = local_folder(str(folder), revision)
     except ValueError as error:
@@ -153,7 +155,6 @@ def load(name: str | None, revision: str | None, options: ScoreOptions) -> Syste
         )
     text = checked.require(checked.read_json(folder / MARK), KINDS, str(folder / MARK))
     _require_possible(folder, text)
-    shown = Path(name)
     own = shown.parent.name if shown.name == RESULT else shown.name
     identity = {
         "name": own if shown.is_dir() else name,

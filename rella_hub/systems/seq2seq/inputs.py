@@ -55,7 +55,7 @@ def number_ids(folder: Path) -> Values:
 
     As in P5's own code every user and item gets one, those of the test split too; a number says nothing about a label.
     """
-    tables = (pl.from_arrow(store.read(folder, table, columns=[field])) for field, table in IDS.items())
+    tables = (store.frame(folder, table, [field]) for field, table in IDS.items())
     return Values(pl.concat([numbered(field, table[field]) for field, table in zip(IDS, tables, strict=True)]))
 
 

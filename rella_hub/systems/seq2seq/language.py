@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,7 +44,7 @@ class Language:
 def load_language(folder: Path, name: str) -> Language:
     """The tokenizer of a T5 in `folder`, called `name`. ValueError where it is none that P5 can use."""
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:  # whatever a damaged file makes the tokenizer's class raise
         raise ValueError(f"The tokenizer of {name!r} cannot be loaded: {first_line(error)}") from error
     pieces = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
@@ -55,12 +56,12 @@ def load_language(folder: Path, name: str) -> Language:
         )
     if tokenizer.eos_token_id is None or tokenizer.pad_token_id is None:
         raise ValueError(f"The tokenizer of {name!r} has no end token or no padding token. Take a T5 with its own.")
-    answers = tuple(_one_token(tokenizer, answer, name) for answer in ANSWERS)
-    if answers[0] == answers[1]:
+    no, yes = (_one_token(tokenizer, answer, name) for answer in ANSWERS)
+    if no == yes:
         raise ValueError(
             f"The tokenizer of {name!r} writes {' and '.join(ANSWERS)} as the same token, so it cannot tell them apart. Take another T5."
         )
-    return Language(name, tokenizer, begins, tokenizer.pad_token_id, tokenizer.eos_token_id, answers)
+    return Language(name, tokenizer, begins, tokenizer.pad_token_id, tokenizer.eos_token_id, (no, yes))
 
 
 def _one_token(tokenizer: PreTrainedTokenizerBase, answer: str, name: str) -> int:

@@ -22,9 +22,8 @@ from rella_hub.systems.seq2seq.options import WHOLE_WORDS
 
 
 class P5(T5ForConditionalGeneration):
-    _keys_to_ignore_on_load_missing = (
-        r"^whole_words\.weight$",
-    )  # a T5 has none; load_model looks whether they should be there
+    # A T5 has none; load_model looks whether they should be there.
+    _keys_to_ignore_on_load_missing = [r"^whole_words\.weight$"]  # noqa: RUF012
 
     def __init__(self, config: T5Config):
         super().__init__(config)

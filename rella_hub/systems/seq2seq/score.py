@@ -77,8 +77,13 @@ class System:
                 file=sys.stderr,
             )
         return p_yes(
-            *(known.model, known.rows, samples.sample_id, samples.lengths, known.language, known.how),
-            whole_words=self.identity["model_identity"]["whole_words_in_scoring"],
+            known.model,
+            known.rows,
+            samples.sample_id,
+            samples.lengths,
+            known.language,
+            known.how,
+            whole_words=bool(self.identity["model_identity"]["whole_words_in_scoring"]),
         )
 
     def _load(self) -> Loaded:

@@ -63,7 +63,7 @@ class Texts:
         is_last = shown & ~np.pad(shown[:, 1:], ((0, 0), (0, min(length, 1))))
         codes[:, 8::2] = np.where(is_last, self._last, self._amid) + np.searchsorted(self._ratings, rating)
         used = np.ones(codes.shape, dtype=bool)
-        used[:, 5:7] = shown.any(axis=1)[:, None]
+        used[:, 5:7] = shown.any(axis=1, keepdims=True)
         used[:, 7:] = np.repeat(shown, 2, axis=1)
         return codes, used
 

@@ -42,14 +42,15 @@ class Columns:
 def load_columns(folder: Path, values: Values | None = None, train: np.ndarray | None = None) -> Columns:
     """The columns of a data set folder, coded by `values`, or by what the training samples `train` (ids) have seen."""
     corpus = load_corpus(store.made_from(folder, "samples")["corpus"])
-    users, items = (pl.from_arrow(store.read(folder, name)) for name in ("users", "items"))
+    users, items = (store.frame(folder, name) for name in ("users", "items"))
     table = store.read(folder, "interactions")
     user_id, item_id = table["user_id"].to_numpy(), table["item_id"].to_numpy()
     user_row = codes_of(user_id, users["user_id"].to_numpy(), "users have interactions but no row in users")
     item_row = codes_of(item_id, items["item_id"].to_numpy(), "items have interactions but no row in items")
-    rating = pl.from_arrow(table["rating"])
+    rating = pl.Series("rating", table["rating"])
     position = positions_within_user(user_id)
     if values is None:
+        assert train is not None, "values are learned from training samples"
         seen = _seen(train, position)
         values = learn_values(
             corpus,

@@ -10,7 +10,6 @@ import copy
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import torch
 
 from rella_hub.corpora import UNKNOWN, load_corpus
@@ -84,7 +83,7 @@ class HardSearch:
     def __init__(self, folder: Path, count: int):
         corpus = load_corpus(store.made_from(folder, "samples")["corpus"])
         interactions = store.read(folder, "interactions", columns=["user_id", "item_id"])
-        items = pl.from_arrow(store.read(folder, "items", columns=["item_id", corpus.group_field]))
+        items = store.frame(folder, "items", ["item_id", corpus.group_field])
         known = items["item_id"].to_numpy()
         row = codes_of(interactions["item_id"].to_numpy(), known, "items have interactions but no row in items")
         group = items[corpus.group_field].rank("dense").to_numpy().astype(np.int64)[row]
