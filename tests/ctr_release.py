@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from test_views import write_vectors
+from builders import write_vectors
 
 from rella_hub.stages.arguments import FolderArguments, PromptArguments, RawArguments, ViewArguments
 from rella_hub.stages.prepare import prepare

@@ -24,9 +24,11 @@ from urllib.parse import unquote
 import hub_answers  # noqa: F401  the three register what they answer
 import hub_collections  # noqa: F401
 import hub_uploads  # noqa: F401
+import pytest
 from hub_calls import Answer, Call, State, as_json, respond
 from hub_faults import Fault, Faults, corrupted
 from hub_repositories import Refusal, Repository
+from huggingface_hub import constants
 
 INVALID_TOKEN = "Invalid credentials in Authorization header"
 
@@ -65,6 +67,18 @@ class HubServer:
         self.die()
         if error is None and self.errors:
             raise RuntimeError("The test Hub itself failed:\n" + "\n".join(self.errors))
+
+    def use(self, patch: pytest.MonkeyPatch, token: str | None = "write-token") -> None:
+        """Let the clients of this process reach this Hub and no other, whatever the tests' environment forbade them."""
+        for name, value in {
+            "ENDPOINT": self.endpoint,
+            "HUGGINGFACE_CO_URL_TEMPLATE": self.endpoint + "/{repo_id}/resolve/{revision}/{filename}",
+            "HF_HUB_OFFLINE": False,
+            "HF_HUB_DISABLE_XET": True,
+        }.items():
+            patch.setattr(constants, name, value)
+        if token:
+            patch.setenv("HF_TOKEN", token)
 
     @property
     def endpoint(self) -> str:

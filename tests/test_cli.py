@@ -3,29 +3,15 @@
 import re
 import runpy
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from builders import Model, Training
 
 from rella_hub import cli
 
 REPOSITORY = Path(__file__).parents[1]
 COMMANDS = sorted(path for path in (REPOSITORY / "dataset_builders").glob("*.py") if path.stem != "__init__")
-
-
-@dataclass(frozen=True)
-class Model:
-    base: str = field(metadata={"help": "Base model."})
-    rank: int = field(default=8, metadata={"help": "Rank."})
-    target_modules: list[str] = field(default_factory=lambda: ["q_proj", "v_proj"], metadata={"help": "Modules."})
-
-
-@dataclass(frozen=True)
-class Training:
-    learning_rate: float = field(default=1e-3, metadata={"help": "Step size."})
-    packing: bool = field(default=False, metadata={"help": "Pack."})
-    note: str | None = field(default=None, metadata={"help": "Note."})
 
 
 def parse(*arguments: str, description: str = "Train.\n\nexamples:\n  python sft.py --base tiny") -> tuple:

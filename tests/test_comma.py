@@ -5,9 +5,9 @@ import io
 
 import polars as pl
 import pytest
+from builders import InMemory
 from hypothesis import given
 from hypothesis import strategies as st
-from test_delimited import InMemory
 
 from rella_hub.corpora.raw.comma import read_comma_separated
 

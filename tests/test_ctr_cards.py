@@ -16,8 +16,8 @@ from ctr_batches import FIELD_SIZES, HISTORY_LENGTH, RATING_VALUES
 from ctr_release import DATA, RESULTS, RUN, SCORES, WITH_LANGUAGE_MODEL
 from hub_cards import check_card
 from huggingface_hub import ModelCard
+from nasty import active, rows_of, unseen
 from safetensors.numpy import load_file, save_file
-from test_shown import active, rows_of, unseen
 
 from rella_hub.cards.publishing.checks import check_card as check_filled
 from rella_hub.cards.results import read_results

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_views import write_vectors
+from builders import write_vectors
 
 from rella_hub.corpora import UNKNOWN, load_corpus
 from rella_hub.stages.arguments import FolderArguments, RawArguments, ViewArguments

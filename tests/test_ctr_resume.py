@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from builders import write_vectors
 from safetensors.torch import load_file, save_file
-from test_views import write_vectors
 
 from rella_hub.metrics import measure
 from rella_hub.stages.arguments import ViewArguments

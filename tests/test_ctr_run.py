@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from test_views import write_vectors
+from builders import write_vectors
 
 from rella_hub.networks.ctr import model_names
 from rella_hub.stages.arguments import PromptArguments, ViewArguments

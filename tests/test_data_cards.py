@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from hub_cards import check_card
-from test_shown import NASTY, active, rows_of, unseen
+from nasty import NASTY, active, rows_of, unseen
 
 from rella_hub.cards.dataset import push
 from rella_hub.cards.dataset.card import write_card

@@ -1,27 +1,15 @@
 """Delimited text into typed columns, against Python's own `split`, and what is said of lines that do not fit."""
 
-from io import BytesIO
-from pathlib import Path
-
 import polars as pl
 import pytest
+from builders import InMemory
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rella_hub.corpora.raw import archive, delimited
-from rella_hub.corpora.raw.archive import RawFiles
 from rella_hub.corpora.raw.delimited import decode, read_delimited, require
 
 COLUMNS = {"id": pl.Int32, "name": pl.String, "score": pl.Float32}
-
-
-class InMemory(RawFiles):
-    def __init__(self, data: bytes):
-        super().__init__(Path("nowhere"), "", "unverified")
-        self.data = data
-
-    def _open(self, name: str) -> BytesIO:
-        return BytesIO(self.data)
 
 
 def table_of(text: str, encoding: str = "latin-1", header: list[str] | None = None) -> pl.DataFrame:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_views import write_vectors
+from builders import write_vectors
 
 from rella_hub.corpora import load_corpus
 from rella_hub.files.hashes import hash_file

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import huggingface_hub
 import pytest
 from ctr_release import DATA, RUN
 from hub_server import HubServer
@@ -191,13 +190,7 @@ def constant(tmp_path, monkeypatch, ctr_release):
 @pytest.fixture
 def hub(monkeypatch):
     with HubServer() as server:
-        constants = huggingface_hub.constants
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-        monkeypatch.setattr(constants, "ENDPOINT", server.endpoint)
-        template = server.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setenv("HF_TOKEN", "write-token")
+        server.use(monkeypatch)
         yield server
 
 

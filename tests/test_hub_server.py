@@ -35,12 +35,7 @@ DATASET = {"repo_id": "rella/ml1m", "repo_type": "dataset"}
 def hub(monkeypatch):
     """A Hub that the clients of this process may reach, whatever the tests' environment forbade them."""
     with HubServer() as hub:
-        constants = huggingface_hub.constants
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-        monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
-        template = hub.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        hub.use(monkeypatch, token=None)
         yield hub
 
 

@@ -3,6 +3,7 @@
 import ast
 import importlib.metadata
 import importlib.util
+import re
 import sys
 from pathlib import Path
 
@@ -134,3 +135,12 @@ def test_homes_of_concepts():
     for name in ("utils", "common", "helpers", "base"):
         assert not [path for path in MODULES if path.stem == name], f"{name}.py is a home without a concept"
     assert not [path for path in (REPOSITORY / "tests").rglob("*.py") if path.parent != REPOSITORY / "tests"]
+
+
+def test_no_test_imports_a_test():
+    """What several tests build on stands in a module of its own, such as tests/builders.py."""
+    imported = {
+        path.name: re.findall(r"^(?:from|import) (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        for path in Path(__file__).parent.glob("*.py")
+    }
+    assert {name: found for name, found in imported.items() if found and set(found) != {Path(name).stem}} == {}

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_delimited import InMemory
+from builders import InMemory
 
 from rella_hub.cards.dataset.card import write_card
 from rella_hub.corpora import load_corpus

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import yaml
 from huggingface_hub import ModelCard
-from test_shown import active, rows_of, unseen
+from nasty import active, rows_of, unseen
 
 from rella_hub.cards import results, templates, verdict
 from rella_hub.cards.publishing.checks import check_card

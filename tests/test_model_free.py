@@ -5,56 +5,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from builders import CONFIG, UNSEEN_ITEM, sample_ids_of, write_dataset
 from scipy.optimize import minimize
 
 from rella_hub.systems.model_free import both_means, history_mean, item_mean, missing_table
 from rella_hub.tables import schema, store
-
-USERS, BEHAVIORS, ITEMS, HISTORY_LENGTH = 30, 14, 12, 4
-CONFIG = "subr_k4"
-UNSEEN_ITEM = 99  # in no training sample
-
-
-def write_dataset(folder: Path, seed: int = 0) -> None:
-    """`interactions`, `samples` and one view of a made-up corpus, each split in a random order."""
-    rng = np.random.default_rng(seed)
-    n = USERS * BEHAVIORS
-    rating = rng.integers(1, 6, n).astype(np.float32)
-    table = {
-        "user_id": np.repeat(np.arange(USERS), BEHAVIORS) + 1,
-        "item_id": rng.integers(1, ITEMS + 1, n),
-        "rating": rating,
-        "timestamp": np.arange(n),
-        "label": (rating > 3).astype(np.int64),
-    }
-    position = np.tile(np.arange(BEHAVIORS), USERS)
-    table["item_id"][position == BEHAVIORS - 1] = np.where(rng.random(USERS) < 0.3, UNSEEN_ITEM, 1)
-    rows = {
-        "train": np.flatnonzero((position >= 5) & (position < BEHAVIORS - 3)),
-        "validation": np.flatnonzero(position == BEHAVIORS - 3),
-        "test": np.flatnonzero(position >= BEHAVIORS - 2),
-    }
-    rows = {split: rng.permutation(found) for split, found in rows.items()}
-    samples = {
-        split: pa.table(
-            {"sample_id": found, "position": position[found]}
-            | {column: table[column][found] for column in ("user_id", "item_id", "label")}
-        )
-        for split, found in rows.items()
-    }
-    views = {
-        split: pa.table({"sample_id": found, "positions": [some_positions(rng, position[row]) for row in found]})
-        for split, found in rows.items()
-    }
-    made_from = {"corpus": "ml1m"}
-    whole = {"train": pa.table(table)}
-    store.write(folder, "interactions", schema.INTERACTIONS, whole, made_from)
-    for name, features, splits in (("samples", schema.SAMPLES, samples), (f"view_{CONFIG}", schema.VIEWS, views)):
-        store.write(folder, name, features, splits, made_from)
-
-
-def some_positions(rng: np.random.Generator, before: int) -> list[int]:
-    return np.sort(rng.choice(before, HISTORY_LENGTH, replace=False)).tolist()
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +21,6 @@ def folder(tmp_path_factory) -> Path:
 
 def rows_of(folder: Path, name: str, split: str = "train") -> list[dict]:
     return store.read(folder, name, split).to_pylist()
-
-
-def sample_ids_of(folder: Path, split: str = "test") -> np.ndarray:
-    return store.read(folder, "samples", split)["sample_id"].to_numpy()
 
 
 def test_history_mean_is_the_mean_of_the_ratings_shown(folder):

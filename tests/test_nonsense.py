@@ -6,7 +6,7 @@ import shutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from test_shown import unseen
+from nasty import unseen
 
 from rella_hub.tables import store
 

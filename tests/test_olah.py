@@ -12,14 +12,14 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from builders import build_bookcrossing
 from hub_server import HubServer
-from huggingface_hub import constants
-from test_push import ID, whole  # noqa: F401  the built data set
 
 from rella_hub.cards.dataset.push import PushArguments, push
 from rella_hub.tables import store
 
 pytestmark = pytest.mark.slow
+DATA_SET = "rella/bookcrossing"
 CONFIG = """
 [basic]
 host = "127.0.0.1"
@@ -39,15 +39,12 @@ offline = true
 
 
 @pytest.fixture(scope="module")
-def pushed(whole) -> dict[str, bytes]:  # noqa: F811
+def pushed(tmp_path_factory) -> dict[str, bytes]:
     """The files that push.py sent to a Hub."""
     with HubServer() as hub, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(constants, "ENDPOINT", hub.endpoint)
-        patch.setattr(constants, "HF_HUB_OFFLINE", False)
-        patch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-        patch.setenv("HF_TOKEN", "write-token")
-        push(whole, PushArguments())
-        return hub.repositories[ID].files("main")
+        hub.use(patch)
+        push(build_bookcrossing(tmp_path_factory.mktemp("push")), PushArguments())
+        return hub.repositories["dataset", DATA_SET].files("main")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +54,7 @@ def endpoint(pushed, tmp_path_factory):
     pip = [folder / "venv/bin/pip", "install", "--quiet", "--disable-pip-version-check", "olah"]
     if subprocess.run(pip, capture_output=True).returncode:
         pytest.skip("olah cannot be installed: there is no package registry")
-    tree = folder / "mirrors/datasets" / ID[1]
+    tree = folder / "mirrors/datasets" / DATA_SET
     for path, data in pushed.items():
         if path != ".gitattributes":  # olah serves the files of git itself
             (tree / path).parent.mkdir(parents=True, exist_ok=True)
@@ -86,14 +83,14 @@ def _wait_for(endpoint: str, server: subprocess.Popen, log: Path) -> None:
     for _ in range(120):
         assert server.poll() is None, log.read_text()
         try:
-            with urllib.request.urlopen(f"{endpoint}/api/datasets/{ID[1]}/revision/main", timeout=5):
+            with urllib.request.urlopen(f"{endpoint}/api/datasets/{DATA_SET}/revision/main", timeout=5):
                 return
         except OSError:
             time.sleep(0.5)
     raise AssertionError(log.read_text())
 
 
-def test_what_was_pushed_loads_by_id_from_another_server(endpoint, whole, tmp_path):  # noqa: F811
+def test_what_was_pushed_loads_by_id_from_another_server(endpoint, whole, tmp_path):
     code = (
         "import json, sys\n"
         "from datasets import load_dataset\n"

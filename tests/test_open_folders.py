@@ -10,8 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from builders import expected_view, nearest, write_vectors
 from datasets import load_dataset
-from test_views import expected_view, nearest, write_vectors
 
 from rella_hub import corpora, prompts, tasks, views
 from rella_hub.cards.dataset.card import write_card

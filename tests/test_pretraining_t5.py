@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_pretraining import HISTORY_LENGTH, build
+from raw_users import HISTORY_LENGTH, build
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from rella_hub.pretraining.t5 import ANSWERS, SpanCorruption, make_rows, noise_mask

@@ -24,12 +24,7 @@ PATTERNS = ["*.md", "users/*", "*.txt"]
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
     with HubServer() as hub:
-        monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
-        monkeypatch.setattr(
-            constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
-        )
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        hub.use(monkeypatch, token=None)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
         monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)
         hub.add_repository("dataset", "rella/books", FILES)
@@ -85,7 +80,7 @@ def test_offline_after_the_first_time(hub, monkeypatch):
     hub.die()
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert pulled(download.snapshot("rella/books", "dataset", PATTERNS)) == FILES
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(ValueError, match=r"rella/films"):
         download.snapshot("rella/films", "dataset", PATTERNS)
 
 
@@ -227,7 +222,7 @@ def test_a_file_without_an_etag_is_not_taken(hub, monkeypatch):
         return replace(answer, headers=kept) if "/resolve/" in path else answer
 
     answer_with(monkeypatch, hub, lie)
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(ValueError, match=r"(?i)etag"):
         download.snapshot("rella/books", "dataset", PATTERNS)
 
 

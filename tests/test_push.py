@@ -12,17 +12,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from builders import build_bookcrossing
 from hub_server import HubServer
-from huggingface_hub import constants
 
 from rella_hub.cards.dataset.card import write_card
 from rella_hub.cards.dataset.push import PushArguments, push
 from rella_hub.files import ownership
 from rella_hub.hub import publish, retry
-from rella_hub.stages.arguments import FolderArguments, PromptArguments, RawArguments, ViewArguments
+from rella_hub.stages.arguments import FolderArguments, RawArguments
 from rella_hub.stages.prepare import prepare
-from rella_hub.stages.prompt import build_prompts
-from rella_hub.stages.view import build_views
 from rella_hub.tables import seal, store
 
 REPOSITORY = Path(__file__).parents[1]
@@ -32,16 +30,7 @@ ID = ("dataset", "rella/bookcrossing")
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> FolderArguments:
-    """The invented BookCrossing, whose terms allow to pass it on, with recency at K = 3 and 5, in files of 14 rows."""
-    where = FolderArguments(corpus="bookcrossing", output=str(tmp_path_factory.mktemp("push") / "rella/bookcrossing"))
-    views = ViewArguments(view=["recency"], history_length=[3, 5])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "ROWS_PER_SHARD", 40)
-        prepare(where, RawArguments(raw=str(RAW / "bookcrossing")))
-        build_views(where, views)
-        build_prompts(where, views, PromptArguments())
-    write_card(where)
-    return where
+    return build_bookcrossing(tmp_path_factory.mktemp("push"))
 
 
 @pytest.fixture
@@ -55,10 +44,7 @@ def hub(monkeypatch):
     """The client of this process talks to it; pauses are noted, not taken."""
     with HubServer() as hub:
         hub.pauses = []
-        monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-        monkeypatch.setenv("HF_TOKEN", "write-token")
+        hub.use(monkeypatch)
         monkeypatch.setattr(retry.time, "sleep", hub.pauses.append)
         yield hub
 

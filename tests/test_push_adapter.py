@@ -8,7 +8,6 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import huggingface_hub
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -89,13 +88,7 @@ def world(scored, command, tmp_path, monkeypatch) -> World:
     shutil.copytree(scored, tmp_path / "machine")
     monkeypatch.chdir(tmp_path / "machine")
     with HubServer() as hub:
-        constants = huggingface_hub.constants
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-        monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
-        template = hub.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setenv("HF_TOKEN", "write-token")
+        hub.use(monkeypatch)
         yield World(Path.cwd(), hub, command)
 
 

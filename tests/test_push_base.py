@@ -5,7 +5,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import huggingface_hub
 import pytest
 from hub_server import HubServer
 from huggingface_hub import ModelCard
@@ -31,13 +30,7 @@ def hub(smoke, tmp_path, monkeypatch):
     (tmp_path / "runs/smoke/data").symlink_to(smoke.folder / "runs/smoke/data")
     monkeypatch.chdir(tmp_path)
     with HubServer() as server:
-        constants = huggingface_hub.constants
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-        monkeypatch.setattr(constants, "ENDPOINT", server.endpoint)
-        template = server.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setenv("HF_TOKEN", "write-token")
+        server.use(monkeypatch)
         yield server
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_damage import damaged, refusal, write
+from damage_kinds import damaged, refusal, write
 
 from rella_hub.cards.dataset.card import write_card
 from rella_hub.corpora import load_corpus

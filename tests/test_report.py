@@ -1,19 +1,16 @@
 """The report, from score files on made-up tables to the three files it writes, and the comparisons it refuses."""
 
 import json
-import os
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import CONFIG, RECORD, run_report, sample_ids_of, some_scores, write_dataset
 from matplotlib import image
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score
-from test_model_free import CONFIG, sample_ids_of, write_dataset
-from test_scores import RECORD
 
 import rella_hub.metrics
 from rella_hub.cards import verdict
@@ -30,19 +27,6 @@ from rella_hub.reports.rows import Group, Row, compare
 from rella_hub.systems.model_free import MODEL_FREE, item_mean
 from rella_hub.tables import store
 from rella_hub.tables.scores import Scores, read_scores, users_of, write_scores
-
-REPOSITORY = Path(__file__).parents[1]
-
-
-def some_scores(
-    name: str = "a", n: int = 60, seed: int = 0, label=None, sample_id=None, users: bool = True, **record
-) -> Scores:
-    """Scores of one made-up system; labels and users depend on the sample alone."""
-    sample_id = np.arange(n) if sample_id is None else sample_id
-    label = (sample_id % 3 == 0).astype(np.int64) if label is None else label
-    score = np.clip(0.3 * label + 0.7 * np.random.default_rng(seed).random(len(label)), 0, 1)
-    users = sample_id // 4 if users else None
-    return Scores(Path("runs") / name / "scores.parquet", sample_id, users, label, score, RECORD | record)
 
 
 def rows_by_name(files: list[Scores]) -> dict:
@@ -66,12 +50,6 @@ def made(tmp_path_factory) -> Path:
         users = users_of(base / "rella/ml1m", "test", ids)
         write_scores(base / system / "scores.parquet", ids, users, label, score, record)
     return base
-
-
-def run_report(where: Path, *arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(REPOSITORY / "evaluation/report.py"), *arguments]
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "HF_HUB_OFFLINE": "1"}
-    return subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")

@@ -6,24 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from test_model_free import write_dataset
+from builders import RECORD, write_dataset
 
 from rella_hub.tables import store
 from rella_hub.tables.scores import RECORD_KEYS, read_scores, users_of, write_scores
-
-RECORD = {
-    "system": "zero_shot",
-    "base": "tiny",
-    "adapter": None,
-    "dataset": "rella/demo",
-    "dataset_folder": None,
-    "config_name": "subr_k30",
-    "split": "test",
-    "corpus": "demo",
-    "limit": None,
-    "seed": 0,
-    "fingerprint": "0123",
-}
 
 
 def columns(**changes) -> dict[str, np.ndarray]:

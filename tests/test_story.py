@@ -65,8 +65,7 @@ def test_push_forget_train_push_forget_compare(hub, smoke, command, tmp_path):
     assert address.startswith(f"{hub.endpoint}/datasets/{DATA}/commit/")
     api = HfApi(endpoint=hub.endpoint, token="write-token")
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (("ENDPOINT", hub.endpoint), ("HF_HUB_OFFLINE", False), ("HF_HUB_DISABLE_XET", True)):
-            patch.setattr(f"huggingface_hub.constants.{name}", value)
+        hub.use(patch, token=None)
         api.create_repo(BASE)
         api.upload_folder(repo_id=BASE, folder_path=home / "base")
 

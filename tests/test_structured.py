@@ -1,7 +1,7 @@
 """YAML and JSON of anybody: read as it is written, or refused in one line that names the file."""
 
 import pytest
-from test_cli import Model, Training
+from builders import Model, Training
 
 from rella_hub import cli
 from rella_hub.texts.structured import parse_json, read_mapping

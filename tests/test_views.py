@@ -4,8 +4,8 @@ import dataclasses
 import shutil
 
 import numpy as np
-import pyarrow as pa
 import pytest
+from builders import expected_view, nearest, write_vectors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,21 +13,7 @@ from rella_hub.stages.arguments import ViewArguments
 from rella_hub.stages.view import build_views
 from rella_hub.tables import schema, store
 from rella_hub.vectors.reduce import normalize
-from rella_hub.views import Config, recency, subr, vectors_table
-
-DISTANCE = {
-    "cosine": lambda x, y: -(x @ y) / np.sqrt((x @ x) * (y @ y)),
-    "inner_product": lambda x, y: -(x @ y),
-    "l2": lambda x, y: ((x - y) ** 2).sum(),
-    "l1": lambda x, y: np.abs(x - y).sum(),
-}
-
-
-def nearest(history: list, target: np.ndarray, history_length: int, similarity: str) -> list[int]:
-    """Positions of the closest behaviors by sorting all of them; of equally close ones the more recent."""
-    distance = {position: DISTANCE[similarity](target, vector) for position, vector in enumerate(history)}
-    closest = sorted(distance, key=lambda position: (distance[position], -position))[:history_length]
-    return sorted(closest)
+from rella_hub.views import Config, recency, subr
 
 
 def rows_of(positions: np.ndarray) -> list[list[int]]:
@@ -112,30 +98,6 @@ def test_recency_is_subr_where_the_whole_history_is_shown(lengths, seed):
 
 
 # From here on the stage, on the tables of the invented corpus, whose movie ids have gaps.
-
-
-def write_vectors(
-    where, without: int | None = None, seed: int = 2, variant: str | None = None
-) -> dict[int, np.ndarray]:
-    """Random vectors as the stage `embed` writes them, in no order; the vectors before normalization, by item id."""
-    item_id = store.read(where.folder, "items")["item_id"].to_numpy()
-    item_id = np.random.default_rng(1).permutation(item_id[item_id != without])
-    given = np.random.default_rng(seed).normal(size=(len(item_id), 6)).astype(np.float32)
-    vectors, norms = normalize(given)
-    table = pa.table(
-        {"item_id": item_id, "vector": pa.FixedSizeListArray.from_arrays(vectors.ravel(), 6), "norm": norms}
-    )
-    made_from = {"corpus": "ml1m", "inputs": {}, "encoder": "chance", "encoder_revision": str(seed)}
-    store.write(where.folder, vectors_table(variant), schema.item_vectors(6), {"train": table}, made_from)
-    return dict(zip(item_id.tolist(), given.astype(np.float64), strict=True))
-
-
-def expected_view(where, split, select) -> list[dict]:
-    items = store.read(where.folder, "interactions")["item_id"].to_pylist()
-    return [
-        {"sample_id": s["sample_id"], "positions": select(items[s["sample_id"] - s["position"] : s["sample_id"]], s)}
-        for s in store.read(where.folder, "samples", split).to_pylist()
-    ]
 
 
 @pytest.mark.parametrize("history_length", [1, 4, 30])
