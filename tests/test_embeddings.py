@@ -12,6 +12,7 @@ from transformers import AutoModel, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 from rella_hub.stages.arguments import EncoderArguments
 from rella_hub.stages.embed import embed
 from rella_hub.tables import store
+from rella_hub.vectors import reduce as pca
 from rella_hub.vectors.encode import encode, encoder_revision, load_encoder
 from rella_hub.vectors.reduce import normalize, reduce
 
@@ -114,11 +115,16 @@ def test_the_revision_of_a_folder_is_that_of_its_weights(tiny_encoder, tiny_llam
 shapes = st.tuples(st.integers(3, 12), st.integers(2, 6), st.integers(1, 8), st.integers(0, 99))
 
 
+@pytest.mark.parametrize("whole", [True, False], ids=["at once", "by blocks"])
 @given(shapes)
-def test_pca_is_the_singular_value_decomposition_of_centered_vectors(shape):
+def test_pca_is_the_singular_value_decomposition_of_centered_vectors(whole, shape):
     items, width, dimension, seed = shape
     vectors = np.random.default_rng(seed).normal(size=(items, width)).astype(np.float32)
-    reduced = reduce(vectors, dimension)
+    with pytest.MonkeyPatch.context() as patch:
+        if not whole:
+            patch.setattr(pca, "WHOLE", 0)
+            patch.setattr(pca, "BLOCK", 3 * width)
+        reduced = reduce(vectors, dimension)
     kept = min(dimension, width, items)
     assert reduced.shape == (items, kept)
     centered = vectors.astype(np.float64) - vectors.astype(np.float64).mean(axis=0)
