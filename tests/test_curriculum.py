@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rella_hub.systems.hybrid.curriculum import MODES, CurriculumSampler, hybrid_steps, shares, steps_of_epoch
+from rella_hub.systems.hybrid.curriculum import CurriculumSampler, hybrid_steps, shares, steps_of_epoch
+from rella_hub.systems.hybrid.options import MODES
 
 STEPS, EPOCHS = 7, 5
 
@@ -14,8 +15,7 @@ def one_by_one(mode: str, steps: int, epochs: int) -> list[float]:
     """The oracle: counters as the papers' words and the released code have them."""
     total, count, found = steps * epochs, 0, []
     for _ in range(epochs):
-        of_worker = 0  # a copy of the collate object, new in every epoch
-        for _ in range(steps):
+        for of_worker in range(steps):  # counted by a copy of the collate object, new in every epoch
             count += 1
             found.append(
                 {
@@ -27,7 +27,6 @@ def one_by_one(mode: str, steps: int, epochs: int) -> list[float]:
                     "text_only": 0.0,
                 }[mode]
             )
-            of_worker += 1
     return found
 
 

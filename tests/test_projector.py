@@ -83,7 +83,7 @@ def test_a_projector_of_another_width_is_refused():
         require_width(stored, "runs/llara", 3, 32)
     with pytest.raises(ValueError, match=r"has 0.weight of \(16, 3\); vectors of 64 numbers"):
         require_width(stored, "runs/llara", 64, 16)
-    with pytest.raises(ValueError, match="has 0.weight of no size"):
+    with pytest.raises(ValueError, match=r"has 0\.weight of no size"):
         require_width({}, "runs/llara", 3, 16)
 
 

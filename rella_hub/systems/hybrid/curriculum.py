@@ -21,8 +21,7 @@ from collections.abc import Iterator
 import numpy as np
 from torch.utils.data import Sampler
 
-MODES = ("paper", "released_before", "released_after", "direct", "two_stage", "text_only")
-TEXT_ONLY = "text_only"
+from rella_hub.systems.hybrid.options import MODES, TEXT_ONLY
 
 
 def shares(mode: str, steps: int, epochs: int) -> np.ndarray:

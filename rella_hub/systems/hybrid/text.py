@@ -16,16 +16,25 @@ from rella_hub.corpora import Words
 
 VERSION = 1  # rises whenever a character of any prompt changes
 END = "\n"  # of an answer
-FRAMES = (
-    "The user has {consumed} these {item}s{order}: {shown}.\n"
-    "Which of the following {count} {item}s comes next? {candidates}.\n"
-    "Answer with one of these titles alone.\n",
-    "These are the {item}s that a user has {consumed}{order}: {shown}.\n"
-    "There are {count} {item}s to choose from: {candidates}.\n"
-    "Name the one title among them that the user will choose next.\n",
-    "A user's history of {item}s that were {consumed}{order}: {shown}.\n"
-    "Predict what follows. It is one of {count} {item}s: {candidates}.\n"
-    "The answer is its title and nothing else.\n",
+FRAMES = tuple(
+    "\n".join(lines) + "\n"
+    for lines in (
+        (
+            "The user has {consumed} these {item}s{order}: {shown}.",
+            "Which of the following {count} {item}s comes next? {candidates}.",
+            "Answer with one of these titles alone.",
+        ),
+        (
+            "These are the {item}s that a user has {consumed}{order}: {shown}.",
+            "There are {count} {item}s to choose from: {candidates}.",
+            "Name the one title among them that the user will choose next.",
+        ),
+        (
+            "A user's history of {item}s that were {consumed}{order}: {shown}.",
+            "Predict what follows. It is one of {count} {item}s: {candidates}.",
+            "The answer is its title and nothing else.",
+        ),
+    )
 )
 
 
