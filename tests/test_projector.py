@@ -8,6 +8,7 @@ from torch.nn.functional import gelu
 
 from rella_hub.hub.model_folders import Stored
 from rella_hub.language_models.item_prompts import MARK, ItemPrompts
+from rella_hub.language_models.room import Room
 from rella_hub.language_models.projector import LAYERS, add_items, initialize, items_of, require_width
 
 VECTORS = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
@@ -95,7 +96,7 @@ def test_a_base_without_rows_of_tokens_is_refused(model):
 @pytest.fixture(scope="module")
 def reader():
     tokenizer = tiny_titles.tokenizer()
-    return ItemPrompts.of(tokenizer, None, None, first_item=1000), tokenizer
+    return ItemPrompts.of(tokenizer, "base", Room(1000, 1000, None), None, None), tokenizer
 
 
 def test_marks_become_items_and_the_words_between_them_stay(reader):
@@ -117,6 +118,15 @@ def test_a_title_that_holds_the_mark_is_an_error(reader):
 
 
 def test_a_prompt_over_the_budget_is_an_error(reader):
-    prompts = ItemPrompts.of(reader[1], 2, None, first_item=1000)
+    prompts = ItemPrompts.of(reader[1], "base", Room(1000, 1000, None), 2, None)
     with pytest.raises(ValueError, match="1 of 1 prompts are longer than max_length = 2"):
+        prompts.encode([f"Heat{MARK}, Casino{MARK}.\n"], [[0, 1]], [["Heat\n"]])
+
+
+@pytest.mark.parametrize(
+    ("room", "said"), [(Room(300, 300, None), "writes the token"), (Room(1000, 1000, 6), "longer than the 6 tokens")]
+)
+def test_a_base_without_room_for_a_prompt_and_its_answer(reader, room, said):
+    prompts = ItemPrompts.of(reader[1], "base", room, None, None)
+    with pytest.raises(ValueError, match=said):
         prompts.encode([f"Heat{MARK}, Casino{MARK}.\n"], [[0, 1]], [["Heat\n"]])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from transformers import AddedToken, PreTrainedTokenizerBase
 
+from rella_hub.language_models.room import Room
 from rella_hub.language_models.tokens import encode_continuations
 from rella_hub.tables.checked import shown
 
@@ -19,26 +20,27 @@ MARK = "<|item|>"  # the place of an item in a text
 class ItemPrompts:
     """How a base reads prompts with items.
 
-    tokenizer: of the base, with the mark as a token of its own, whose id no model ever sees.
-    first_item: the token of the first item; None where the base has none, so that prompts are text alone.
+    tokenizer: of the base, with the mark as a token of its own, whose id no model ever sees. name, room: of the base.
     """
 
     tokenizer: PreTrainedTokenizerBase
+    name: str
+    room: Room
     max_length: int | None
     chat_template_kwargs: Mapping | None
-    first_item: int | None = None
 
     @classmethod
     def of(
         cls,
         tokenizer: PreTrainedTokenizerBase,
+        name: str,
+        room: Room,
         max_length: int | None,
         arguments: Mapping | None,
-        first_item: int | None,
     ) -> ItemPrompts:
         marked = copy.deepcopy(tokenizer)
         marked.add_tokens([AddedToken(MARK, normalized=False, special=False)])
-        return cls(marked, max_length, arguments, first_item)
+        return cls(marked, name, room, max_length, arguments)
 
     def encode(
         self, prompts: Sequence[str], items: Sequence[Sequence[int]] | None, answers: Sequence[Sequence[str]]
@@ -51,13 +53,18 @@ class ItemPrompts:
         ids, said = encode_continuations(self.tokenizer, prompts, answers, self.chat_template_kwargs, self.max_length)
         mark = self.tokenizer.convert_tokens_to_ids(MARK)
         rows = [np.asarray(row) for row in ids]
-        for number, row in enumerate(rows):
-            places, wanted = np.flatnonzero(row == mark), [] if items is None else items[number]
-            if len(places) != len(wanted):
+        marked = [np.flatnonzero(row == mark) for row in rows]
+        for number, (row, places) in enumerate(zip(rows, marked, strict=True)):
+            wanted = 0 if items is None else len(items[number])
+            if len(places) != wanted:
                 raise ValueError(
-                    f"A prompt has {len(places)} places of items where {len(wanted)} are meant: one of its titles holds {MARK!r} "
+                    f"A prompt has {len(places)} places of items where {wanted} are meant: one of its titles holds {MARK!r} "
                     f"({shown(prompts[number])}). Take a data set without that item."
                 )
-            if len(places):
-                row[places] = self.first_item + np.asarray(wanted)
+            row[places] = 0
+        longest = [max(several, key=len) for several in said]
+        largest = max(max(answer) for several in said for answer in several)
+        self.room.require(self.name, [np.r_[row, more] for row, more in zip(rows, longest, strict=True)], (largest,))
+        for row, places, numbers in zip(rows, marked, items or (), strict=False):
+            row[places] = self.room.tokens + np.asarray(numbers)
         return [row.tolist() for row in rows], said

@@ -159,10 +159,12 @@ class CandidateArguments:
         "history",
     )
     num_candidates: int | None = option(
-        "How many candidates each sample has, its target among them. Default: the task's (next_item: 20, leave_one_out: 101).", None
+        "How many candidates each sample has, its target among them. Default: the task's (next_item: 20, leave_one_out: 101).",
+        None,
     )
     candidate_draws: int = option(
-        "How many times candidates are drawn, independently: the second draw is candidates_draw1, its prompts next_item_k10_draw1.", 1
+        "How many times candidates are drawn, independently: the second draw is candidates_draw1, its prompts next_item_k10_draw1.",
+        1,
     )
 
 

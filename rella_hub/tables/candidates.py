@@ -126,7 +126,9 @@ def read_questions(folder: Path, split: str, draw: int = 0) -> Questions:
     columns = ["sample_id", "user_id", "position", "item_id"]
     samples, drawn = store.read(folder, "samples", split, columns), store.read(folder, name, split)
     sample_id, user_id, position, target = (samples[column].to_numpy() for column in columns)
-    rows = rows_of(sample_id, drawn["sample_id"].to_numpy(), f"samples of {split} have no candidates in {folder / name}")
+    rows = rows_of(
+        sample_id, drawn["sample_id"].to_numpy(), f"samples of {split} have no candidates in {folder / name}"
+    )
     item_ids = matrix(drawn["item_ids"])[rows]
     check(target, item_ids, f"{folder / name}, {split}")
     return Questions(sample_id, user_id, position, target, item_ids)

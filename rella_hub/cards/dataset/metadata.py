@@ -190,7 +190,9 @@ def _describe(name: str, shows: views.Config | None) -> str:
     question = candidates.parse_config(name)
     if question:
         which = f" Candidates of the draw {question.draw}." if question.draw else ""
-        return f"Prompts that ask which of the candidates comes next, with K = {question.history_length} behaviors.{which}"
+        return (
+            f"Prompts that ask which of the candidates comes next, with K = {question.history_length} behaviors.{which}"
+        )
     if shows is None:
         kind = _kind(name)
         return (

@@ -5,17 +5,22 @@ items.safetensors    item_id (n,) int64, vector (n, d) float32; its metadata say
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from rella_hub.files.hashes import hash_file
-from rella_hub.tables import checked
+from rella_hub.corpora import load_corpus
+from rella_hub.prompts.choosing import next_item
+from rella_hub.tables import checked, store
 from rella_hub.tables.keys import rows_of
+from rella_hub.tables.runs import public_name
 
 FILE = "items.safetensors"
 KINDS = {"recommender": checked.LINE, "corpus": checked.NAME, "items": checked.LINE, "sha256": checked.LINE}
@@ -39,21 +44,34 @@ class ItemVectors:
             item_ids, self.item_id, f"items are not among those of the recommender {self.trained_on['recommender']}"
         )
 
-    def require_items(self, corpus: str, fingerprint: str, name: str) -> None:
-        """ValueError where the data set has another corpus or numbers its items otherwise than the one that the vectors are of."""
-        if self.trained_on["corpus"] != corpus:
+    def tensor(self) -> torch.Tensor:
+        return torch.from_numpy(self.vectors)
+
+    def require_same_items(self, folder: Path) -> None:
+        """ValueError where a data set has another corpus, or numbers its items otherwise, than the one that the vectors are of."""
+        corpus, known = store.made_from(folder, "items")["corpus"], self.trained_on
+        if known["corpus"] != corpus:
             raise ValueError(
-                f"{name} has item vectors of {self.trained_on['corpus']}, and the data set is of {corpus}. Give a data set of the same corpus."
+                f"The recommender {known['recommender']} was trained on {known['corpus']}, and {folder} is of {corpus}. Give one that was "
+                "trained on this data set."
             )
-        if self.trained_on["items"] != fingerprint:
+        if known["items"] != fingerprint_of_items(folder):
             raise ValueError(
-                f"{name} has vectors of another table of items than this build of {corpus} has, so that an id may be another item. Build the "
-                "data set as it was, or train the recommender on this one."
+                f"The recommender {known['recommender']} was trained on another table of items than {folder} has, so that an id may be "
+                "another item. Build the data set as it was, or train the recommender on this one."
             )
 
     def save(self, folder: Path) -> None:
         tensors = {"item_id": self.item_id.astype(np.int64), "vector": self.vectors.astype(np.float32)}
         save_file(tensors, folder / FILE, metadata={"trained_on": json.dumps(self.trained_on)})
+
+
+def fingerprint_of_items(folder: Path) -> str:
+    """Of the ids and titles of a data set's items."""
+    items = pl.DataFrame(store.read(folder, "items")).sort("item_id")
+    titles = next_item.titles(load_corpus(store.made_from(folder, "items")["corpus"]).words, items)
+    text = json.dumps([items["item_id"].to_list(), titles.to_list()])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def load_items(folder: Path) -> ItemVectors:
@@ -77,5 +95,9 @@ def load_items(folder: Path) -> ItemVectors:
     return ItemVectors(item_id, vectors.astype(np.float32), trained_on)
 
 
-def hash_of(folder: Path) -> str:
-    return hash_file(folder / FILE)
+def of_recommender(name: str, revision: str | None) -> ItemVectors:
+    """The item vectors of a sequential recommender by run folder or Hub id."""
+    from rella_hub.systems.sequential.items import read_item_table
+
+    table = read_item_table(name, revision)
+    return ItemVectors(table.item_id, table.vectors, {"recommender": public_name(name), **table.identity})

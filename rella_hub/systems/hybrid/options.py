@@ -16,7 +16,6 @@ READS = ("base", "base_revision", "recommender", "recommender_revision", "datase
 MODES = ("paper", "released_before", "released_after", "direct", "two_stage", "text_only")
 TEXT_ONLY = "text_only"
 METRICS = ("hit_ratio", "ndcg")
-WORDINGS = 3
 
 
 def holds(folder: Path) -> bool:
@@ -45,9 +44,6 @@ class Options:
         "Which optimizer steps read item vectors: paper (a share that grows to 1), released_before and released_after (as the released "
         "code before and after its correction of July 2024), direct (all), two_stage (the second half), text_only (none).",
         "paper",
-    )
-    wordings: int = option(
-        f"How many of the {WORDINGS} wordings training prompts have, in turn; answering has the first.", WORDINGS
     )
     num_shots: int | None = option("N: train on the first N samples. Default: all.", None)
     num_validation: int | None = option(
@@ -94,7 +90,7 @@ class Options:
         for name, value in vars(self).items():
             if value is not None and name != "metric_for_best_model":
                 check_value(name, value)
-        for name, least, most in (("wordings", 1, WORDINGS), ("lowest_rate", 0, 1), ("num_train_epochs", 1, 10**6)):
+        for name, least, most in (("lowest_rate", 0, 1), ("num_train_epochs", 1, 10**6)):
             if not least <= getattr(self, name) <= most:
                 raise ValueError(f"--{name} is {getattr(self, name)}; expected a number from {least} to {most:,}.")
         object.__setattr__(self, "chat_template_kwargs", template_arguments(self.chat_template_kwargs))
