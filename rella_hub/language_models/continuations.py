@@ -108,14 +108,11 @@ def _positions(real: Tensor) -> Tensor:
 
 
 def _logits(model, input_ids: Tensor, real: Tensor, positions: Tensor, cache: DynamicCache, **more) -> Tensor:
-    places = {"position_ids": positions} if _takes_positions(_inner(model)) else {}  # else it counts by the mask itself
-    return model(
-        input_ids=input_ids, attention_mask=real.long(), past_key_values=cache, use_cache=True, **places, **more
-    ).logits
-
-
-def _takes_positions(model: torch.nn.Module) -> bool:
-    return "position_ids" in inspect.signature(model.forward).parameters
+    taken = inspect.signature(_inner(model).forward).parameters
+    named = {"cache" if "cache" in taken else "past_key_values": cache}  # the name of transformers before 5.24
+    if "position_ids" in taken:  # else it counts by the mask itself
+        named["position_ids"] = positions
+    return model(input_ids=input_ids, attention_mask=real.long(), use_cache=True, **named, **more).logits
 
 
 def _inner(model: torch.nn.Module) -> torch.nn.Module:

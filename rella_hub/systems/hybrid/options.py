@@ -8,9 +8,11 @@ from pathlib import Path
 from rella_hub.cli import refuse_without
 from rella_hub.cli.options import option
 from rella_hub.language_models.chat_template import template_arguments
+from rella_hub.systems.adapter.options import ScoreOptions
 from rella_hub.systems.adapter.values import check_value
 from rella_hub.tables import runs
 
+__all__ = ["MARK", "MODES", "READS", "RESULT", "RUN", "TEXT_ONLY", "Options", "ScoreOptions", "holds"]
 RESULT, RUN, MARK = "llara", "hybrid run", "llara.json"
 READS = ("base", "base_revision", "recommender", "recommender_revision", "dataset", "dataset_revision")
 MODES = ("paper", "released_before", "released_after", "direct", "two_stage", "text_only")

@@ -19,12 +19,9 @@ import pyarrow as pa
 from rella_hub.corpora import load_corpus
 from rella_hub.language_models.item_prompts import MARK
 from rella_hub.prompts.choosing import next_item
-from rella_hub.systems.hybrid.items import ItemVectors
+from rella_hub.systems.sequential.items import ItemTable
 from rella_hub.tables import candidates, store
 from rella_hub.tables.keys import rows_of
-
-END = "\n"  # of an answer
-COLUMNS = ["prompt", "history_item_ids", "candidate_item_ids", "candidates", "target_item_id"]
 
 
 def require_questions(folder: Path, config_name: str) -> None:
@@ -45,14 +42,14 @@ class Hybrid:
 
     item_id: np.ndarray  # (I,) of the data set, ascending or not
     fragments: next_item.Fragments
-    vectors: ItemVectors
+    table: ItemTable
 
     @classmethod
-    def of(cls, folder: Path, vectors: ItemVectors) -> Hybrid:
+    def of(cls, folder: Path, table: ItemTable) -> Hybrid:
         items = pl.DataFrame(store.read(folder, "items"))
         words = load_corpus(store.made_from(folder, "items")["corpus"]).words
         known = next_item.fragments(words, items, after_shown=MARK, after_candidate=MARK)
-        return cls(items["item_id"].to_numpy(), known, vectors)
+        return cls(items["item_id"].to_numpy(), known, table)
 
     def put(self, rows: pa.Table) -> tuple[list[str], list[np.ndarray]]:
         """The prompts of rows of a config, and the rows of the item vectors that stand in each, in order."""
@@ -64,7 +61,7 @@ class Hybrid:
         ]
         texts = next_item.prompts(self.fragments, codes[0], shown, codes[1]).to_pylist()
         ids = [np.concatenate([row[there], of_row]) for row, there, of_row in zip(history, shown, listed, strict=True)]
-        places = self.vectors.rows(np.concatenate(ids)) if ids else np.empty(0, np.int64)
+        places = self.table.items.codes(np.concatenate(ids)) - 1 if ids else np.empty(0, np.int64)
         return texts, np.split(places, np.cumsum([len(one) for one in ids])[:-1])
 
 
@@ -77,12 +74,3 @@ def _padded(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
     padded = np.full(shown.shape, values[0] if len(values) else 0)
     padded[shown] = values
     return padded, shown
-
-
-def answers_of(rows: pa.Table) -> tuple[list[list[str]], np.ndarray]:
-    """What may be answered to each row: the titles of its candidates with their end; and (S,) the number of the target among them."""
-    titles = [[title + END for title in row] for row in rows["candidates"].to_pylist()]
-    listed = candidates.matrix(rows["candidate_item_ids"])
-    target = rows["target_item_id"].to_numpy()
-    candidates.check(target, listed, "the questions")
-    return titles, (listed == target[:, None]).argmax(axis=1)

@@ -12,8 +12,9 @@ from datasets import Dataset, concatenate_datasets
 
 from rella_hub.language_models.answer_rows import lengths_of, rows_on_disk
 from rella_hub.language_models.item_prompts import ItemPrompts
+from rella_hub.systems.answering import COLUMNS, END, possible_answers, targets_of
 from rella_hub.systems.hybrid.options import TEXT_ONLY
-from rella_hub.systems.hybrid.questions import COLUMNS, END, Hybrid, answers_of
+from rella_hub.systems.hybrid.questions import Hybrid
 from rella_hub.tables import shots
 from rella_hub.tables.rows import RowReader
 
@@ -48,9 +49,8 @@ class RowMaker:
 
     def validation(self, num_validation: int | None, seed: int) -> Validation:
         chosen = shots.seeded_numbers(self.folder, self.config_name, "validation", num_validation, seed)
-        rows = RowReader(self.folder, self.config_name, "validation", COLUMNS).take(chosen)
-        answers, target = answers_of(rows)
-        return Validation(*self.read(rows, self.hybrid is not None, answers), target)
+        rows = RowReader(self.folder, self.config_name, "validation", list(COLUMNS)).take(chosen)
+        return Validation(*self.read(rows, self.hybrid is not None, possible_answers(rows)), targets_of(rows))
 
     def read(self, rows: pa.Table, hybrid: bool, answers: list[list[str]]) -> tuple[list, list]:
         """The prompts of rows of the config, and these answers to them, as tokens."""

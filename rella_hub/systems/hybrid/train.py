@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 import yaml
 from accelerate import PartialState
 from peft import LoraConfig
@@ -30,11 +31,12 @@ from rella_hub.systems.adapter import checkpoints, requirements
 from rella_hub.systems.adapter.config import TuningConfig
 from rella_hub.systems.adapter.resume import MadeFrom, checkpoint_to_go_on_from
 from rella_hub.systems.adapter.trainer_arguments import sft_config
-from rella_hub.systems.hybrid import items
+from rella_hub.systems.hybrid.items import save_items
 from rella_hub.systems.hybrid.options import MARK, READS, RESULT, RUN, Options
 from rella_hub.systems.hybrid.questions import Hybrid, require_questions
 from rella_hub.systems.hybrid.rows import RowMaker
 from rella_hub.systems.hybrid.trainer import HybridTrainer
+from rella_hub.systems.sequential.items import ItemTable, read_item_table
 from rella_hub.tables import records, store
 from rella_hub.tables.runs import CURVE, INPUTS, RECIPE, RECORD, public_name
 
@@ -58,7 +60,7 @@ OF_PEFT = ("adapter_config.json", "README.md")  # what PEFT writes beside the we
 @dataclass(frozen=True)
 class Inputs:
     folder: Path  # of the data set
-    table: items.ItemVectors | None  # of the recommender
+    table: ItemTable | None  # of the recommender
     base: dict  # its identity
     made_from: dict  # everything that pins the result
 
@@ -91,7 +93,7 @@ def train(options: Options) -> None:
 def sft_arguments(options: Options) -> SFTConfig:
     """Adam with a linear warm-up and a cosine, from and to `lowest_rate` of the highest rate. Source: LLaRA, released code."""
     same = {name: getattr(options, name) for name in SHARED}
-    rates = {"min_lr_rate": options.lowest_rate, "warmup_lr_rate": options.lowest_rate * options.learning_rate}
+    rates = {"min_lr_rate": options.lowest_rate, "warmup_lr_rate": options.lowest_rate}
     several = (
         {"ddp_find_unused_parameters": True} if PartialState().num_processes > 1 else {}
     )  # text steps leave the projector out
@@ -108,7 +110,7 @@ def _inputs(options: Options) -> Inputs:
     )
     require_questions(folder, options.config_name)
     records.require_current(folder, options.config_name)
-    table = items.of_recommender(options.recommender, options.recommender_revision) if options.recommender else None
+    table = read_item_table(options.recommender, options.recommender_revision) if options.recommender else None
     if table is not None:
         table.require_same_items(folder)
     base = base_identity(options.base, options.base_revision)
@@ -116,7 +118,7 @@ def _inputs(options: Options) -> Inputs:
         "corpus": store.made_from(folder, "items")["corpus"],
         "inputs": records.input_fingerprints(folder, [options.config_name, "items"]),
         "base": {key: base[key] for key in ("weights", "config", "tokenizer")} | {"name": public_name(options.base)},
-        "recommender": None if table is None else table.trained_on,
+        "recommender": None if table is None else table.identity,
         "prompt_version": VERSION,
         "recipe": pinning(options),
     }
@@ -136,7 +138,7 @@ def _train(options: Options, arguments: SFTConfig, inputs: Inputs, scratch: Path
     rows, lengths = maker.train(scratch, options.curriculum, options.num_shots)
     validation = maker.validation(options.num_validation, options.seed)
     if inputs.table is not None:
-        initialize(add_items(model, inputs.table.tensor()).projector, options.seed)
+        initialize(add_items(model, torch.from_numpy(inputs.table.vectors)).projector, options.seed)
     trainer = HybridTrainer(
         model=model,
         args=arguments,
@@ -223,7 +225,7 @@ def _save(trainer: HybridTrainer, output: Path, options: Options, inputs: Inputs
             (temporary / name).unlink(missing_ok=True)
         write_base_record(temporary, inputs.base | {"name": options.base}, options.chat_template_kwargs)
         if inputs.table is not None:
-            inputs.table.save(temporary)
+            save_items(inputs.table, temporary)
         mark = {
             "corpus": inputs.made_from["corpus"],
             "config_name": options.config_name,
