@@ -24,11 +24,11 @@ def draw_curve(
     over: str,
     loss: str,
     losses: Mapping[str, Points],
-    auc: Points,
+    metric: Points,
     kept: float | None = None,
-    metric: str = "AUC",
+    titled: str = "validation AUC",
 ) -> None:
-    """Write the curve of a training as PNG: losses at the left by the name of each, the validation metric at the right, both over `over`."""
+    """Write the curve of a training as PNG: losses at the left by the name of each, a metric at the right, both over `over`."""
     figure = Figure(figsize=(7, 4), layout="constrained", dpi=DPI)
     left = figure.subplots()
     for (name, points), style in zip(losses.items(), ("-", "--"), strict=False):
@@ -38,8 +38,8 @@ def draw_curve(
     left.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.grid(alpha=0.3)
     right = left.twinx()
-    right.plot(*zip(*auc, strict=True), color=VERMILION, marker="o")
-    right.set_ylabel(f"validation {metric}")
+    right.plot(*zip(*metric, strict=True), color=VERMILION, marker="o")
+    right.set_ylabel(titled)
     right.yaxis.label.set_color(VERMILION)
     if kept is not None:
         left.axvline(kept, color=GREY, linewidth=1, linestyle=":", label="kept")

@@ -1,7 +1,8 @@
 """MovieLens-100K: 100,000 ratings (1 to 5 stars) of 1,682 movies by 943 users, September 1997 to April 1998.
 
 Source: F. M. Harper and J. A. Konstan, "The MovieLens Datasets: History and Context", ACM TiiS 5(4), 2015; the README of the archive
-describes the files. TALLRec (arXiv 2305.00447) asks for these ratings: label = rating > 3. LLaRA (arXiv 2312.02445) asks for the next movie rated 3 or more.
+describes the files. TALLRec (arXiv 2305.00447) asks for these ratings: label = rating > 3.
+LLaRA (arXiv 2312.02445) asks which movie comes next among those rated 3 or more.
 """
 
 from __future__ import annotations

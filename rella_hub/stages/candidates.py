@@ -21,6 +21,7 @@ from rella_hub.tasks import NextItem, next_item_of
 SAMPLES_PER_BLOCK = 20_000
 SHOWN, HISTORY = EXCLUDES = ("shown", "history")
 ROUNDS = 50  # of rejection; what is open then has few items left to draw from, and is drawn from those
+NONE = -1
 INPUTS = ("items", "interactions", "samples")
 
 
@@ -87,7 +88,7 @@ def _parts(folder: Path, shard: store.Shard, kept_out: _KeptOut, made_from: dict
         rows = store.read_rows(folder, "samples", begin, end, shard.split, ["sample_id", "position", "item_id"])
         sample_id, position, target = (column.to_numpy() for column in rows.columns)
         rng = np.random.default_rng([made_from["seed"], made_from["draw"], split, begin])
-        codes = draw(rng, kept_out.of(sample_id, position), kept_out.code(target), len(kept_out.items), size)
+        codes = draw(rng, *kept_out.of(sample_id, position), kept_out.code(target), len(kept_out.items), size)
         item_ids = kept_out.items[codes]
         candidates.check(target, item_ids, folder / candidates.table_of(made_from["draw"]))
         lists = pa.FixedSizeListArray.from_arrays(pa.array(item_ids.ravel(), type=pa.int32()), size)
@@ -96,78 +97,82 @@ def _parts(folder: Path, shard: store.Shard, kept_out: _KeptOut, made_from: dict
 
 @dataclass(frozen=True)
 class _KeptOut:
-    """Which items are no candidates of a sample beside its target: all of its user, or the latest that are shown."""
+    """Which items are no candidates of a sample: all of its user, or the latest that are shown and the target."""
 
     items: np.ndarray  # (I,) ids, ascending
     user: np.ndarray  # (N,) a number for each user, of each interaction
     item: np.ndarray  # (N,) row in `items`, of each interaction
+    of_users: np.ndarray  # ascending keys ``user * I + item``
     shown: int | None  # how many are shown; None keeps out all of the user
 
     @staticmethod
     def read(folder: Path, items: np.ndarray, shown: int | None) -> _KeptOut:
         table = store.read(folder, "interactions", columns=["user_id", "item_id"])
-        user, item = (column.to_numpy() for column in table.columns)
-        codes = codes_of(item, items, "items have interactions but no row in items")
-        return _KeptOut(items, np.cumsum(np.r_[False, user[1:] != user[:-1]]), codes, shown)
+        user_id, item_id = (column.to_numpy() for column in table.columns)
+        item = codes_of(item_id, items, "items have interactions but no row in items")
+        user = np.cumsum(np.r_[False, user_id[1:] != user_id[:-1]])
+        return _KeptOut(items, user, item, _sorted_set(user * len(items) + item), shown)
 
     def code(self, item_id: np.ndarray) -> np.ndarray:
         return codes_of(item_id, self.items, "target items have no row in items")
 
-    def of(self, sample_id: np.ndarray, position: np.ndarray) -> np.ndarray:
-        """Ascending keys ``sample * I + item`` of the pairs that are kept out, by the place of the sample in `sample_id` (S,)."""
+    def of(self, sample_id: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(S,) which set each sample has, and ascending keys ``set * I + item`` of what is in the sets."""
         if self.shown is None:
-            first = np.searchsorted(self.user, self.user[sample_id])
-            count = np.searchsorted(self.user, self.user[sample_id], side="right") - first
-        else:
-            count = np.minimum(position, self.shown)
-            first = sample_id - count
-        sample = np.repeat(np.arange(len(sample_id)), count)
-        place = np.arange(len(sample)) - np.repeat(np.cumsum(count) - count, count)
-        return np.unique(sample * len(self.items) + self.item[np.repeat(first, count) + place])
+            return self.user[sample_id], self.of_users
+        count = np.minimum(position, self.shown) + 1  # and the target
+        sets = np.repeat(np.arange(len(sample_id)), count)
+        place = np.arange(len(sets)) - np.repeat(np.cumsum(count), count)  # -count ... -1
+        behaviors = np.repeat(sample_id + 1, count) + place
+        return np.arange(len(sample_id)), _sorted_set(sets * len(self.items) + self.item[behaviors])
 
 
-def draw(rng: np.random.Generator, kept_out: np.ndarray, target: np.ndarray, items: int, size: int) -> np.ndarray:
-    """(S, size) item codes in random order: `target` (S,) and others that are neither it nor kept out.
+def _sorted_set(keys: np.ndarray) -> np.ndarray:
+    """The distinct keys, ascending. (np.unique hashes integers, which takes a hundred times as long on keys as alike as these.)"""
+    ordered = np.sort(keys)
+    return ordered[np.r_[True, ordered[1:] != ordered[:-1]][: len(ordered)]]
 
-    kept_out: ascending keys ``sample * items + item``. ValueError where too few items are left.
+
+def draw(
+    rng: np.random.Generator, owner: np.ndarray, refused: np.ndarray, target: np.ndarray, items: int, size: int
+) -> np.ndarray:
+    """(S, size) item codes in random order: `target` (S,), and others that are not in the set `owner` (S,) of the sample.
+
+    refused: ascending keys ``set * items + item``, the target in the set too. ValueError where too few items are left.
     """
-    rows = np.arange(len(target))
-    refused = np.union1d(kept_out, rows * items + target)
-    left = items - np.bincount(refused // items, minlength=len(target))
+    left = (items - np.bincount(refused // items, minlength=owner.max(initial=0) + 1))[owner]
     if (left < size - 1).any():
-        first = int(np.argmin(left))
+        first = int(np.argmax(left < size - 1))
         raise ValueError(
-            f"{size} candidates are asked for, but {np.count_nonzero(left < size - 1)} samples have fewer items left to draw (the first has "
-            f"{left[first]} of {items}). Ask for fewer with --num_candidates, or keep out only what is shown (--candidates_exclude shown)."
+            f"{size} candidates are asked for, but {np.count_nonzero(left < size - 1)} samples have fewer items left (the first "
+            f"has {left[first]} of {items}). Ask for fewer with --num_candidates, or keep out only what is shown (--candidates_exclude shown)."
         )
-    found = np.full((len(target), size), -1, dtype=np.int64)
+    found = np.full((len(target), size), NONE, dtype=np.int64)
     found[:, 0] = target
     filled = np.ones(len(target), dtype=np.int64)
     for _ in range(ROUNDS):
         if not len(open_ := np.flatnonzero(filled < size)):
             break
-        _take(rng.integers(items, size=(len(open_), size)), open_, found, filled, refused, items)
+        drawn = rng.integers(items, size=(len(open_), size))
+        keys = owner[open_, None] * items + drawn
+        known = refused[np.searchsorted(refused, keys).clip(max=len(refused) - 1)] == keys
+        _take(np.where(known, NONE, drawn), open_, found, filled)
     for row in np.flatnonzero(filled < size):
-        taken = np.r_[refused[refused // items == row] % items, found[row, : filled[row]]]
-        others = np.setdiff1d(np.arange(items), taken)
+        own = refused[refused // items == owner[row]] % items
+        others = np.setdiff1d(np.arange(items), np.r_[own, found[row, : filled[row]]])
         found[row, filled[row] :] = rng.choice(others, size - filled[row], replace=False)
     return rng.permuted(found, axis=1)
 
 
-def _take(
-    drawn: np.ndarray, rows: np.ndarray, found: np.ndarray, filled: np.ndarray, refused: np.ndarray, items: int
-) -> None:
-    """Put into `found[rows]` what of `drawn` (R, size) is new there and not refused, in its order, as far as there is room."""
+def _take(drawn: np.ndarray, rows: np.ndarray, found: np.ndarray, filled: np.ndarray) -> None:
+    """Put into `found[rows]` what of `drawn` (R, size) is new there, in its order, as far as there is room."""
     size = found.shape[1]
-    keys = rows[:, None] * items + drawn
-    at = np.searchsorted(refused, keys).clip(max=max(len(refused) - 1, 0))
-    good = refused[at] != keys
-    both = np.concatenate([found[rows], np.where(good, drawn, -1)], axis=1)  # (R, 2 size)
+    both = np.concatenate([found[rows], drawn], axis=1)  # (R, 2 size)
     order = np.argsort(both, axis=1, kind="stable")
     ordered = np.take_along_axis(both, order, axis=1)
-    first = np.ones(both.shape, dtype=bool)
-    np.put_along_axis(first, order, np.c_[np.ones(len(rows), bool), ordered[:, 1:] != ordered[:, :-1]], axis=1)
-    good &= first[:, size:]
+    new = np.empty(both.shape, dtype=bool)
+    np.put_along_axis(new, order, np.c_[np.ones(len(rows), bool), ordered[:, 1:] != ordered[:, :-1]], axis=1)
+    good = new[:, size:] & (drawn != NONE)
     place = filled[rows, None] + np.cumsum(good, axis=1) - 1
     good &= place < size
     row, column = np.nonzero(good)

@@ -24,7 +24,7 @@ ROWS_PER_PART = 20_000
 
 
 def asked_configs(folder: Path, lengths: list[int], draws: int) -> list[candidates.Config]:
-    """The configs of all draws for these history lengths, or for the task's own; none where the task has no prompts and none is asked for."""
+    """The configs of all draws for these history lengths, or else for the task's own, if it puts its questions into words."""
     asked = require_next_item(folder)
     for length in lengths:
         if length < 1:

@@ -31,9 +31,7 @@ class NextItem:
     history_length: int  # K: how many behaviors are shown
     minimum_history: int  # of a sample, whatever the corpus says
     in_words: bool  # whether the question is also put into a prompt that lists the candidates
-    lowest_rating: float | None = (
-        None  # interactions rated below are left out; None, and where there are no ratings: nothing is
-    )
+    lowest_rating: float | None = None  # what is rated below is left out
 
 
 def load_protocol(name: str) -> ModuleType:

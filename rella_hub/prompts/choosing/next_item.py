@@ -1,8 +1,8 @@
 """The next-item prompt: the latest items, the oldest first; the candidates; "which one is next?", to be answered with a title.
 
-Source: LLaRA (arXiv 2312.02445) for what it holds and in which order; the sentences are our own. LLaRA lists titles with commas between them
-and says in some wordings that there are 10 candidates where there are 20; here each title has a line, because titles hold commas, and the
-prompt does not count. LLaRA shows a movie without its year; here an item is named as its corpus names it.
+Source: LLaRA (arXiv 2312.02445) for what it holds and in which order; the sentences are our own. LLaRA lists titles with commas between
+them and says in some wordings that there are 10 candidates where there are 20; here each title has a line, because titles hold commas, and
+the prompt does not count. LLaRA shows a movie without its year; here an item is named as its corpus names it.
 
 A prompt ends with a newline and an answer starts with its title, so that no tokenizer merges the two.
 """
