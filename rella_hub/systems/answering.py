@@ -9,6 +9,7 @@ likelihood_per_token    the same by the number of its tokens, so that long title
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -21,9 +22,16 @@ from rella_hub.language_models.matching import NOBODY, RULES, ceiling, named
 from rella_hub.language_models.p_yes import Budget
 from rella_hub.systems.adapter.options import ANSWERS
 from rella_hub.tables import candidates
+from rella_hub.tables.choices import NONE
+from rella_hub.tables.rows import RowReader
 
-COLUMNS = ("prompt", "history_item_ids", "candidate_item_ids", "candidates", "target_item_id")
+COLUMNS = ("prompt", "history_item_ids", "candidate_item_ids", "candidates")  # of a config, beside the target
 END = "\n"  # of a title that is an answer
+
+
+def answered(name: str, answer: str) -> str:
+    """The name of the row of a system that answers so: the usual way is not in it."""
+    return name if answer == ANSWERS[0] else f"{name}_{answer}"
 
 
 def titles_of(rows: pa.Table) -> list[list[str]]:
@@ -66,9 +74,11 @@ def choose(
     return {"scores": scores, "chosen_item_id": _chosen(listed, scores.argmax(axis=1))}
 
 
-def say_ceiling(rows: pa.Table, answer: str) -> None:
-    """Say what a perfect answerer reaches on these rows, where that is less than all."""
+def say_ceiling(folder: Path, config_name: str, split: str, answer: str) -> None:
+    """Say what a perfect answerer reaches on the questions of a split by a rule that reads words."""
     if answer in RULES:
+        reader = RowReader(folder, config_name, split, [*COLUMNS, "target_item_id"])
+        rows = reader.take(np.arange(reader.rows))
         names, target = titles_of(rows), targets_of(rows)
         print(
             f"A perfect answerer has ValidRatio and HitRatio@1 {ceiling(names, target, answer):.4f} on these {len(target):,} questions by "
@@ -78,7 +88,6 @@ def say_ceiling(rows: pa.Table, answer: str) -> None:
 
 
 def _chosen(listed: np.ndarray, number: np.ndarray) -> np.ndarray:
-    """(S,) ids of the candidates with these numbers, None for nobody."""
-    ids = np.take_along_axis(listed, np.maximum(number, 0)[:, None], axis=1)[:, 0].astype(object)
-    ids[number == NOBODY] = None
-    return ids
+    """(S,) ids of the candidates with these numbers, `NONE` for nobody."""
+    ids = np.take_along_axis(listed, np.maximum(number, 0)[:, None], axis=1)[:, 0]
+    return np.where(number == NOBODY, NONE, ids)

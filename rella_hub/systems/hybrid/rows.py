@@ -49,7 +49,7 @@ class RowMaker:
 
     def validation(self, num_validation: int | None, seed: int) -> Validation:
         chosen = shots.seeded_numbers(self.folder, self.config_name, "validation", num_validation, seed)
-        rows = RowReader(self.folder, self.config_name, "validation", list(COLUMNS)).take(chosen)
+        rows = RowReader(self.folder, self.config_name, "validation", [*COLUMNS, "target_item_id"]).take(chosen)
         return Validation(*self.read(rows, self.hybrid is not None, possible_answers(rows)), targets_of(rows))
 
     def read(self, rows: pa.Table, hybrid: bool, answers: list[list[str]]) -> tuple[list, list]:

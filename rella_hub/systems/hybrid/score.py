@@ -25,13 +25,12 @@ from rella_hub.language_models.room import room_of
 from rella_hub.prompts.choosing.next_item import VERSION
 from rella_hub.systems.adapter.score import LIBRARIES
 from rella_hub.systems.adapter.score import check as check_sizes
-from rella_hub.systems.answering import COLUMNS, choose, say_ceiling
+from rella_hub.systems.answering import COLUMNS, answered, choose, say_ceiling
 from rella_hub.systems.hybrid.items import FILE, load_items
 from rella_hub.systems.hybrid.options import MARK, MODES, RESULT, ScoreOptions
 from rella_hub.systems.hybrid.questions import Hybrid, require_questions
 from rella_hub.tables import checked, runs, store
 from rella_hub.tables.checked import COUNT, LINES, NAME, RECORD, optional
-from rella_hub.tables.rows import RowReader
 
 FAMILY = "hybrid"
 AGAIN = "Get the model again, or train it again."
@@ -45,7 +44,7 @@ KINDS = {
 class System:
     """See `rella_hub.systems`."""
 
-    family, choice_columns, columns, rows_per_chunk, tables = FAMILY, COLUMNS, COLUMNS, 256, ("items",)
+    family, columns, rows_per_chunk, tables = FAMILY, COLUMNS, 256, ("items",)
 
     def __init__(self, name: str, folder: Path, mark: dict, options: ScoreOptions):
         record = same_base.read_base_record(folder)
@@ -60,9 +59,7 @@ class System:
         if doubt:
             print(f"note: {doubt}", flush=True)
         self._table = load_items(folder) if mark["recommender"] is not None else None
-        self.name = runs.public_name(name).rpartition("/")[2]
-        if options.answer != ScoreOptions.answer:
-            self.name = f"{self.name}_{options.answer}"
+        self.name = answered(runs.public_name(name).rpartition("/")[2], options.answer)
         self.training_samples = mark["training_samples"]
         self.identity = _identity(name, folder, mark, options, base)
         self.tokens = 0  # that were read so far
@@ -84,8 +81,7 @@ class System:
         if self._table is not None:
             self._table.require_same_items(folder)
         self._hybrid = Hybrid.of(folder, self._table) if self._table is not None else None
-        reader = RowReader(folder, config_name, split, list(COLUMNS))
-        say_ceiling(reader.take(np.arange(reader.rows)), self._options.answer)
+        say_ceiling(folder, config_name, split, self._options.answer)
 
     def choices(self, rows: pa.Table) -> dict[str, np.ndarray | list]:
         """Columns of a table of choices for rows of the config that `prepare` was told of."""

@@ -54,6 +54,7 @@ SHARED = (  # options that are TRL's, under the same name
     *("logging_steps", "resume_from_checkpoint"),
 )
 PROJECTOR_LINEAR = [f"{LAYERS}.0", f"{LAYERS}.2"]  # they are trained whole, and get no LoRA
+NAMES_A_PLACE = ("base_model_name_or_path", "revision")  # base_model.json says the base
 OF_PEFT = ("adapter_config.json", "README.md")  # what PEFT writes beside the weights; llara.json says the same
 
 
@@ -221,6 +222,7 @@ def _save(trainer: HybridTrainer, output: Path, options: Options, inputs: Inputs
     with ownership.writing_folder(output / RESULT, RUN) as temporary:
         trainer.accelerator.unwrap_model(trainer.model).save_pretrained(temporary)
         settings = json.loads((temporary / OF_PEFT[0]).read_text(encoding="utf-8"))
+        settings = {key: value for key, value in settings.items() if value and key not in NAMES_A_PLACE}
         for name in OF_PEFT:
             (temporary / name).unlink(missing_ok=True)
         write_base_record(temporary, inputs.base | {"name": options.base}, options.chat_template_kwargs)
@@ -254,7 +256,7 @@ def _save(trainer: HybridTrainer, output: Path, options: Options, inputs: Inputs
             "training loss per answer token",
             {"training": steps},
             validated,
-            metric="HitRatio@1",
+            titled="validation HitRatio@1",
         )
     for name, text in texts.items():
         with ownership.writing_file(output / name, RUN, True) as temporary:
