@@ -12,11 +12,11 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from rella_hub.systems.hybrid.options import ITEMS as FILE
 from rella_hub.systems.sequential.items import Items, ItemTable
 from rella_hub.tables import checked
 from rella_hub.tables.checked import LINE, NAME
 
-FILE = "items.safetensors"
 AGAIN = "Get the model again, or train it again."
 IDENTITY = {"name": LINE, "model": NAME, "corpus": NAME, "sha256": LINE, "items_sha256": LINE}  # of the recommender
 

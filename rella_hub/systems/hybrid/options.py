@@ -17,6 +17,7 @@ RESULT, RUN, MARK = "llara", "hybrid run", "llara.json"
 READS = ("base", "base_revision", "recommender", "recommender_revision", "dataset", "dataset_revision")
 MODES = ("paper", "released_before", "released_after", "direct", "two_stage", "text_only")
 TEXT_ONLY = "text_only"
+ITEMS = "items.safetensors"  # of the item vectors, in the result
 METRICS = ("hit_ratio", "ndcg")
 
 
