@@ -4,66 +4,42 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
-import yaml
 from accelerate import PartialState
 from peft import LoraConfig
 from transformers import EarlyStoppingCallback, set_seed
 from trl import SFTConfig
 
-from rella_hub.cli.options import pinning, pinning_defaults, recipe
-from rella_hub.figures import draw_curve
+from rella_hub.cli.options import pinning_defaults
 from rella_hub.files import ownership, places
-from rella_hub.files.hashes import hash_file
 from rella_hub.files.replace import temporary_beside
 from rella_hub.files.writer import sole_writer
-from rella_hub.hub import resolve as hub
 from rella_hub.language_models.item_prompts import ItemPrompts
-from rella_hub.language_models.load import base_identity, load_base, load_tokenizer, write_base_record
+from rella_hub.language_models.load import load_base, load_tokenizer
 from rella_hub.language_models.p_yes import Budget
 from rella_hub.language_models.projector import LAYERS, add_items, initialize
 from rella_hub.language_models.room import room_of
-from rella_hub.prompts.choosing.next_item import VERSION
 from rella_hub.systems.adapter import checkpoints, requirements
 from rella_hub.systems.adapter.config import TuningConfig
 from rella_hub.systems.adapter.resume import MadeFrom, checkpoint_to_go_on_from
 from rella_hub.systems.adapter.trainer_arguments import sft_config
-from rella_hub.systems.hybrid.items import save_items
-from rella_hub.systems.hybrid.options import MARK, READS, RESULT, RUN, Options
-from rella_hub.systems.hybrid.questions import Hybrid, require_questions
+from rella_hub.systems.hybrid.options import RUN, Options
+from rella_hub.systems.hybrid.questions import Hybrid
 from rella_hub.systems.hybrid.rows import RowMaker
+from rella_hub.systems.hybrid.run_folder import Inputs, inputs_of, save
 from rella_hub.systems.hybrid.trainer import HybridTrainer
-from rella_hub.systems.sequential.items import ItemTable, read_item_table
-from rella_hub.tables import records, store
-from rella_hub.tables.runs import CURVE, INPUTS, RECIPE, RECORD, public_name
+from rella_hub.tables import records
+from rella_hub.tables.runs import INPUTS, RECORD
 
 SHARED = (  # options that are TRL's, under the same name
     *("output_dir", "num_train_epochs", "per_device_train_batch_size", "gradient_accumulation_steps", "learning_rate"),
-    *(
-        "warmup_steps",
-        "weight_decay",
-        "max_grad_norm",
-        "seed",
-        "use_cpu",
-        "activation_checkpointing",
-        "save_total_limit",
-    ),
-    *("logging_steps", "resume_from_checkpoint"),
+    *("warmup_steps", "weight_decay", "max_grad_norm", "seed", "use_cpu", "activation_checkpointing"),
+    *("save_total_limit", "logging_steps", "resume_from_checkpoint"),
 )
 PROJECTOR_LINEAR = [f"{LAYERS}.0", f"{LAYERS}.2"]  # they are trained whole, and get no LoRA
-NAMES_A_PLACE = ("base_model_name_or_path", "revision")  # base_model.json says the base
-OF_PEFT = ("adapter_config.json", "README.md")  # what PEFT writes beside the weights; llara.json says the same
-
-
-@dataclass(frozen=True)
-class Inputs:
-    folder: Path  # of the data set
-    table: ItemTable | None  # of the recommender
-    base: dict  # its identity
-    made_from: dict  # everything that pins the result
 
 
 def train(options: Options) -> None:
@@ -73,13 +49,10 @@ def train(options: Options) -> None:
     places.check_own_folder(output, "--output_dir", reads=[options.dataset, options.base, options.recommender])
     ownership.require_own_folder(output, RUN)
     checkpoints.require_own(output)
-    requirements.check(
-        requirements.Needs(
-            **{key: getattr(options, key) for key in requirements.Needs.__dataclass_fields__ if hasattr(options, key)}
-        )
-    )
+    same = {key: getattr(options, key) for key in requirements.Needs.__dataclass_fields__ if hasattr(options, key)}
+    requirements.check(requirements.Needs(**same))
     requirements.check_layers(options.base, options.base_revision, options.lora_target_modules)
-    inputs = _inputs(options)
+    inputs = inputs_of(options)
     finished = records.read_record(output / RECORD)
     existing = finished or records.read_record(output / INPUTS)
     defaults = {"recipe": pinning_defaults(Options)}
@@ -87,8 +60,11 @@ def train(options: Options) -> None:
         output, existing, inputs.made_from, options.overwrite, "--output_dir", finished is not None, defaults
     ):
         return
-    with sole_writer(output, beside=True), temporary_beside(output.with_name(f"{output.name}.rows")) as scratch:
-        _train(options, arguments, inputs, scratch)
+    with ExitStack() as held:
+        if PartialState().is_main_process:
+            held.enter_context(sole_writer(output, beside=True))
+        scratch = temporary_beside(output.with_name(f"{output.name}.rows"))  # of each process its own
+        _train(options, arguments, inputs, held.enter_context(scratch))
 
 
 def sft_arguments(options: Options) -> SFTConfig:
@@ -103,27 +79,6 @@ def sft_arguments(options: Options) -> SFTConfig:
     )
     arguments.metric_for_best_model, arguments.greater_is_better = options.metric_for_best_model, True
     return arguments
-
-
-def _inputs(options: Options) -> Inputs:
-    folder = hub.resolve(
-        options.dataset, [options.config_name, "items", "samples", "interactions"], options.dataset_revision
-    )
-    require_questions(folder, options.config_name)
-    records.require_current(folder, options.config_name)
-    table = read_item_table(options.recommender, options.recommender_revision) if options.recommender else None
-    if table is not None:
-        table.require_same_items(folder)
-    base = base_identity(options.base, options.base_revision)
-    made_from = {
-        "corpus": store.made_from(folder, "items")["corpus"],
-        "inputs": records.input_fingerprints(folder, [options.config_name, "items"]),
-        "base": {key: base[key] for key in ("weights", "config", "tokenizer")} | {"name": public_name(options.base)},
-        "recommender": None if table is None else table.identity,
-        "prompt_version": VERSION,
-        "recipe": pinning(options),
-    }
-    return Inputs(folder, table, base, made_from)
 
 
 def _train(options: Options, arguments: SFTConfig, inputs: Inputs, scratch: Path) -> None:
@@ -182,7 +137,7 @@ def _train(options: Options, arguments: SFTConfig, inputs: Inputs, scratch: Path
         "log": trainer.state.log_history,
     }
     if trainer.is_world_process_zero():
-        _save(trainer, output, options, inputs, record)
+        save(trainer.accelerator.unwrap_model(trainer.model), output, options, inputs, record)
     trainer.accelerator.wait_for_everyone()
 
 
@@ -215,53 +170,3 @@ def _open_folder(output: Path, options: Options, inputs: Inputs) -> Path | None:
     if checkpoint is not None:
         print(f"going on from {checkpoint}", flush=True)
     return checkpoint
-
-
-def _save(trainer: HybridTrainer, output: Path, options: Options, inputs: Inputs, record: dict) -> None:
-    """Replace the result, and then write the record, which says that the run is finished."""
-    with ownership.writing_folder(output / RESULT, RUN) as temporary:
-        trainer.accelerator.unwrap_model(trainer.model).save_pretrained(temporary)
-        settings = json.loads((temporary / OF_PEFT[0]).read_text(encoding="utf-8"))
-        settings = {key: value for key, value in settings.items() if value and key not in NAMES_A_PLACE}
-        for name in OF_PEFT:
-            (temporary / name).unlink(missing_ok=True)
-        write_base_record(temporary, inputs.base | {"name": options.base}, options.chat_template_kwargs)
-        if inputs.table is not None:
-            save_items(inputs.table, temporary)
-        mark = {
-            "corpus": inputs.made_from["corpus"],
-            "config_name": options.config_name,
-            "curriculum": options.curriculum,
-            "max_length": options.max_length,
-            "prompt_version": VERSION,
-            "num_shots": options.num_shots,
-            "training_samples": record["training_samples"],
-            "recommender": inputs.made_from["recommender"],
-            "sha256": {path.name: hash_file(path) for path in sorted(temporary.glob("*.safetensors"))},
-            "lora": settings,
-        }
-        (temporary / MARK).write_text(json.dumps(mark, indent=2) + "\n", encoding="utf-8")
-        record |= {"sha256": {path.name: hash_file(path) for path in sorted(temporary.iterdir())}}
-        ownership.remove(output, RUN, [RECORD])  # of an older run
-    texts = {
-        RECIPE: yaml.safe_dump(recipe(options, READS), sort_keys=False),
-        RECORD: json.dumps(record, indent=2) + "\n",
-    }
-    with ownership.writing_file(output / CURVE, RUN, True) as temporary:
-        steps = [(entry["step"], entry["loss"]) for entry in record["log"] if "loss" in entry]
-        validated = [(entry["step"], entry["eval_hit_ratio"]) for entry in record["log"] if "eval_hit_ratio" in entry]
-        draw_curve(
-            temporary,
-            "optimizer step",
-            "training loss per answer token",
-            {"training": steps},
-            validated,
-            titled="validation HitRatio@1",
-        )
-    for name, text in texts.items():
-        with ownership.writing_file(output / name, RUN, True) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    best = record["best_validation"]
-    print(
-        f"{output / RESULT}: validation HitRatio@1 {best['hit_ratio']:.4f} at step {record['best_step']}.", flush=True
-    )
