@@ -79,7 +79,11 @@ def read_adapter_config(folder: Path, largest: int) -> PeftConfig:
     largest: of the dimensions of its stored weights, which bounds every size that the file may name.
     """
     path = folder / ADAPTER_CONFIG
-    values = read_object(path)
+    return checked_adapter_config(path, read_object(path), largest)
+
+
+def checked_adapter_config(path: Path, values: dict, largest: int) -> PeftConfig:
+    """The same of values that stand in the file `path`."""
     known = _config_class(path, values)
     _refuse_purpose(path, values)
     _refuse_foreign(path, values)

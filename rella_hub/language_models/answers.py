@@ -25,17 +25,11 @@ from rella_hub.language_models.answer_rows import IGNORED, lengths_of, prompts_o
 from rella_hub.tables.constant import is_constant
 
 
-class AnswerTrainer(SFTTrainer):
-    """SFTTrainer over the rows of rella_hub/language_models/answer_rows.py.
+class AnswerLossTrainer(SFTTrainer):
+    """SFTTrainer over rows of tokens and labels, whose loss is on the answers alone."""
 
-    score: model, prompts → (N,) P(Yes); measure: labels, scores → named metrics; yes: the token id that makes a label 1.
-    """
-
-    def __init__(self, *args, yes: int, score: Callable, measure: Callable, **kwargs):
+    def __init__(self, *args, **kwargs):
         super().__init__(*args, data_collator=collate, **kwargs)
-        self._yes, self._score, self._measure = yes, score, measure
-        assert isinstance(self.train_dataset, Dataset)
-        self._lengths = lengths_of(self.train_dataset)
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         labels = inputs["labels"]  # (B, T)
@@ -50,6 +44,22 @@ class AnswerTrainer(SFTTrainer):
         # The gradients of all processes are averaged afterwards.
         counted = self.accelerator.num_processes if self.args.average_tokens_across_devices else 1
         return total / num_items_in_batch * counted
+
+    def create_model_card(self, *args, **kwargs) -> None:
+        """Nothing: TRL's generic card would stand beside the one that model_cards/render.py makes of the results."""
+
+
+class AnswerTrainer(AnswerLossTrainer):
+    """The same over the rows of rella_hub/language_models/answer_rows.py, validated by P(Yes).
+
+    score: model, prompts → (N,) P(Yes); measure: labels, scores → named metrics; yes: the token id that makes a label 1.
+    """
+
+    def __init__(self, *args, yes: int, score: Callable, measure: Callable, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._yes, self._score, self._measure = yes, score, measure
+        assert isinstance(self.train_dataset, Dataset)
+        self._lengths = lengths_of(self.train_dataset)
 
     def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix="eval") -> dict[str, float]:
         """Score the validation prompts, each process its share, and report the same metrics as the test's."""
@@ -70,9 +80,6 @@ class AnswerTrainer(SFTTrainer):
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
-
-    def create_model_card(self, *args, **kwargs) -> None:
-        """Nothing: TRL's generic card would stand beside the one that model_cards/render.py makes of the results."""
 
     def _get_train_sampler(self, train_dataset=None) -> Sampler:
         samples_per_step = (

@@ -27,7 +27,7 @@ from rella_hub.files import ownership, places
 from rella_hub.files.writer import sole_writer
 from rella_hub.hub import resolve as hub
 from rella_hub.language_models.answers import IGNORED, collate
-from rella_hub.pretraining import t5
+from rella_hub.pretraining import next_item, t5
 from rella_hub.pretraining.text import diaries, item_documents
 from rella_hub.pretraining.tokenizer import train_t5_tokenizer, train_tokenizer
 from rella_hub.prompts import pointwise
@@ -45,10 +45,12 @@ LEARNED = re.compile(r"^\d+(?=\. )|(?<=\()[\d.]+(?= stars?\)$)", re.MULTILINE)
 
 def pretrain(options, output: Path) -> None:
     """Train and save a base model into `output`, unless it stands there from the very same options and data."""
-    tables = ["users", "items", "interactions", "samples"]
-    tables += [table_name(config_name(view, options.history_length)) for view in VIEWS]
     places.check_replaced_folder(output, reads=[options.dataset])
     ownership.require_own_folder(output, BASE_MODEL)
+    tables = next_item.tables_of(hub.resolve(options.dataset, ["samples"]), options.history_length)
+    if tables is None:
+        tables = ["users", "items", "interactions", "samples"]
+        tables += [table_name(config_name(view, options.history_length)) for view in VIEWS]
     folder = hub.resolve(options.dataset, tables)
     made_from = {
         **pinning(options),
@@ -64,8 +66,13 @@ def pretrain(options, output: Path) -> None:
 def _pretrain(options, folder: Path, output: Path, made_from: dict) -> None:
     rng = np.random.default_rng(options.seed)
     answers = t5.ANSWERS if options.architecture == "t5" else pointwise.ANSWERS
-    about_items = [text for _ in range(options.item_rounds) for text in item_documents(folder, rng, answers)]
-    about_users = [t for view in VIEWS for t in diaries(folder, view, options.history_length, options.diaries, rng)]
+    chooses = next_item.tables_of(folder, options.history_length) is not None
+    if chooses:
+        described, about_users = next_item.documents(folder, options.history_length, options.diaries, rng)
+        about_items = described * options.item_rounds
+    else:
+        about_items = [text for _ in range(options.item_rounds) for text in item_documents(folder, rng, answers)]
+        about_users = [t for view in VIEWS for t in diaries(folder, view, options.history_length, options.diaries, rng)]
     sample = [*about_items, *about_users]
     some = [sample[i] for i in rng.permutation(len(sample))[:TOKENIZER_DOCUMENTS]]
     if options.architecture == "t5":
@@ -78,6 +85,8 @@ def _pretrain(options, folder: Path, output: Path, made_from: dict) -> None:
     else:
         tokenizer = train_tokenizer(some, options.vocabulary)
         diary_rows = _rows_learned_numbers(tokenizer, about_users)
+        if chooses:  # what is learned is titles
+            diary_rows = [{**row, "labels": row["input_ids"]} for row in diary_rows]
         width = max(len(row["input_ids"]) for row in diary_rows)
         rows = [*_rows_learned_whole(tokenizer, about_items, width), *diary_rows]
         set_seed(options.seed)

@@ -16,8 +16,8 @@ BY_BASE = "adapter"  # the family whose systems also go without a run of their o
 
 
 def option_types() -> list[type]:
-    """The options of scoring of every family, in the order of `systems.families()`."""
-    return [systems.part(family, "options").ScoreOptions for family in systems.families()]
+    """The options of scoring of every family, each once: families of one base share theirs."""
+    return list(dict.fromkeys(systems.part(family, "options").ScoreOptions for family in systems.families()))
 
 
 def base_options() -> type:
@@ -35,7 +35,8 @@ def load_several(options, adapters: list[str], revisions: list[str], names: list
 
 def load_system(chosen: SystemOptions, options: Sequence[Any]):
     """The system that is asked for. options: of every family; ValueError where one of another family is given."""
-    by_family = dict(zip(systems.families(), options, strict=True))
+    by_type = {type(one): one for one in options}
+    by_family = {family: by_type[systems.part(family, "options").ScoreOptions] for family in systems.families()}
     if chosen.model is not None:
         family = systems.family_of(chosen.model, chosen.model_revision)
     elif by_family[BY_BASE].base is not None:

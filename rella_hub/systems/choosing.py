@@ -75,6 +75,11 @@ def draw_of(config_name: str) -> int:
     return draw
 
 
+def columns_of(system) -> list[str]:
+    """The columns of the config that it reads: `choice_columns` where it has others to score whether a user will like an item."""
+    return list(getattr(system, "choice_columns", system.columns))
+
+
 def make_choices(samples: SampleOptions, chosen: SystemOptions, options: RunOptions, family_options: list) -> None:
     """Write the file of choices that is asked for, unless it is there from the very same inputs."""
     samples.check()
@@ -116,7 +121,7 @@ def record_of(system, asked: Asked, name: str | None = None) -> dict:
         **{"base": None, "adapter": None},
         **system.identity,
     }
-    if system.columns:
+    if columns_of(system):
         pinned["prompts_fingerprint"] = store.made_from(asked.folder, asked.options.config_name)["fingerprint"]
     return {
         **pinned,
@@ -166,7 +171,7 @@ class Job:
         if hasattr(system, "prepare"):
             system.prepare(self.asked.folder, o.config_name, o.split)
         questions, numbers = self.asked.read(), self.asked.numbers
-        columns = list(system.columns)
+        columns = columns_of(system)
         reader = RowReader(self.asked.folder, o.config_name, o.split, ["sample_id", *columns]) if columns else None
 
         def work(chunk: int, advance: Advance) -> None:

@@ -17,8 +17,8 @@ CHECKPOINT = "checkpoint"  # what the folders are recorded as
 _NAME = re.compile(r"checkpoint-(\d+)")
 
 
-class CheckpointingTrainer(AnswerTrainer):
-    """AnswerTrainer that records every file of a checkpoint, and removes old ones by these records: Trainer would remove all that
+class KeepsCheckpoints:
+    """What makes a trainer record every file of a checkpoint, and remove old ones by these records: Trainer would remove all that
     lies in the folder. kept: how many stay, the best one not counted; None: all."""
 
     def __init__(self, *args, kept: int | None, **kwargs):
@@ -39,6 +39,10 @@ class CheckpointingTrainer(AnswerTrainer):
             ownership.note(folder, CHECKPOINT, dict.fromkeys(written - {ownership.FILE, LOCK}))
             best = self.state.best_model_checkpoint
             _remove_old(output, self._kept, Path(best).name if best else None)
+
+
+class CheckpointingTrainer(KeepsCheckpoints, AnswerTrainer):
+    """The trainer of an adapter."""
 
 
 def last_whole(output: Path) -> Path | None:

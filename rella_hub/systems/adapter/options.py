@@ -15,6 +15,7 @@ from rella_hub.tables import runs
 
 __all__ = ["MARK", "READS", "REFUSED", "RESULT", "RUN", "BaseOptions", "Options", "ScoreOptions", "holds"]
 RESULT, RUN, MARK = "adapter", "tuning run", "adapter_config.json"
+ANSWERS = ("substring", "exact", "likelihood", "likelihood_per_token")  # rella_hub/systems/answering.py
 READS = ("base", "base_revision", "dataset", "dataset_revision")  # in a recipe by name, in a record by their hashes
 
 
@@ -54,6 +55,16 @@ class BaseOptions:
 class ScoreOptions(BaseOptions):
     adapter: str | None = option("Adapter: Hub id or folder. Default: none, which is zero-shot.", None, pins=False)
     adapter_revision: str | None = option("Branch, tag or commit of the adapter.", None, pins=False)
+    answer: str = option(
+        "How a next-item question is answered: substring (a title is written, and names the one candidate that is part of it), exact (that "
+        "is called so), likelihood (of each candidate's title), likelihood_per_token. It has no effect on P(Yes).",
+        "substring",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.answer not in ANSWERS:
+            raise ValueError(f"--answer is {self.answer!r}; expected one of {', '.join(ANSWERS)}.")
 
 
 @dataclass(frozen=True, kw_only=True)

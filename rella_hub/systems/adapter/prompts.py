@@ -51,6 +51,20 @@ class PromptReader:
         return rows, answer_tokens(tokenizer, prompts[0], self._answers, arguments)
 
 
+def require_same_reading(
+    options: ScoreOptions, adapters: Sequence[tuple[str, str | None]], tokenizer: PreTrainedTokenizerBase
+) -> None:
+    """ValueError where an adapter was trained on other tokens than those of the base, or with other arguments of its template."""
+    for adapter, revision in adapters:
+        _require_same_arguments(options, adapter, revision)
+        own = adapter_tokenizer(adapter, tokenizer, revision)
+        if own is not None and not _are_one(own, tokenizer):
+            raise ValueError(
+                f"The adapter {adapter!r} brings a tokenizer of its own, which is another one than that of the base. Pass the base that it "
+                "was trained on with --base."
+            )
+
+
 def _require_same_arguments(options: ScoreOptions, adapter: str, revision: str | None) -> None:
     """ValueError when the record of an adapter tells of other arguments of the chat template than are asked for."""
     told, arguments = trained_template_arguments(adapter, revision)

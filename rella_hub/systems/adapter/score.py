@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from rella_hub.language_models.item_prompts import ItemPrompts
 from rella_hub.language_models.load import (
     adapter_folder,
     adapter_identity,
@@ -19,6 +20,7 @@ from rella_hub.language_models.load import (
     base_identity,
     load_adapter,
     load_base,
+    load_tokenizer,
     number_format,
     training_notes,
     training_samples,
@@ -29,7 +31,9 @@ from rella_hub.language_models.same_base import read_base_record
 from rella_hub.prompts import load_style, style_of
 from rella_hub.systems import REFERENCE
 from rella_hub.systems.adapter.options import RESULT, ScoreOptions
-from rella_hub.systems.adapter.prompts import PromptReader
+from rella_hub.systems.adapter.prompts import PromptReader, require_same_reading
+from rella_hub.systems.answering import COLUMNS, answered, choose, say_ceiling
+from rella_hub.tables.candidates import parse_config
 
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 PINNED = ("max_length", "dtype", "quantization", "chat_template_kwargs")
@@ -38,20 +42,21 @@ PINNED = ("max_length", "dtype", "quantization", "chat_template_kwargs")
 class LanguageModel:
     """See `rella_hub.systems`. `scores` also takes, for each chunk, which of several systems on one base are wanted."""
 
-    family, columns, tables = "adapter", ("prompt",), ()
+    family, columns, choice_columns, tables = "adapter", ("prompt",), COLUMNS, ()
 
     def __init__(self, options: ScoreOptions):
         check(options)
         self.options, self._base = options, str(options.base)
         self.base = base_identity(self._base, options.base_revision)
         self.identity, self.noted = identity_of(options, self.base)
-        self.name = system_name(options.adapter)
+        self.name = answered(system_name(options.adapter), options.answer)
         self.training_samples = training_samples(options.adapter, options.adapter_revision) if options.adapter else None
         self.tokens = 0  # that were read so far
         self.progress: Callable[[int, int], None] | None = None
         self._budget = Budget(options.tokens_per_batch)
         self._answers: tuple[str, str]  # of label 0 and of label 1, by the style of the prompts: `prepare` learns it
         self._reader: PromptReader | None = None
+        self._titles: ItemPrompts | None = None  # which reads next-item questions
         self._room: Room  # of the base, before an adapter wraps it
         self.model: Any = None  # loaded with the first chunk
 
@@ -61,6 +66,8 @@ class LanguageModel:
 
     def prepare(self, folder: Path, config_name: str, split: str) -> None:
         self._answers = load_style(style_of(config_name)).ANSWERS
+        if parse_config(config_name) is not None:
+            say_ceiling(folder, config_name, split, self.options.answer)
 
     def scores(self, rows: pa.Table) -> np.ndarray:
         """(n,) P(Yes) of the prompts of a chunk, all of which are checked before the first is scored."""
@@ -82,6 +89,24 @@ class LanguageModel:
         scores = p_yes_of_systems(self.model, switches, prompts, answers, self._budget, self.progress)
         self.tokens += len(prompts.ids)
         return scores
+
+    def choices(self, rows: pa.Table) -> dict[str, np.ndarray | list]:
+        """Columns of a table of choices for rows of a config of next-item prompts."""
+        options = self.options
+        if self._titles is None:
+            tokenizer = load_tokenizer(options.base, options.base_revision)
+            require_same_reading(options, self.adapters, tokenizer)
+            model = load_base(options.base, options.base_revision, options.dtype, options.quantization)
+            given = options.max_length, options.chat_template_kwargs
+            self._titles = ItemPrompts.of(tokenizer, options.base, room_of(model), *given)
+            self.model = self.attach(model, [0])
+
+        def read(answers: list[list[str]]) -> tuple[list, list]:
+            ids, said = self._titles.encode(rows["prompt"].to_pylist(), None, answers)
+            self.tokens += sum(map(len, ids))
+            return ids, said
+
+        return choose(self.model, self._titles.tokenizer, read, rows, options.answer, self._budget, self.progress)
 
     def attach(self, model: torch.nn.Module, probe: list[int]) -> torch.nn.Module:
         for adapter, revision in self.adapters:
@@ -127,6 +152,7 @@ def identity_of(options: ScoreOptions, base: dict) -> tuple[dict, dict]:
     libraries = (*LIBRARIES, "bitsandbytes") if options.quantization in ("8bit", "4bit") else LIBRARIES
     identity = {
         **{key: asdict(options)[key] for key in ("adapter", "base_revision", "adapter_revision", *PINNED)},
+        **({"answer": options.answer} if options.answer != ScoreOptions.answer else {}),
         "base": base["name"],
         "base_identity": base,
         "adapter_identity": adapter_identity(adapter, revision) if adapter else None,
