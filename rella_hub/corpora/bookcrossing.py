@@ -9,8 +9,6 @@ of an item's fields are unknown.
 
 from __future__ import annotations
 
-import html
-import re
 from functools import partial
 
 import polars as pl
@@ -18,10 +16,10 @@ import polars as pl
 from rella_hub.corpora import UNKNOWN, Corpus, Divergence, Reexport, Words
 from rella_hub.corpora.raw.archive import Archive
 from rella_hub.corpora.raw.bookcrossing import AGES, COUNTRIES, FILLERS, KAGGLE, PUBLISHED, SPELLINGS, read
+from rella_hub.texts.readable import readable
 
 WITH_ARTICLE = ["USA", "United Kingdom", "Netherlands", "Philippines", "Bahamas", "United Arab Emirates"]
 WITH_ARTICLE += ["Czech Republic", "Dominican Republic", "Cayman Islands"]
-ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-f]+|\w+);", re.IGNORECASE)
 
 
 def profile(users: pl.DataFrame) -> pl.Series:
@@ -51,7 +49,7 @@ def subject(users: pl.DataFrame) -> pl.Series:
 
 
 def title(items: pl.DataFrame) -> pl.Series:
-    return _as_text(items["title"]).replace("", "untitled")
+    return readable(items["title"]).replace("", "untitled")
 
 
 def description(items: pl.DataFrame) -> pl.Series:
@@ -63,18 +61,12 @@ def description(items: pl.DataFrame) -> pl.Series:
         "publication year": "year",
         "publisher": "publisher",
     }
-    texts = items.select(_as_text(items[column]) for column in fields.values())
+    texts = items.select(readable(items[column]) for column in fields.values())
     sentences = [
         pl.when(~pl.col(column).is_in(["", UNKNOWN])).then(f"The {field} of the book is " + pl.col(column) + ".")
         for field, column in fields.items()
     ]
     return texts.select(pl.concat_str(sentences, separator=" ", ignore_nulls=True)).to_series()
-
-
-def _as_text(column: pl.Series) -> pl.Series:
-    """For a sentence: HTML entities (`&amp;`), which the tables keep, become their letters, and line breaks a blank."""
-    texts = [ENTITY.sub(lambda found: html.unescape(found[0]), text) if "&" in text else text for text in column]
-    return pl.Series(column.name, texts, dtype=pl.String).str.replace_all(r"\s+", " ").str.strip_chars()
 
 
 WORDS = Words(

@@ -87,7 +87,8 @@ def _say_status(corpus: Corpus, raw: RawFiles) -> None:
     source = corpus.reexport.source if corpus.reexport else ""
     what = {
         "not official": f"is NOT the official {corpus.name} archive (SHA-256 {raw.sha256}, official {official})",
-        "unverified": f"is an unpacked folder, which cannot be checked against the official {corpus.name} archive",
+        "unverified": f"cannot be checked against the official {corpus.name}: "
+        + ("its publisher gives no checksum" if corpus.archive.checksum is None else "it is an unpacked folder"),
         "re-export": f"is not checked: no official checksum can vouch for {source}",
     }[raw.status]
     print(f"WARNING: {raw.path} {what}. It is used, and every table and card will say so.", file=sys.stderr, flush=True)

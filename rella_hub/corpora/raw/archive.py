@@ -34,16 +34,26 @@ DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, 
 
 @dataclass(frozen=True)
 class Archive:
-    """An official archive: where it lies and what its bytes must be (None: not published)."""
+    """An official archive: where it lies and what its bytes must be (None: not published).
+
+    A publisher who packs no archive has `beside` the file others, each at an address of its own, and gives no checksum of any.
+    """
 
     url: str
-    md5: str
+    md5: str | None
     sha256: str | None
     size: int | None
+    beside: tuple[str, ...] = ()
 
     @property
     def file_name(self) -> str:
         return self.url.rsplit("/", 1)[1]
+
+    @property
+    def checksum(self) -> tuple[str, str] | None:
+        """The strongest published one: the algorithm and the digest."""
+        published = {"sha256": self.sha256, "md5": self.md5}
+        return next(((name, digest) for name, digest in published.items() if digest), None)
 
 
 class RawFiles(ABC):
@@ -69,9 +79,17 @@ class RawFiles(ABC):
         return b"".join(parts)
 
     def blocks(self, name: str) -> Iterator[bytes]:
-        """The same bytes in blocks that fit into memory, whatever the file's size."""
+        """The same bytes in blocks that fit into memory, whatever the file's size. ValueError for what is no table."""
+        begins = True
+        for block in self.blocks_of_anything(name):
+            if begins and (what := recognized(block[:HEAD])):
+                raise ValueError(f"{name}, line 1: the file is {what}.")
+            begins = False
+            yield block
+
+    def blocks_of_anything(self, name: str) -> Iterator[bytes]:
+        """The same of a file that may be no table, such as one that is packed itself."""
         with self._open(name) as stream:
-            begins = True
             while True:
                 try:
                     block = stream.read(BLOCK)
@@ -81,14 +99,11 @@ class RawFiles(ABC):
                     ) from error
                 if not block:
                     return
-                if begins and (what := recognized(block[:HEAD])):
-                    raise ValueError(f"{name}, line 1: the file is {what}.")
-                begins = False
                 yield block
 
     def size(self, name: str) -> int:
         """The bytes of a file."""
-        return sum(map(len, self.blocks(name)))
+        return sum(map(len, self.blocks_of_anything(name)))
 
     @abstractmethod
     def _open(self, name: str) -> IO[bytes]:
@@ -166,8 +181,7 @@ def open_raw(
     with _opened_zip(path, files, official) as archive:
         contents = Contents(path, [(m.filename, m) for m in archive.infolist() if not m.is_dir()], of_archive=True)
         held, sha256 = _layout(contents, layouts), hash_file(path)
-        is_official = official is not None and _is_official(path, sha256, official)
-        status = "official" if is_official else "not official" if held is files else "re-export"
+        status = _status(path, sha256, official) if held is files else "re-export"
         yield _Zip(path, archive, contents, sha256, status)
 
 
@@ -217,10 +231,13 @@ def _refuse_climbing_paths(path: Path, archive: zipfile.ZipFile) -> None:
             )
 
 
-def _is_official(path: Path, sha256: str, official: Archive) -> bool:
-    if official.sha256 is not None:
-        return sha256 == official.sha256
-    return hash_file(path, "md5") == official.md5
+def _status(path: Path, sha256: str, official: Archive | None) -> str:
+    if official is None:
+        return "not official"
+    if official.checksum is None:
+        return "unverified"
+    algorithm, digest = official.checksum
+    return "official" if digest == (sha256 if algorithm == "sha256" else hash_file(path, algorithm)) else "not official"
 
 
 def _hash_files(contents: Contents[Path], files: list[str]) -> str:

@@ -24,9 +24,16 @@ DOWNLOAD = "download"
 def download(archive: Archive, folder: Path, wait_seconds: float = 2.0) -> Path:
     """The path of the verified archive in `folder`; a file that is there already is verified instead of fetched.
 
+    Of a publisher who packs no archive it is the folder of the files, which nothing vouches for but their own packing.
+
     A broken transfer leaves `<name>.part`, from which the next attempt, or the next run, goes on. Raises ValueError
     when the address cannot be reached or the bytes are not the official ones. Only what was downloaded here is removed.
     """
+    if archive.beside:
+        inside = folder / archive.file_name.partition(".")[0]
+        for url in (archive.url, *archive.beside):
+            download(Archive(url, None, None, None), inside, wait_seconds)
+        return inside
     target = folder / archive.file_name
     if not real(target).exists():
         with sole_writer(target, beside=True):
@@ -101,6 +108,8 @@ def _fetch_rest(archive: Archive, part: Path) -> None:
 
 def _problem(path: Path, archive: Archive) -> str | None:
     """How a file differs from the official archive: by the strongest checksum that is published."""
-    algorithm, expected = ("sha256", archive.sha256) if archive.sha256 else ("md5", archive.md5)
+    if archive.checksum is None:
+        return None
+    algorithm, expected = archive.checksum
     got = hash_file(path, algorithm)
     return None if got == expected else f"{algorithm} is {got}, expected {expected} ({path.stat().st_size:,} bytes)"

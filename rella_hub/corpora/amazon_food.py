@@ -1,0 +1,28 @@
+"""Amazon Grocery and Gourmet Food: 1.1 million reviews of groceries, five or more of each user and product.
+
+Source: Ni, Li and McAuley (EMNLP 2019), as rella_hub/corpora/amazon_games.py, which has all that the categories share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from rella_hub.corpora import amazon_games
+from rella_hub.corpora.raw.amazon import read_published
+
+CATEGORY = "Grocery_and_Gourmet_Food"
+CORPUS = replace(
+    amazon_games.CORPUS,
+    id="amazon_food",
+    name="Amazon Grocery and Gourmet Food",
+    summary="Reviews of groceries on Amazon; a review counts as an interaction, whatever its stars.",
+    archive=amazon_games.published(CATEGORY),
+    files=amazon_games.files(CATEGORY),
+    read=partial(read_published, reviews=amazon_games.files(CATEGORY)[0], products=amazon_games.files(CATEGORY)[1]),
+    reexport=amazon_games.passed_on(
+        "interactions.csv and items.csv of the 2014 reviews, 5-core, as research groups pass them on",
+        "The tables know no title, brand or category: what reads texts has nothing to read.",
+        "The last two times of every user are unknown; their order is that of the file.",
+    ),
+)

@@ -1,0 +1,29 @@
+"""Amazon Toys and Games: reviews of toys and games, five or more of each user and product.
+
+Source: Ni, Li and McAuley (EMNLP 2019), as rella_hub/corpora/amazon_games.py, which has all that the categories share. No paper of this
+project's asks for it: SLIM's other categories have no titles in the tables that are passed on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from rella_hub.corpora import amazon_games
+from rella_hub.corpora.raw.amazon import read_published
+
+CATEGORY = "Toys_and_Games"
+CORPUS = replace(
+    amazon_games.CORPUS,
+    id="amazon_toys",
+    name="Amazon Toys and Games",
+    summary="Reviews of toys and games on Amazon; a review counts as an interaction, whatever its stars.",
+    archive=amazon_games.published(CATEGORY),
+    files=amazon_games.files(CATEGORY),
+    read=partial(read_published, reviews=amazon_games.files(CATEGORY)[0], products=amazon_games.files(CATEGORY)[1]),
+    reexport=amazon_games.passed_on(
+        "interactions.csv and items.csv of the 2014 reviews, 5-core, as a research group passes them on",
+        "The tables name a product's title and nothing else of it: neither its brand nor its category is known.",
+        "Times are days; the order within a day is that of the file.",
+    ),
+)
