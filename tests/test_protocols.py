@@ -38,8 +38,8 @@ def test_every_corpus_has_a_protocol_that_says_what_it_does():
         assert protocol.ORDER
         assert protocol.SPLIT
         assert "{minimum_history}" in protocol.SAMPLES
-    with pytest.raises(ValueError, match=r"no protocol 'leave_one_out'.*by_time, last_users, one_per_user"):
-        load_protocol("leave_one_out")
+    with pytest.raises(ValueError, match=r"no protocol 'leave_two_out'.*by_time, last_users, leave_one_out, next_item, one_per_user"):
+        load_protocol("leave_two_out")
 
 
 @pytest.mark.parametrize("protocol", [by_time, one_per_user])

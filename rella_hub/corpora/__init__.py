@@ -96,6 +96,7 @@ class Corpus:
     unrated_items_count: bool  # whether the paper counts items that nobody rated
     words: Words
     expected_rows: dict[str, int]  # of the official archive, by table or split; empty where none is known
+    expected_of_task: dict[str, dict[str, int]] = field(default_factory=dict)  # of another task than the first
     expected_bytes: dict[str, int] = field(default_factory=dict)  # of its files, where the length is known
     published_rows: dict[str, int] = field(default_factory=dict)  # split -> rows of views and prompts; not in it: all
     rules_version: int = 1  # rises when the same raw files of this corpus would give other tables

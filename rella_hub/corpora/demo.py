@@ -126,6 +126,7 @@ CORPUS: Corpus = replace(
     divergences=(),
     archive=None,
     generate=generate,
+    tasks=("by_time", "next_item", "leave_one_out"),
     expected_rows={},
     expected_bytes={},
 )

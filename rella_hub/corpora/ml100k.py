@@ -2,6 +2,7 @@
 
 Source: F. M. Harper and J. A. Konstan, "The MovieLens Datasets: History and Context", ACM TiiS 5(4), 2015; the README of the archive
 describes the files. TALLRec (arXiv 2305.00447) asks for these ratings: label = rating > 3.
+LLaRA (arXiv 2312.02445) asks which movie comes next among those rated 3 or more.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ CORPUS = replace(
     ),
     files=["u.user", "u.item", "u.data"],
     read=read,
-    tasks=("last_users",),
+    tasks=("last_users", "next_item"),
     minimum_history=10,
     expected_rows={
         "users": 943,
@@ -114,6 +115,17 @@ CORPUS = replace(
         "train": 8_000,
         "validation": 1_000,
         "test": 1_000,
+    },
+    expected_of_task={
+        "next_item": {
+            "users": 943,
+            "items": 1_682,
+            "interactions": 82_520,
+            "samples": 66_316,
+            "train": 66_127,
+            "validation": 94,
+            "test": 95,
+        },
     },
     expected_bytes={"u.data": 1_979_173, "u.user": 22_628, "u.item": 236_344},
     divergences=(

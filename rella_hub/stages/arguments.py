@@ -149,3 +149,30 @@ class PromptArguments:
         "pointwise",
         aliases=("prompt_style",),
     )
+
+
+@dataclass(frozen=True)
+class CandidateArguments:
+    candidates_exclude: str = option(
+        "Which items of the user are never drawn as candidates: history (all that the user ever had) or shown (the latest ones alone, as "
+        "LLaRA's released code does).",
+        "history",
+    )
+    num_candidates: int | None = option(
+        "How many candidates each sample has, its target among them. Default: the task's (next_item: 20, leave_one_out: 101).",
+        None,
+    )
+    candidate_draws: int = option(
+        "How many times candidates are drawn, independently: the second draw is candidates_draw1, its prompts next_item_k10_draw1.",
+        1,
+    )
+
+
+@dataclass(frozen=True)
+class QuestionArguments:
+    history_length: list[int] = option(
+        "K, how many behaviors the prompts show; several give a config each. Default: the task's (next_item: 10).", []
+    )
+
+
+USUAL_CANDIDATES = CandidateArguments()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -14,7 +15,7 @@ from rella_hub.corpora.raw.download import download
 from rella_hub.stages.arguments import FolderArguments, RawArguments
 from rella_hub.stages.likeness import differing_counts, likeness
 from rella_hub.tables import records, schema, store
-from rella_hub.tasks import load_protocol
+from rella_hub.tasks import load_protocol, next_item_of
 
 TABLES = ("users", "items", "interactions", "samples")
 
@@ -23,7 +24,9 @@ def prepare(where: FolderArguments, source: RawArguments) -> None:
     corpus = load_corpus(where.corpus)
     if source.seed < 0:
         raise ValueError(f"--seed is {source.seed}; a whole number from 0 is needed.")
-    threshold, protocol = _threshold(corpus, source.label_threshold), _protocol(corpus, source.task)
+    protocol = task_of(corpus, source.task)
+    corpus = _as_asked(corpus, protocol)
+    threshold = _threshold(corpus, source.label_threshold)
     reexport = corpus.reexport
     with open_raw(_raw_path(corpus, source), corpus.files, corpus.archive, reexport and reexport.files) as raw:
         made_from = _made_from(corpus, raw, source.seed, threshold, protocol)
@@ -35,16 +38,25 @@ def prepare(where: FolderArguments, source: RawArguments) -> None:
         _write(corpus, tables, raw, where.folder, made_from, threshold)
 
 
-def _protocol(corpus: Corpus, asked: str | None) -> str:
+def task_of(corpus: Corpus, asked: str | None) -> str:
+    """The task that is asked for, else the usual one; ValueError where it is none of the corpus."""
     if asked is not None and asked not in corpus.tasks:
         raise ValueError(f"--task is {asked!r}, but the tasks of {corpus.name} are {', '.join(corpus.tasks)}.")
     return asked or corpus.tasks[0]
 
 
+def _as_asked(corpus: Corpus, task: str) -> Corpus:
+    """The corpus as a task takes it: its expected counts, and for next items neither a label nor a minimum of its own."""
+    corpus = replace(corpus, expected_rows=corpus.expected_of_task.get(task, corpus.expected_rows))
+    asked = next_item_of(task)
+    return replace(corpus, label_threshold=None, minimum_history=asked.minimum_history) if asked else corpus
+
+
 def _threshold(corpus: Corpus, asked: float | None) -> float | None:
-    if corpus.rating_range is None:
+    if corpus.rating_range is None or corpus.label_threshold is None:
         if asked is not None:
-            raise ValueError(f"--label_threshold is {asked:g}, but {corpus.name} has no ratings. Leave it out.")
+            why = "has no ratings" if corpus.rating_range is None else "is asked for next items, which have no label"
+            raise ValueError(f"--label_threshold is {asked:g}, but {corpus.name} {why}. Leave it out.")
         return None
     low, high = corpus.rating_range
     if asked is not None and not low <= asked < high:
@@ -100,6 +112,10 @@ def _write(
     protocol, seed = load_protocol(made_from["rules"]["protocol"]), made_from["seed"]
     liked = pl.lit(None) if threshold is None else pl.col("rating") > threshold
     interactions = protocol.order(tables.interactions, seed).with_columns(label=liked.cast(pl.Int8))
+    dropped = dict(tables.dropped)
+    if len(interactions) < len(tables.interactions):  # a task may take some of them for no interactions
+        rule = f"interactions rated below {protocol.NEXT_ITEM.lowest_rating:g}, which are none to this task"
+        dropped[rule] = len(tables.interactions) - len(interactions)
     samples = protocol.samples(interactions, corpus.minimum_history)
     if samples.is_empty():
         noun = "interactions" if threshold is None else "ratings"
@@ -110,8 +126,8 @@ def _write(
     by_split = protocol.split(samples, seed)
     counts = {"users": len(tables.users), "items": len(tables.items), "interactions": len(interactions)}
     counts |= {"samples": len(samples)} | {split: len(rows) for split, rows in by_split.items()}
-    _print_counts(corpus, tables, interactions, counts, made_from["raw_status"])
-    noted = {"dropped": tables.dropped, "odd": tables.odd, "likeness": likeness(corpus, counts, raw)}
+    _print_counts(corpus, replace(tables, dropped=dropped), interactions, counts, made_from["raw_status"])
+    noted = {"dropped": dropped, "odd": tables.odd, "likeness": likeness(corpus, counts, raw)}
     if raw.status != "official" and noted["likeness"] and not differing_counts(corpus, counts):
         print(noted["likeness"], file=sys.stderr, flush=True)
     for name, key, table in (("users", "user_id", tables.users), ("items", "item_id", tables.items)):

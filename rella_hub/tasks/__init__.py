@@ -8,16 +8,36 @@ and cuts the samples into train, validation and test. It defines
 - ``split(samples, seed)``: {"train": ..., "validation": ..., "test": ...}, disjoint, nothing lost;
 - ``ORDER``, ``SAMPLES``, ``SPLIT`` and ``PROMISE``: the same in words, for records and cards. `SAMPLES` has a place for
   {minimum_history}, `PROMISE` says what no two splits share;
-- ``DIVERGENCES``: where the paper, its released code and this protocol differ.
+- ``DIVERGENCES``: where the paper, its released code and this protocol differ;
+- ``NEXT_ITEM``, where the question is not whether a user will like an item but which item comes next: what `NextItem` says. Its samples
+  have no label, and candidates are drawn for them (rella_hub/stages/candidates.py).
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from types import ModuleType
 
 from rella_hub.open_folder import load_member
 
 
+@dataclass(frozen=True)
+class NextItem:
+    """What a protocol says beside its splits where systems choose the next item among candidates."""
+
+    candidates: int  # of each sample, the target among them
+    candidates_of: tuple[str, ...]  # the splits whose samples have candidates
+    history_length: int  # K: how many behaviors are shown
+    minimum_history: int  # of a sample, whatever the corpus says
+    in_words: bool  # whether the question is also put into a prompt that lists the candidates
+    lowest_rating: float | None = None  # what is rated below is left out
+
+
 def load_protocol(name: str) -> ModuleType:
     return load_member(sys.modules[__name__], "protocol", name)
+
+
+def next_item_of(name: str) -> NextItem | None:
+    """What a protocol says of its candidates; None where it asks whether a user will like an item."""
+    return getattr(load_protocol(name), "NEXT_ITEM", None)

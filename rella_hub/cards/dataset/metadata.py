@@ -17,7 +17,7 @@ from datasets.splits import SplitDict, SplitInfo
 
 from rella_hub import views
 from rella_hub.corpora import Corpus
-from rella_hub.tables import store
+from rella_hub.tables import candidates, store
 from rella_hub.views import POINTWISE, VECTORS, parse_config
 
 TABLES = {  # in the order of the card; any other table is a view or holds the prompts of one
@@ -27,6 +27,7 @@ TABLES = {  # in the order of the card; any other table is a view or holds the p
     "behaviors of that user, which are the `position` rows right before it.",
     "users": "The users and what is known of them.",
     "items": "The items and what is known of them.",
+    candidates.TABLE: "One row a next-item question: `item_ids` are the candidates in random order, the target of the sample among them.",
     "item_vectors": "The vectors SUBR compares, of unit length and keyed by item; `norm` is the length each had before.",
 }
 SIZES = {
@@ -72,6 +73,8 @@ def configs(folder: Path, names: list[str]) -> list[Config]:
 
 
 def _order(config: Config) -> tuple:
+    if candidates.parse_config(config.name):
+        return False, -1, config.name
     kind = _kind(config.name)
     place = list(TABLES).index(kind) if kind else len(TABLES)
     if config.shows is None:
@@ -81,12 +84,17 @@ def _order(config: Config) -> tuple:
 
 def _kind(name: str) -> str | None:
     """Which of TABLES a table is, or a variant of; None for every other."""
+    if candidates.draw_of(name) is not None:
+        return candidates.TABLE
     return VECTORS if name.startswith(f"{VECTORS}_") else name if name in TABLES else None
 
 
 def default_config(found: list[Config]) -> Config:
     """What `load_dataset` without a name gives: SUBR with the longest history, else the longest prompts, else the first table."""
     prompts = [config for config in found if config.holds_prompts]
+    questions = [config for config in found if candidates.parse_config(config.name)]
+    if questions:
+        return questions[0]
     usual = {length: views.config_name("subr", length) for length in {c.shows.history_length for c in prompts}}
     return max(
         prompts,
@@ -179,6 +187,12 @@ def _type_in_words(feature) -> str:
 
 
 def _describe(name: str, shows: views.Config | None) -> str:
+    question = candidates.parse_config(name)
+    if question:
+        which = f" Candidates of the draw {question.draw}." if question.draw else ""
+        return (
+            f"Prompts that ask which of the candidates comes next, with K = {question.history_length} behaviors.{which}"
+        )
     if shows is None:
         kind = _kind(name)
         return (

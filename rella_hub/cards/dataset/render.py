@@ -12,8 +12,8 @@ from rella_hub.cards.dataset.heterogeneity import heterogeneity
 from rella_hub.cards.dataset.metadata import Config
 from rella_hub.cards.templates import fill
 from rella_hub.corpora import Corpus
-from rella_hub.tables import store
-from rella_hub.tasks import load_protocol
+from rella_hub.tables import candidates, store
+from rella_hub.tasks import load_protocol, next_item_of
 from rella_hub.texts.shown import as_code
 from rella_hub.views import TABLE, VECTORS, load_view, parse_config, shown_in_words
 
@@ -46,6 +46,8 @@ def render(
         has_profile=_has_profile(folder, corpus),
         made_from=made_from,
         has_labels=store.has_labels(folder),
+        asks_next=next_item_of(made_from["rules"]["protocol"]),
+        drawn=store.provenance(folder, candidates.TABLE) if candidates.TABLE in names else None,
         protocol=load_protocol(made_from["rules"]["protocol"]),
         published=_published(prompts, {split.name: split.samples for split in counts.splits}),
         configs=configs,
