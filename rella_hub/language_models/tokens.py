@@ -60,20 +60,40 @@ def encode_completions(
     chat_template_kwargs: Mapping | None = None,
 ) -> list[list[int]]:
     """Token ids of each completion as it follows `prompt`, with the end-of-text token. ValueError when the two merge."""
-    alone = encode_prompts(tokenizer, [prompt], None, chat_template_kwargs)[0]
-    template = chat_template_of(tokenizer, chat_template_kwargs)
-    read = in_template(tokenizer, prompt, chat_template_kwargs)
-    encoded = []
-    for completion in completions:
-        (together,) = _encode(tokenizer, template, [read + completion])
-        if together[: len(alone)] != alone or len(together) == len(alone):
-            raise ValueError(
-                f"This tokenizer merges the end of the prompt ({read[-20:]!r}) with the answer {completion!r}, so that training "
-                "and scoring would see different prompts. End the prompt so that the two stay apart."
-            )
-        encoded.append(together[len(alone) :])
+    _, (encoded,) = encode_continuations(tokenizer, [prompt], [completions], chat_template_kwargs)
     end = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
     return [[*ids, *end] for ids in encoded]
+
+
+def encode_continuations(
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str],
+    continuations: Sequence[Sequence[str]],
+    chat_template_kwargs: Mapping | None = None,
+    max_length: int | None = None,
+) -> tuple[list[list[int]], list[list[list[int]]]]:
+    """Token ids of each prompt, and of each of what may follow it, as it does. ValueError when the two merge anywhere."""
+    alone = encode_prompts(tokenizer, prompts, max_length, chat_template_kwargs)
+    template = chat_template_of(tokenizer, chat_template_kwargs)
+    read = [prompt if template is None else template.fill(prompt) for prompt in prompts]
+    together = iter(
+        _encode(
+            tokenizer,
+            template,
+            [start + said for start, more in zip(read, continuations, strict=True) for said in more],
+        )
+    )
+    encoded = []
+    for start, ids, more in zip(read, alone, continuations, strict=True):
+        rows = [next(together) for _ in more]
+        for said, row in zip(more, rows, strict=True):
+            if row[: len(ids)] != ids or len(row) == len(ids):
+                raise ValueError(
+                    f"This tokenizer merges the end of the prompt ({start[-20:]!r}) with the answer {said!r}, so that training "
+                    "and scoring would see different prompts. End the prompt so that the two stay apart."
+                )
+        encoded.append([row[len(ids) :] for row in rows])
+    return alone, encoded
 
 
 def answer_tokens(
