@@ -16,8 +16,9 @@ from datasets import DatasetInfo, Features
 from datasets.splits import SplitDict, SplitInfo
 
 from rella_hub import views
+from rella_hub.cards.dataset.rationales import described as of_rationales
 from rella_hub.corpora import Corpus
-from rella_hub.tables import candidates, store
+from rella_hub.tables import candidates, rationales, store
 from rella_hub.views import POINTWISE, VECTORS, parse_config
 
 TABLES = {  # in the order of the card; any other table is a view or holds the prompts of one
@@ -68,7 +69,8 @@ def configs(folder: Path, names: list[str]) -> list[Config]:
     for name in names:
         rows = {split: store.count_rows(folder, name, split) for split in store.table_splits(folder, name)}
         shows = parse_config(name)
-        found.append(Config(name, shows, rows, _describe(name, shows), hashes[name]))
+        what = of_rationales(folder, name) if rationales.is_rationales(name) else _describe(name, shows)
+        found.append(Config(name, shows, rows, what, hashes[name]))
     return sorted(found, key=_order)
 
 
