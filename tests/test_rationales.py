@@ -166,7 +166,7 @@ def test_the_table_of_rationales_and_its_card(built, capsys):
     train = pl.from_arrow(store.read(built.folder, "samples", "train", ["sample_id", "user_id", "position"]))
     last = dict(train.sort("position").group_by("user_id").last().select("user_id", "sample_id").rows())
     assert [last[user] for user in found["user_id"]] == found["sample_id"].to_list()
-    assert found["history_item_ids"].list.len().to_list() == np.minimum(found["position"], 10).tolist()
+    assert found["history_item_ids"].list.len().to_list() == np.minimum(found["position"].to_numpy(), 10).tolist()
     for row in found.rows(named=True):
         assert steps.read(row["text"]) == steps.Rationale(row["step_1"], row["step_2"], row["step_3"])
     rationalize(built, options(), THEMES)
@@ -324,8 +324,9 @@ def test_nonsense_is_no_completion(data):
 # a language model
 
 
-def test_a_local_model_writes_the_same_in_batches_of_any_size(built, tmp_path):
-    corpus, tiny_base = load_corpus("demo"), llama(tmp_path / "base")
+def test_a_local_model_writes_the_same_in_batches_of_any_size(built, tiny_tokenizer, tmp_path):
+    corpus, tiny_base = load_corpus("demo"), llama(tmp_path / "base", vocab_size=len(tiny_tokenizer))
+    tiny_tokenizer.save_pretrained(tiny_base)
     given = {"teacher": "language_model", "base": str(tiny_base), "max_new_tokens": 8}
     about = asked(built.folder, corpus, options(users=5))
     questions = about.questions(corpus, "teacher", 0, 5)
