@@ -20,9 +20,15 @@ Points = Iterable[tuple[float, float]]
 
 
 def draw_curve(
-    path: Path, over: str, loss: str, losses: Mapping[str, Points], auc: Points, kept: float | None = None
+    path: Path,
+    over: str,
+    loss: str,
+    losses: Mapping[str, Points],
+    metric: Points,
+    kept: float | None = None,
+    titled: str = "validation AUC",
 ) -> None:
-    """Write the curve of a training as PNG: losses at the left by the name of each, validation AUC at the right, both over `over`."""
+    """Write the curve of a training as PNG: losses at the left by the name of each, a metric at the right, both over `over`."""
     figure = Figure(figsize=(7, 4), layout="constrained", dpi=DPI)
     left = figure.subplots()
     for (name, points), style in zip(losses.items(), ("-", "--"), strict=False):
@@ -32,8 +38,8 @@ def draw_curve(
     left.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.grid(alpha=0.3)
     right = left.twinx()
-    right.plot(*zip(*auc, strict=True), color=VERMILION, marker="o")
-    right.set_ylabel("validation AUC")
+    right.plot(*zip(*metric, strict=True), color=VERMILION, marker="o")
+    right.set_ylabel(titled)
     right.yaxis.label.set_color(VERMILION)
     if kept is not None:
         left.axvline(kept, color=GREY, linewidth=1, linestyle=":", label="kept")

@@ -10,6 +10,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -44,14 +45,34 @@ def is_finished(output: Path, kind: str, record: dict, options, checkpoints: Seq
     return records.is_current(output, existing, record, options.overwrite, "--output_dir", whole, defaults)
 
 
-def write_records(folder: Path, result: str, options, reads: Sequence[str], record: dict) -> None:
+@dataclass(frozen=True)
+class Curve:
+    """What the figure of a training shows of its log."""
+
+    loss: str = "LogLoss"  # what both losses are
+    validation: str | None = None  # the key of the one of validation
+    metric: str = "auc"
+    titled: str = "validation AUC"
+
+
+OF_LABELS = Curve(validation="log_loss")
+
+
+def write_records(
+    folder: Path, result: str, options, reads: Sequence[str], record: dict, curve: Curve = OF_LABELS
+) -> None:
     """The recipe, the curve, and the record with the hashes of what lies in `result`. reads: as of `rella_hub.cli.options.recipe`."""
     (folder / RECIPE).write_text(yaml.safe_dump(recipe(options, reads), sort_keys=False), encoding="utf-8")
-    epochs = {key: [(e["epoch"], e[key]) for e in record["log"]] for key in ("loss", "log_loss", "auc")}
-    losses = {"training": epochs["loss"], "validation": epochs["log_loss"]}
-    draw_curve(folder / CURVE, "epoch", "LogLoss", losses, epochs["auc"], kept=record["best_epoch"])
+    drawn = {"training": "loss", **({"validation": curve.validation} if curve.validation else {})}
+    losses = {name: _by_epoch(record, key) for name, key in drawn.items()}
+    metric, kept = _by_epoch(record, curve.metric), record["best_epoch"]
+    draw_curve(folder / CURVE, "epoch", curve.loss, losses, metric, kept, curve.titled)
     record |= {"sha256": {path.name: hash_file(path) for path in sorted((folder / result).iterdir())}}
     (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def _by_epoch(record: dict, key: str) -> list[tuple[int, float]]:
+    return [(epoch["epoch"], epoch[key]) for epoch in record["log"]]
 
 
 def peak_memory() -> int:
