@@ -43,7 +43,9 @@ class TextArguments:
     )
     encoder_revision: str | None = option("Branch, tag or commit of the encoder on the Hub.", None)
     encoder_batch_size: int = option("Texts per batch.", 32)
-    shown: int = option("titles: how many of the user's latest behaviors, as the rationales beside them were written from.", 10)
+    shown: int = option(
+        "titles: how many of the user's latest behaviors, as the rationales beside them were written from.", 10
+    )
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,9 @@ def _texts(folder: Path, corpus_id: str, options: TextArguments, texts: str) -> 
     if step not in ("", "1", "2", "3"):
         raise ValueError(f"--texts {texts}: a rationale has the steps 1, 2 and 3. Give such as {name}{STEP}1.")
     found = rationales.read(folder, name).sort("user_id")
-    column = found[f"step_{step}"] if step else found.select(pl.concat_str(rationales.STEPS, separator="\n")).to_series()
+    column = (
+        found[f"step_{step}"] if step else found.select(pl.concat_str(rationales.STEPS, separator="\n")).to_series()
+    )
     keys = found["user_id"].to_numpy(), found["position"].to_numpy()
     return Texts("user_id", *keys, column.to_list(), [rationales.table_of(name)], {"step": int(step or 0)})
 

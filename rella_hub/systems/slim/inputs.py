@@ -1,4 +1,4 @@
-"""Histories, each with the row of its user's text behind it; and who may be told what: a text never serves a target that it may have seen."""
+"""Histories, each with the row of its user's text behind it. A text never serves a target that it may have seen."""
 
 from __future__ import annotations
 
@@ -67,7 +67,9 @@ def user_table(texts: TextVectors, shuffled_by: int | None) -> Tensor:
 
 def item_table(folder: Path, items: Items, texts: TextVectors) -> Tensor:
     """(I + 1, W) in the rows of the recommender's items. ValueError where an item has no text vector."""
-    rows = codes_of(items.item_id, texts.key, f"items have no row in {folder / text_vectors.table_of(text_vectors.ITEMS)}")
+    rows = codes_of(
+        items.item_id, texts.key, f"items have no row in {folder / text_vectors.table_of(text_vectors.ITEMS)}"
+    )
     return torch.from_numpy(np.concatenate([np.zeros_like(texts.vectors[:1]), texts.vectors[rows]]))
 
 

@@ -28,7 +28,10 @@ class ScoreOptions:
 
 @dataclass(frozen=True)
 class Options(sequential.Options):
-    tied: bool = option("Score an item by the vector that it has in histories: SLIM compares one vector of an item with the user's.", True)
+    tied: bool = option(
+        "Score an item by the vector that it has in histories: SLIM compares one vector of an item with the user's.",
+        True,
+    )
     history_length: int = option("K, the most recent behaviors that the model sees (SLIM does not say; ours).", 10)
     metric_for_best_model: str = option(
         "Validation metric over all items that chooses the epoch: ndcg_at_20 or hit_at_20. Never on test.", "ndcg_at_20"
@@ -43,7 +46,10 @@ class Options(sequential.Options):
         "titles, the control without a rationale.",
         None,
     )
-    shuffled: bool = option("The control in which users get each other's rationales: what a rationale says of its own user is lost.", False)
+    shuffled: bool = option(
+        "The control in which users get each other's rationales: what a rationale says of its own user is lost.", False
+    )
     activity_group: int | None = option(
-        "Train and validate on one fifth of the users alone, from 1, the least active, to 5 (SLIM's sparsity groups).", None
+        "Train and validate on one fifth of the users alone, from 1, the least active, to 5 (SLIM's sparsity groups).",
+        None,
     )
