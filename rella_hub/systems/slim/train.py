@@ -138,7 +138,7 @@ def _train(options: Options, folder: Path, output: Path, record: dict) -> None:
     torch.manual_seed(options.seed)
     model = build(options, sources, folder)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    weights = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    weights = sum(p.numel() for p in model.parameters())
     told = float((sources.train.text > 0).float().mean())
     print(
         f"{options.variant} {options.model}: {weights:,} weights, {len(sources.items.item_id):,} items, {len(sources.train):,} training "

@@ -8,7 +8,7 @@ data="--corpus demo --output rella/demo_slim"
 runs=runs/demo/slim
 export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
-run() { printf '\n\033[1m$ %s\033[0m\n' "$*"; "$@"; }
+run() { printf "\n\033[1m$ %s\033[0m\n" "$*"; "$@" </dev/null; }
 
 # The questions: which of 101 movies comes next? And why: a rule that knows the themes of the titles writes the rationales.
 run python dataset_builders/release.py $data --task leave_one_out
