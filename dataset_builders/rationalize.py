@@ -1,7 +1,8 @@
 """Ask a teacher why users chose what they chose: rationales of three steps, for SLIM's recommenders and for a student to learn from.
 
-What is shown of a user are the behaviors before the last training sample: neither its target nor anything later. What was written is kept
-chunk by chunk: a run that broke off resumes when the same command is given again, and nothing is paid for twice.
+What is shown of a user are behaviors before one training sample (--written_at), neither its target nor anything later, so a rationale never
+serves a target that it has seen. What was written is kept chunk by chunk: a run that broke off resumes when the same command is given
+again, and nothing is paid for twice.
 
 examples:
   python dataset_builders/rationalize.py --corpus demo --teacher themes                              # a rule, in seconds

@@ -2,8 +2,8 @@
 
     rationales_<name>    splits `train`, what can be used, and `unusable`, what was kept aside, each with its `problem`
 
-A rationale is written from the behaviors before one sample, the user's last training sample, and is good for that sample and every later
-one: what it was written from never holds a target that it is used for.
+A rationale is written from the behaviors before one of the user's training samples, and is good for that sample and every later one: what
+it was written from never holds a target that it is used for.
 """
 
 from __future__ import annotations

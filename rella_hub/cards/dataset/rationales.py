@@ -17,6 +17,6 @@ def described(folder: Path, name: str) -> str:
     cost = "" if made_from["cost"] is None else f", cost {made_from['cost']:,.4f} in the currency of its prices"
     return (
         f"Rationales of {asked:,} users in three steps, written by {writer['name']}{student} from at most {made_from['shown']} behaviors "
-        f"before each user's last training sample; {unusable / asked:.1%} are unusable and stand in a split of their own"
+        f"before a training sample of each, after {made_from['written_at']:.0%} of them; {unusable / asked:.1%} are unusable and stand in a split of their own"
         f"{f' ({why})' if why else ''}. Tokens read: {made_from['prompt_tokens']:,}, written: {made_from['completion_tokens']:,}{cost}."
     )

@@ -17,6 +17,11 @@ class RationaleArguments:
         None,
     )
     shown: int = option("How many of the user's latest behaviors the writer sees. (SLIM does not say; ours.)", 10)
+    written_at: float = option(
+        "After which part of the user's training samples a rationale is written, 0 to 1. It serves those that follow, and what validation "
+        "and test ask: 1 tells most of the user, but one training sample of each is all that a recommender learns by. (SLIM does not say.)",
+        0.5,
+    )
     seed: int = option("Seed of the choice of users.", 0)
 
 

@@ -1,4 +1,4 @@
-"""Whom rationales are asked about, and what of whom is shown: the behaviors before the user's last training sample, never its target."""
+"""Whom rationales are asked about, and what of whom is shown: the behaviors before one training sample of the user, never its target."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rella_hub.tables.keys import codes_of
 class Asked:
     """The users who are asked about, in the order of their ids, and what is shown of each."""
 
-    sample_id: np.ndarray  # (U,) the last training sample of each
+    sample_id: np.ndarray  # (U,) the training sample of each that a rationale is written before
     user_id: np.ndarray  # (U,)
     position: np.ndarray  # (U,) behaviors before it
     rows: tuple[np.ndarray, ...]  # U arrays: the interactions that are shown, the oldest first
@@ -42,17 +42,22 @@ def asked(folder: Path, corpus: Corpus, options: RationaleArguments) -> Asked:
     require_next_item(folder)
     if options.shown < 1:
         raise ValueError(f"--shown is {options.shown}; a writer must see at least 1 behavior.")
+    if not 0 <= options.written_at <= 1:
+        raise ValueError(f"--written_at is {options.written_at:g}; expected a part from 0 to 1.")
     samples = pl.from_arrow(store.read(folder, "samples", "train", ["sample_id", "user_id", "position"]))
-    last = samples.sort("user_id", "position").unique("user_id", keep="last", maintain_order=True)
+    at = ((pl.len() - 1) * options.written_at).floor().cast(pl.Int64)
+    before = samples.sort("user_id", "position").group_by("user_id", maintain_order=True).agg(pl.all().get(at))
     if options.users is not None:
-        if not 1 <= options.users <= len(last):
-            raise ValueError(f"--users is {options.users:,}; {folder} has {len(last):,} users with a training sample.")
-        chosen = np.random.default_rng(options.seed).choice(len(last), options.users, replace=False)
-        last = last[np.sort(chosen)]
+        if not 1 <= options.users <= len(before):
+            raise ValueError(
+                f"--users is {options.users:,}; {folder} has {len(before):,} users with a training sample."
+            )
+        chosen = np.random.default_rng(options.seed).choice(len(before), options.users, replace=False)
+        before = before[np.sort(chosen)]
     item_id = store.read(folder, "interactions", columns=["item_id"])["item_id"].to_numpy()
     items = pl.from_arrow(store.read(folder, "items"))
     code = codes_of(item_id, items["item_id"].to_numpy(), "items have interactions but no row in items")
-    sample_id, user_id, position = (last[name].to_numpy() for name in ("sample_id", "user_id", "position"))
+    sample_id, user_id, position = (before[name].to_numpy() for name in ("sample_id", "user_id", "position"))
     first = sample_id - np.minimum(position, options.shown)
     rows = tuple(
         np.arange(begin, end) for begin, end in zip(first, sample_id, strict=True)

@@ -45,6 +45,7 @@ def rationalize(where: FolderArguments, options: RationaleArguments, of_teacher:
         "form": teacher.form,
         "rationale_version": rationale.VERSION,
         "shown": options.shown,
+        "written_at": options.written_at,
         "users": options.users,
         "seed": options.seed,
     }
