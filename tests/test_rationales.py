@@ -70,7 +70,7 @@ def test_prompts_in_whole():
 def test_no_prompt_holds_a_target_or_anything_after_it(built):
     """Planted: every title is unique, so a target that is shown would be found by its title."""
     corpus = load_corpus("demo")
-    about = asked(built.folder, corpus, options(users=None, shown=7))
+    about = asked(built.folder, corpus, options(users=None, shown=7, written_at=1.0))
     titles = dict(store.read(built.folder, "items").select(["item_id", "title"]).to_pandas().itertuples(index=False))
     interactions = store.read(built.folder, "interactions", columns=["user_id", "item_id"]).to_pandas()
     by_user = {user: group.tolist() for user, group in interactions.groupby("user_id", sort=True)["item_id"]}
@@ -163,9 +163,11 @@ def test_the_table_of_rationales_and_its_card(built, capsys):
     record = store.made_from(built.folder, "rationales_teacher")
     assert record["teacher"] == {"kind": "themes", "name": "the rule-based teacher of the demo corpus", "version": 1}
     assert record["rows"] == {"train": 40, "unusable": 0}
-    train = pl.from_arrow(store.read(built.folder, "samples", "train", ["sample_id", "user_id", "position"]))
-    last = dict(train.sort("position").group_by("user_id").last().select("user_id", "sample_id").rows())
-    assert [last[user] for user in found["user_id"]] == found["sample_id"].to_list()
+    train: dict[int, list] = {}
+    for row in store.read(built.folder, "samples", "train").sort_by("position").to_pylist():
+        train.setdefault(row["user_id"], []).append((row["sample_id"], row["position"]))
+    halfway = [train[user][(len(train[user]) - 1) // 2] for user in found["user_id"]]
+    assert list(found.select("sample_id", "position").rows()) == halfway
     assert found["history_item_ids"].list.len().to_list() == np.minimum(found["position"].to_numpy(), 10).tolist()
     for row in found.rows(named=True):
         assert steps.read(row["text"]) == steps.Rationale(row["step_1"], row["step_2"], row["step_3"])
@@ -185,6 +187,7 @@ def test_the_table_of_rationales_and_its_card(built, capsys):
         ({"users": 0}, "--users is 0; .* has 70 users"),
         ({"users": 71}, "--users is 71; .* has 70 users"),
         ({"shown": 0}, "--shown is 0"),
+        ({"written_at": 1.5}, "--written_at is 1.5"),
     ],
 )
 def test_impossible_options(built, wrong, message):

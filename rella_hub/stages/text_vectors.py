@@ -46,6 +46,7 @@ class TextArguments:
     shown: int = option(
         "titles: how many of the user's latest behaviors, as the rationales beside them were written from.", 10
     )
+    written_at: float = option("titles: after which part of the user's training samples, as of those rationales.", 0.5)
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,17 @@ def _texts(folder: Path, corpus_id: str, options: TextArguments, texts: str) -> 
         settings = {"description_version": DESCRIPTION_VERSION}
         return Texts("item_id", key, np.zeros(len(key), np.int32), described, ["items"], settings)
     if texts == text_vectors.TITLES:
-        about = asked(folder, corpus, RationaleArguments(shown=options.shown))
+        about = asked(folder, corpus, RationaleArguments(shown=options.shown, written_at=options.written_at))
         listed = ["; ".join(about.titles[rows]) for rows in about.rows]
         inputs = ["items", "interactions", "samples"]
-        return Texts("user_id", about.user_id, about.position, listed, inputs, {"shown": options.shown})
+        return Texts(
+            "user_id",
+            about.user_id,
+            about.position,
+            listed,
+            inputs,
+            {"shown": options.shown, "written_at": options.written_at},
+        )
     name, _, step = texts.partition(STEP)
     if step not in ("", "1", "2", "3"):
         raise ValueError(f"--texts {texts}: a rationale has the steps 1, 2 and 3. Give such as {name}{STEP}1.")
