@@ -3,7 +3,6 @@
 import json
 
 import numpy as np
-import polars as pl
 import pytest
 from endpoint_double import GOOD, chat, serving
 from hypothesis import given

@@ -15,9 +15,10 @@ def described(folder: Path, name: str) -> str:
     student = f" with the adapter {writer['adapter']['name']}" if "adapter" in writer else ""
     why = "; ".join(f"{count:,}: {problem}" for problem, count in made_from["problems"].items())
     cost = "" if made_from["cost"] is None else f", cost {made_from['cost']:,.4f} in the currency of its prices"
-    place = f"from at most {made_from['shown']} behaviors before one training sample of each, after {made_from['written_at']:.0%} of them"
+    shown, part = made_from["shown"], made_from["written_at"]
+    place = f"from at most {shown} behaviors before one training sample of each, after {part:.0%} of them"
     return (
-        f"Rationales of {asked:,} users in three steps, written by {writer['name']}{student} {place}; {unusable / asked:.1%} are unusable and "
-        "stand in a split of their own"
+        f"Rationales of {asked:,} users in three steps, written by {writer['name']}{student} {place}; {unusable / asked:.1%} are unusable "
+        "and stand in a split of their own"
         f"{f' ({why})' if why else ''}. Tokens read: {made_from['prompt_tokens']:,}, written: {made_from['completion_tokens']:,}{cost}."
     )
