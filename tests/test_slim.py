@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rella_hub.cli import read_yaml
 from rella_hub.corpora import demo
 from rella_hub.stages.arguments import CandidateArguments, FolderArguments, RawArguments
 from rella_hub.stages.candidates import draw_candidates
@@ -21,7 +24,7 @@ from rella_hub.systems import family_of
 from rella_hub.systems.slim import inputs, score
 from rella_hub.systems.slim.network import Slim
 from rella_hub.systems.slim.options import VARIANTS, Options, ScoreOptions
-from rella_hub.systems.slim.train import train
+from rella_hub.systems.slim.train import build, check, train
 from rella_hub.tables import candidates, store, text_vectors
 from rella_hub.tables.text_vectors import TextVectors
 
@@ -248,3 +251,21 @@ def test_other_texts_than_it_was_trained_with_are_refused(built, tmp_path, monke
     (tmp_path / "run/model/slim.json").write_text(json.dumps(mark))
     with pytest.raises(ValueError, match=r"text_vectors_teacher is not what 'run' was trained with"):
         choices_of(tmp_path / "run", built.folder)
+
+
+RECIPES = sorted(
+    path
+    for path in (Path(__file__).parents[1] / "training" / "recipes").rglob("*.yaml")
+    if read_yaml(path).get("family") == "slim"
+)
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_every_recipe_is_one_that_can_be_trained(path):
+    values = {key: value for key, value in read_yaml(path).items() if key != "family"}
+    values["model_options"] = json.dumps(values.get("model_options", {}))
+    options = Options(**values)
+    check(options)
+    sources = SimpleNamespace(items=SimpleNamespace(item_id=np.arange(5)), item_texts=None, user_texts=None)
+    assert build(replace(options, shuffled=False), sources, path.parent).variant == options.variant
+    assert len(RECIPES) >= 18
