@@ -50,7 +50,7 @@ def read(folder: Path, name: str) -> pl.DataFrame:
     table = table_of(name)
     if store.provenance(folder, table) is None:
         raise ValueError(f"{folder} has no {table}. Write it first: python dataset_builders/rationalize.py --help")
-    found = pl.from_arrow(store.read(folder, table))
+    found = pl.DataFrame(store.read(folder, table))
     if not found["user_id"].is_unique().all():
         raise ValueError(f"{folder / table} has more than one rationale of a user. Build it again.")
     return found
