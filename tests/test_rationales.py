@@ -163,7 +163,11 @@ def test_the_table_of_rationales_and_its_card(built, capsys):
     assert record["teacher"] == {"kind": "themes", "name": "the rule-based teacher of the demo corpus", "version": 1}
     assert record["rows"] == {"train": 40, "unusable": 0}
     train: dict[int, list] = {}
-    for row in store.read(built.folder, "samples", "train").sort_by("position").to_pylist():
+    for row in (
+        store.read(built.folder, "samples", "train", ["sample_id", "user_id", "position"])
+        .sort_by("position")
+        .to_pylist()
+    ):
         train.setdefault(row["user_id"], []).append((row["sample_id"], row["position"]))
     halfway = [train[user][(len(train[user]) - 1) // 2] for user in found["user_id"]]
     assert list(found.select("sample_id", "position").rows()) == halfway
