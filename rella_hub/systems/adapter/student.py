@@ -13,16 +13,13 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 import yaml
-from datasets import Dataset
 from peft import LoraConfig
-from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, set_seed
+from transformers import EarlyStoppingCallback, set_seed
 
 from rella_hub.cards.templates import fill
 from rella_hub.cli.options import pinning, pinning_defaults, recipe
@@ -32,22 +29,20 @@ from rella_hub.files.hashes import hash_file
 from rella_hub.files.replace import temporary_beside
 from rella_hub.files.writer import sole_writer
 from rella_hub.hub import resolve as hub
-from rella_hub.language_models.answer_rows import IGNORED, lengths_of, require_room_for_rows, rows_on_disk
+from rella_hub.language_models.answer_rows import IGNORED, lengths_of, require_room_for_rows
 from rella_hub.language_models.answers import collate
 from rella_hub.language_models.load import base_identity, load_base, load_tokenizer, write_base_record
 from rella_hub.language_models.room import room_of
-from rella_hub.language_models.tokens import encode_completions, encode_prompts
 from rella_hub.systems.adapter import checkpoints, requirements
 from rella_hub.systems.adapter.checkpoints import CheckpointingTrainer
 from rella_hub.systems.adapter.options import READS, RESULT, RUN, Options
 from rella_hub.systems.adapter.resume import MadeFrom, checkpoint_to_go_on_from
+from rella_hub.systems.adapter.student_rows import Texts
 from rella_hub.systems.adapter.trainer_arguments import sft_config
 from rella_hub.tables import records, shots, store
-from rella_hub.tables.rows import RowReader
 from rella_hub.tables.runs import CURVE, INPUTS, RECIPE, RECORD, public_name
 
 ADAPTER, METRIC = "adapter", "token_likelihood"
-ROWS_AT_ONCE = 256
 
 
 class StudentTrainer(CheckpointingTrainer):
@@ -72,40 +67,6 @@ class StudentTrainer(CheckpointingTrainer):
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
-
-
-@dataclass(frozen=True)
-class Texts:
-    """The rows of a config whose answers are texts, as a tokenizer reads them."""
-
-    folder: Path
-    config_name: str
-    tokenizer: PreTrainedTokenizerBase
-    options: Options
-
-    def rows(self, path: Path, split: str, numbers: np.ndarray) -> Dataset:
-        return rows_on_disk(path, self._tokenized(split, numbers))
-
-    def _tokenized(self, split: str, numbers: np.ndarray) -> Iterator[tuple[list, list]]:
-        reader, arguments = (
-            RowReader(self.folder, self.config_name, split, ["prompt", "completion"]),
-            self.options.chat_template_kwargs,
-        )
-        for begin in range(0, len(numbers), ROWS_AT_ONCE):
-            rows = reader.take(numbers[begin : begin + ROWS_AT_ONCE])
-            asked, answers = (rows[name].to_pylist() for name in ("prompt", "completion"))
-            prompts = encode_prompts(self.tokenizer, asked, self.options.max_length, arguments)
-            texts = [
-                encode_completions(self.tokenizer, prompt, [answer], arguments)[0]
-                for prompt, answer in zip(asked, answers, strict=True)
-            ]
-            longest = max(len(prompt) + len(text) for prompt, text in zip(prompts, texts, strict=True))
-            if longest > self.options.max_length:
-                raise ValueError(
-                    f"A prompt and its rationale have {longest:,} tokens, more than --max_length {self.options.max_length:,}. Nothing is "
-                    "cut: raise it, or ask for shorter rationales (--shown, --max_new_tokens)."
-                )
-            yield prompts, texts
 
 
 def train(options: Options) -> None:
