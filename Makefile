@@ -22,10 +22,11 @@ unexport PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONWARNINGS PIP_USER PIP_TARGET
 # Text is UTF-8 in any locale.
 export PYTHONUTF8 := 1
 
-.PHONY: demo test test-slow coverage lint lock wheel bench clean help
+.PHONY: demo demo-slim test test-slow coverage lint lock wheel bench clean help
 
 help:
 	@echo "make demo       everything on a small generated corpus: data set, base model, adapter, scores, cards"
+	@echo "make demo-slim  SLIM on that corpus: rationales, a student of them, recommenders with and without"
 	@echo "make test       the tests (offline, under 10 minutes); NEWEST=1: with the newest libraries that pyproject.toml allows"
 	@echo "make test-slow  the slow tests and the ones on real data"
 	@echo "make coverage   the tests again, and what no test reaches: htmlcov/index.html"
@@ -50,6 +51,9 @@ $(READY): pyproject.toml requirements.lock
 
 demo: $(READY)
 	PATH="$$(cd $(VENV)/bin && pwd):$$PATH" bash training/recipes/demo/run.sh
+
+demo-slim: $(READY)
+	PATH="$$(cd $(VENV)/bin && pwd):$$PATH" bash training/recipes/demo/run_slim.sh
 
 test: $(READY)
 	$(PY) -m pytest -q -n auto -m "not slow and not real_data"

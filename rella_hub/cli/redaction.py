@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 
 HIDDEN = "[redacted]"
 SHORTEST = 8  # characters; what is shorter is no token, and would be found in every second word
-TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN", "RAY_AUTH_TOKEN")
+TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN", "RAY_AUTH_TOKEN", "OPENAI_API_KEY")
 ADDRESSES = ("HF_ENDPOINT", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 LOOKS_SECRET = re.compile(
     r"\b(?:hf|api_org)_(?:oauth_|jwt_|app_)?[A-Za-z0-9]{10}[\w.-]*"  # a token of the Hub, of whomever

@@ -32,7 +32,7 @@ def first_lines(
     was_training = model.training
     model.eval()
     try:
-        with torch.inference_mode(), _plainly(model):
+        with torch.inference_mode(), plainly(model):
             for rows in batches_of_like_length([len(prompt) + longest for prompt in prompts], budget.tokens):
                 for row, text in zip(
                     rows, _written(model, tokenizer, [prompts[row] for row in rows], longest), strict=True
@@ -67,7 +67,7 @@ def _written(model, tokenizer: PreTrainedTokenizerBase, prompts: list, longest: 
 
 
 @contextmanager
-def _plainly(model: torch.nn.Module) -> Iterator[None]:
+def plainly(model: torch.nn.Module) -> Iterator[None]:
     """Without what the model's own `generation_config.json` adds to greedy decoding, such as a penalty of repetitions."""
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     own = inner.generation_config

@@ -1,6 +1,7 @@
 """Which item comes next? Each user's last item is asked for in test, the one before it in validation, all earlier ones in train.
 
 Source: SASRec (ICDM 2018), section IV-A, whose protocol SLIM (arXiv 2403.04260) names for its candidates; how SLIM splits is not stated.
+A review is an interaction. Where a corpus has ratings, one below 4 is none (ours): what a user disliked is no next item.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ NEXT_ITEM = NextItem(
     history_length=10,
     minimum_history=1,
     in_words=False,
+    lowest_rating=4,
 )
 ORDER = "timestamp, then the order of the raw file"
 SAMPLES = "Every interaction with at least {minimum_history} earlier ones of the same user"
@@ -47,7 +49,8 @@ def order(interactions: pl.DataFrame, seed: int) -> pl.DataFrame:
 
     Where a corpus hides the times of each user's last items, its file tells their order.
     """
-    return interactions.sort("user_id", "timestamp", nulls_last=True, maintain_order=True)
+    kept = interactions.filter(pl.col("rating").is_null() | (pl.col("rating") >= NEXT_ITEM.lowest_rating))
+    return kept.sort("user_id", "timestamp", nulls_last=True, maintain_order=True)
 
 
 def samples(interactions: pl.DataFrame, minimum_history: int) -> pl.DataFrame:

@@ -16,8 +16,9 @@ from datasets import DatasetInfo, Features
 from datasets.splits import SplitDict, SplitInfo
 
 from rella_hub import views
+from rella_hub.cards.dataset.rationales import described as of_rationales
 from rella_hub.corpora import Corpus
-from rella_hub.tables import candidates, store
+from rella_hub.tables import candidates, rationales, store, text_vectors
 from rella_hub.views import POINTWISE, VECTORS, parse_config
 
 TABLES = {  # in the order of the card; any other table is a view or holds the prompts of one
@@ -28,6 +29,7 @@ TABLES = {  # in the order of the card; any other table is a view or holds the p
     "users": "The users and what is known of them.",
     "items": "The items and what is known of them.",
     candidates.TABLE: "One row a next-item question: `item_ids` are the candidates in random order, the target of the sample among them.",
+    text_vectors.TABLE: "Vectors of texts, of unit length, that SLIM's recommenders read: of items, or of what was written of users.",
     "item_vectors": "The vectors SUBR compares, of unit length and keyed by item; `norm` is the length each had before.",
 }
 SIZES = {
@@ -69,7 +71,8 @@ def configs(folder: Path, names: list[str]) -> list[Config]:
     for name in names:
         rows = {split: store.count_rows(folder, name, split) for split in store.table_splits(folder, name)}
         shows = parse_config(name)
-        found.append(Config(name, shows, rows, _describe(name, shows), hashes[name]))
+        what = of_rationales(folder, name) if rationales.is_rationales(name) else _describe(name, shows)
+        found.append(Config(name, shows, rows, what, hashes[name]))
     return sorted(found, key=_order)
 
 
@@ -87,6 +90,8 @@ def _kind(name: str) -> str | None:
     """Which of TABLES a table is, or a variant of; None for every other."""
     if candidates.draw_of(name) is not None:
         return candidates.TABLE
+    if text_vectors.is_text_vectors(name):
+        return text_vectors.TABLE
     return VECTORS if name.startswith(f"{VECTORS}_") else name if name in TABLES else None
 
 
@@ -194,7 +199,7 @@ def _describe(name: str, shows: views.Config | None) -> str:
     if shows is None:
         kind = _kind(name)
         return (
-            TABLES.get(kind, "") + (f" Variant {name.removeprefix(f'{VECTORS}_')}." if kind != name else "")
+            TABLES.get(kind, "") + (f" Variant {name.removeprefix(f'{kind}_')}." if kind != name else "")
             if kind
             else ""
         )

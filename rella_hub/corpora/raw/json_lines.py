@@ -74,7 +74,7 @@ def _unpacked(raw: RawFiles, name: str) -> Iterator[bytes]:
                 if found:
                     yield found
     except zlib.error as error:
-        what = "is damaged" if began else "is no gzip file"
+        what = "is no gzip file" if not began and "header" in str(error) else "is damaged"
         raise ValueError(f"{name} {what} ({error}). Get it again, as published.") from error
     if not began:
         raise ValueError(f"{name} is empty.")

@@ -28,6 +28,7 @@ from rella_hub.language_models.load import base_identity, load_base, load_tokeni
 from rella_hub.language_models.p_yes import p_yes
 from rella_hub.language_models.room import room_of
 from rella_hub.metrics import measure
+from rella_hub.stages.rationales.distill import is_distillation
 from rella_hub.systems.adapter import checkpoints, dry_run, requirements
 from rella_hub.systems.adapter.checkpoints import CheckpointingTrainer
 from rella_hub.systems.adapter.config import NOT_OF_TRL, OF_THE_RECIPE, TuningConfig
@@ -56,6 +57,10 @@ class MadeOf:
 
 def train(options: Options) -> None:
     """Train, and keep the best epoch."""
+    if is_distillation(options.config_name):  # its answers are texts
+        from rella_hub.systems.adapter import student
+
+        return student.train(options)
     defaults = pinning_defaults(Options) | _used(sft_config(TuningConfig(output_dir="unused")))
     arguments = sft_config(options)  # the last one made: the devices are set up by it
     needs = {key: getattr(options, key) for key in requirements.Needs.__dataclass_fields__}
