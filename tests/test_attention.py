@@ -91,13 +91,15 @@ def test_attention_that_cannot_give_weights_is_refused(monkeypatch):
         raise ValueError("only flash attention")
 
     monkeypatch.setattr(model, "set_attn_implementation", refuse)
-    with pytest.raises(ValueError, match="LlamaForCausalLM gives no attention weights .*only flash attention"):
+    with pytest.raises(ValueError, match=r"LlamaForCausalLM gives no attention weights .*only flash attention"):
         answering(model, IDS, Answers(1, 2))
 
 
 def test_shares_are_means_over_heads_of_sums_over_tokens():
     attention = np.array([[0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1]], dtype=np.float32)
-    assert shares(attention, [np.array([0, 1]), np.array([3]), np.array([], dtype=int)]) == pytest.approx([0.5, 0.25, 0])
+    assert shares(attention, [np.array([0, 1]), np.array([3]), np.array([], dtype=int)]) == pytest.approx(
+        [0.5, 0.25, 0]
+    )
 
 
 BEHAVIORS = [

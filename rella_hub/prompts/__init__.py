@@ -25,7 +25,6 @@ from rella_hub.corpora import Words
 from rella_hub.open_folder import load_member, members
 from rella_hub.views import POINTWISE, parse_config
 
-
 MARK = 0xF0000  # the first of the characters that no text has: one for each behavior, where it is marked
 
 
