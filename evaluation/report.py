@@ -7,6 +7,7 @@ examples:
   python evaluation/report.py --scores a.parquet b.parquet --output report --resamples 2000 --seed 1
   python evaluation/report.py --table overall --scores runs/ml1m/scores/*_test.parquet --output tables
   python evaluation/report.py --table history_length --scores runs/ml1m/scores/*_test.parquet --output tables
+  python evaluation/report.py --experiment runs/ml1m/experiments/shots --output tables    # the table and figure of an experiment
   python evaluation/report.py --table data_statistics --output tables                # of every data set in rella/
   python evaluation/report.py --table heterogeneity --dataset rella/ml1m rella/ml25m --output tables
 """
@@ -31,6 +32,10 @@ class ReportArguments:
         "(the main table, of --scores) or data_statistics (of --dataset).",
         None,
     )
+    experiment: list[str] = option(
+        "Folders of training/experiment.py: their table, or that of --table, is filled with what they have made so far.",
+        [],
+    )
     dataset: list[str] = option(
         "For a --table on data: the data set folders (default: all in rella/). With --scores: where the data set lies now, if "
         "it was moved.",
@@ -45,10 +50,24 @@ def main() -> None:
     (arguments,) = cli.parse(ReportArguments, description=__doc__)
     output = Path(arguments.output)
     places.check_folder(output)
+    holes = add_experiments(arguments) if arguments.experiment else {}
     if arguments.table is None:
         write_report(arguments, output)
     else:
-        write_table(arguments.table, arguments, output)
+        write_table(arguments.table, arguments, output, holes)
+
+
+def add_experiments(arguments: ReportArguments) -> dict[str, str]:
+    """Add the score files of experiments to those that are given; what they have not made, with the reason."""
+    from rella_hub.experiments import folder
+
+    made = [folder.read(Path(name)) for name in arguments.experiment]
+    tables = sorted({one.table for one in made})
+    if arguments.table is None and len(tables) > 1:
+        raise ValueError(f"These experiments fill {' and '.join(tables)}. Say with --table which one is filled.")
+    arguments.table = arguments.table or tables[0]
+    arguments.scores = [*arguments.scores, *(str(path) for one in made for path in one.scores)]
+    return {cell: why for one in made for cell, why in one.holes.items()}
 
 
 def write_report(arguments: ReportArguments, output: Path) -> None:
@@ -62,7 +81,7 @@ def write_report(arguments: ReportArguments, output: Path) -> None:
     write.write_report(scores, folder, arguments.resamples, arguments.seed)
 
 
-def write_table(table: str, arguments: ReportArguments, output: Path) -> None:
+def write_table(table: str, arguments: ReportArguments, output: Path, holes: dict[str, str]) -> None:
     from rella_hub.paper.tables import read_table
     from rella_hub.reports import paper_table
 
@@ -70,7 +89,7 @@ def write_table(table: str, arguments: ReportArguments, output: Path) -> None:
     on_data = read_table(table).measured_on == "data"
     cli.refuse_without(f"another --table than {table}", arguments, ["scores"] if on_data else [])
     datasets = arguments.dataset if on_data else []
-    paper_table.write_table(table, read(arguments), datasets, output, arguments.overwrite)
+    paper_table.write_table(table, read(arguments), datasets, output, arguments.overwrite, holes)
 
 
 def read(arguments: ReportArguments) -> list:

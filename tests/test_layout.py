@@ -36,6 +36,7 @@ ROOMS = (
     "paper",
     "cards",
     "systems",
+    "experiments",
     "reports",
 )
 MODULES = sorted((REPOSITORY / PACKAGE).rglob("*.py"))

@@ -47,6 +47,7 @@ def test_all_tables_are_there():
         "history_length",
         "overall",
         "pca",
+        "shots",
         "similarity",
     ]
 

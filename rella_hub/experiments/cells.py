@@ -63,7 +63,7 @@ class Cell:
 
 
 def cells_of(options: ExperimentArguments) -> list[Cell]:
-    """All cells, in the order of the file. ValueError for a system that is none, an axis that no option has, or a name that is there twice."""
+    """All cells, in the order of the file. ValueError for a system that is none, an axis that no option has, or two cells of a name."""
     found = [cell for number, one in enumerate(options.systems, start=1) for cell in _cells(options, one, number)]
     names = [cell.name.lower() for cell in found]  # some file systems do not tell capital letters apart
     for cell in found:
@@ -179,7 +179,9 @@ def _filled(value: Any, values: Mapping) -> Any:
     return {key: _filled(one, values) for key, one in value.items()} if isinstance(value, Mapping) else value
 
 
-def _cell(options: ExperimentArguments, system: Mapping, kind: str, name: str, family: str | None, values: dict) -> Cell:
+def _cell(
+    options: ExperimentArguments, system: Mapping, kind: str, name: str, family: str | None, values: dict
+) -> Cell:
     cell = f"{name},{_setting(values)}" if values else name
     asked = {part: _filled(system.get(part, {}), values) for part in ("options", "scoring")}
     training = scoring = model_free = None

@@ -115,7 +115,9 @@ def _taken_by_another(cell: Cell, cells: list[Cell]) -> float | None:
 
 def _alike(cell: Cell) -> tuple:
     training = cell.training
-    options = () if training is None else tuple(repr(getattr(training, one.name)) for one in fields(training) if one.name not in ALIKE)
+    options = (
+        ()
+        if training is None
+        else tuple(repr(getattr(training, one.name)) for one in fields(training) if one.name not in ALIKE)
+    )
     return cell.system, options, repr(cell.scoring), cell.scored_on
-
-

@@ -1,9 +1,9 @@
 """The folder of an experiment: what each cell left, and why a cell left nothing.
 
-    <output_dir>/experiment.json           the table, the samples, and the cells with their score files
-    <output_dir>/runs/<cell>/              what was trained: a run folder of its family
-    <output_dir>/scores/<cell>,<config>.parquet
-    <output_dir>/failed/<cell>.json        why a cell failed, until it is made
+<output_dir>/experiment.json           the table, the samples, and the cells with their score files
+<output_dir>/runs/<cell>/              what was trained: a run folder of its family
+<output_dir>/scores/<cell>,<config>.parquet
+<output_dir>/failed/<cell>.json        why a cell failed, until it is made
 """
 
 from __future__ import annotations
@@ -38,7 +38,11 @@ def open_folder(options: ExperimentArguments, cells: list[Cell]) -> None:
     folder = options.folder
     places.check_own_folder(folder, "--output_dir", reads=[options.dataset])
     ownership.require_own_folder(folder, EXPERIMENT)
-    record = {"table": options.table, "samples": _samples(options), "cells": {cell.name: _files(cell) for cell in cells}}
+    record = {
+        "table": options.table,
+        "samples": _samples(options),
+        "cells": {cell.name: _files(cell) for cell in cells},
+    }
     existing = records.read_record(folder / FILE)
     if existing is not None and not options.overwrite:
         known = existing.get("samples") or {}
@@ -67,7 +71,9 @@ def forget_failure(cell: Cell) -> None:
 def read(folder: Path) -> Made:
     """ValueError where `folder` is none of an experiment."""
     if not (folder / FILE).is_file():
-        raise ValueError(f"{folder} is no folder of an experiment: it has no {FILE}. Give what training/experiment.py wrote.")
+        raise ValueError(
+            f"{folder} is no folder of an experiment: it has no {FILE}. Give what training/experiment.py wrote."
+        )
     record = require(records.read_record(folder / FILE), KINDS, str(folder / FILE))
     scores, holes = [], {}
     for cell, names in record["cells"].items():

@@ -16,7 +16,9 @@ EXPERIMENT = "experiment"  # what the folder is recorded as
 
 @dataclass(frozen=True)
 class ExperimentArguments:
-    table: str = option("The table of a paper that is filled: the name of a file in evaluation/paper_tables/.", pins=False)
+    table: str = option(
+        "The table of a paper that is filled: the name of a file in evaluation/paper_tables/.", pins=False
+    )
     dataset: str = option("Data set of all cells: Hub id or folder, such as rella/ml1m.")
     output_dir: str = option("The folder of the experiment: runs/, scores/, failed/, experiment.json.", pins=False)
     systems: list[dict] = option(
@@ -36,7 +38,9 @@ class ExperimentArguments:
         pins=False,
     )
     dry_run: bool = option(
-        "Make nothing: list the cells, which of them are done, and what memory and time the others take.", False, pins=False
+        "Make nothing: list the cells, which of them are done, and what memory and time the others take.",
+        False,
+        pins=False,
     )
     overwrite: bool = option(
         "Replace what was made by other settings or of another data set in --output_dir.", False, pins=False

@@ -29,7 +29,9 @@ def make_experiment(options: ExperimentArguments) -> None:
     print(f"{len(own)} of {len(cells)} cells, of which {sum(cell.is_scored for cell in own)} have scores.", flush=True)
     failed, begin = {}, time.monotonic()
     for number, cell in enumerate(own, start=1):
-        print(f"cell {number} of {len(own)}: {cell.name}{_left(number, len(own), time.monotonic() - begin)}", flush=True)
+        print(
+            f"cell {number} of {len(own)}: {cell.name}{_left(number, len(own), time.monotonic() - begin)}", flush=True
+        )
         try:
             _make(options, cell)
         except Exception as error:  # whatever ends one cell: the others are none the worse for it
@@ -45,7 +47,9 @@ def make_experiment(options: ExperimentArguments) -> None:
             f"{len(failed)} of {len(own)} cells failed, the first of them {name}: {why} The others are made; run the same command again "
             "when that is mended."
         )
-    print(f"{options.output_dir}: {len(own)} cells. python evaluation/report.py --experiment {options.output_dir} --output ...")
+    print(
+        f"{options.output_dir}: {len(own)} cells. python evaluation/report.py --experiment {options.output_dir} --output ..."
+    )
 
 
 def _make(options: ExperimentArguments, cell: Cell) -> None:

@@ -7,7 +7,8 @@ seed alone give their mean and standard deviation. What belongs in no row of the
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rella_hub.paper.facts import Measured, belongs
@@ -17,6 +18,8 @@ from rella_hub.reports.folder import ReportFolder
 from rella_hub.reports.same_samples import natural_order
 from rella_hub.tables.scores import Scores
 
+NO_HOLES: Mapping[str, str] = {}
+
 
 @dataclass(frozen=True)
 class Row:
@@ -25,6 +28,7 @@ class Row:
     cells: dict  # the keys of the table that are shown
     ours: list[dict[str, float]]
     paper: dict[str, float] | None
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)  # of a single measurement
 
     def mean(self, value: str) -> float | None:
         found = [one[value] for one in self.ours if value in one]
@@ -49,10 +53,21 @@ class Section:
     archives: list[str]  # what the data were made from, in sentences
     rows: list[Row]  # those of the paper in its order, then ours alone
     left_out: list[str]  # what has no place in this table, in sentences
+    samples: str = ""  # which of the test samples ours are of, in words
 
 
-def write_table(name: str, scores: list[Scores], datasets: list[str], output: Path, overwrite: bool = False) -> None:
-    """Print one table of the paper, and write it to `<output>/<name>.md`, `.json` and, where it has several rows, `.png`."""
+def write_table(
+    name: str,
+    scores: list[Scores],
+    datasets: list[str],
+    output: Path,
+    overwrite: bool = False,
+    holes: Mapping[str, str] = NO_HOLES,
+) -> None:
+    """Print one table of the paper, and write it to `<output>/<name>.md`, `.json` and, where it has several rows, `.png`.
+
+    holes: what an experiment is to put into it and has not, with the reason.
+    """
     from rella_hub.reports.paper_table_figure import draw
     from rella_hub.reports.paper_table_text import as_json, markdown
 
@@ -62,9 +77,9 @@ def write_table(name: str, scores: list[Scores], datasets: list[str], output: Pa
     names = [f"{name}.md", f"{name}.json", *([f"{name}.png"] if table.shown else [])]
     with ReportFolder(output, overwrite, reads).writing(*names) as write:
         sections = filled(table, scores, folders)
-        text = markdown(table, sections)
+        text = markdown(table, sections, holes)
         write(names[0], text)
-        write(names[1], as_json(table, sections))
+        write(names[1], as_json(table, sections, holes))
         if table.shown:
             write(names[2], lambda path: draw(table, sections, path))
     print(text)
@@ -84,7 +99,8 @@ def filled(table: PaperTable, scores: list[Scores], folders: list[Path]) -> list
         files = [one for one in scores if one.record["corpus"] == corpus]
         said = measured_scores.archives(files) if files else archives[corpus]
         floor = measured_scores.without_model(table, files) if files else []
-        sections.append(_section(table, corpus, own, said, floor))
+        section = _section(table, corpus, own, said, floor)
+        sections.append(replace(section, samples=measured_scores.samples_in_words(files) if files else ""))
     return sections
 
 
@@ -96,7 +112,7 @@ def _section(
         ours = [one for one in alone if belongs(one.facts, row, table)]
         alone = [one for one in alone if one not in ours]
         cells = {key: row[key] for key in table.shown}
-        rows.append(Row(cells, _seeds(cells, ours), {value: row[value] for value in table.values}))
+        rows.append(_row(cells, ours, {value: row[value] for value in table.values}))
     by_cells: dict[tuple, list[Measured]] = {}
     left_out = []
     for one in alone:
@@ -108,9 +124,13 @@ def _section(
             by_cells.setdefault(tuple(cells.values()), []).append(one)
     for key in sorted(by_cells, key=lambda key: [natural_order(str(cell).replace(",", "")) for cell in key]):
         cells = dict(zip(table.shown, key, strict=True))
-        rows.append(Row(cells, _seeds(cells, by_cells[key]), None))
+        rows.append(_row(cells, by_cells[key], None))
     rows += [Row(_cells(table, one), [one.values], None) for one in floor]
     return Section(corpus, archives, rows, left_out)
+
+
+def _row(cells: dict, ours: list[Measured], paper: dict[str, float] | None) -> Row:
+    return Row(cells, _seeds(cells, ours), paper, ours[0].intervals if len(ours) == 1 else {})
 
 
 def _cells(table: PaperTable, one: Measured) -> dict:
