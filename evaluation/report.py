@@ -8,6 +8,7 @@ examples:
   python evaluation/report.py --table overall --scores runs/ml1m/scores/*_test.parquet --output tables
   python evaluation/report.py --table history_length --scores runs/ml1m/scores/*_test.parquet --output tables
   python evaluation/report.py --experiment runs/ml1m/experiments/shots --output tables    # the table and figure of an experiment
+  python evaluation/report.py --table efficiency --costs runs/ml1m/costs/*.json --output tables
   python evaluation/report.py --table data_statistics --output tables                # of every data set in rella/
   python evaluation/report.py --table heterogeneity --dataset rella/ml1m rella/ml25m --output tables
 """
@@ -36,6 +37,7 @@ class ReportArguments:
         "Folders of training/experiment.py: their table, or that of --table, is filled with what they have made so far.",
         [],
     )
+    costs: list[str] = option("With --table efficiency: files of evaluation/cost.py.", [])
     dataset: list[str] = option(
         "For a --table on data: the data set folders (default: all in rella/). With --scores: where the data set lies now, if "
         "it was moved.",
@@ -74,6 +76,7 @@ def write_report(arguments: ReportArguments, output: Path) -> None:
     from rella_hub.reports import write
     from rella_hub.reports.folder import ReportFolder
 
+    cli.refuse_without("--table efficiency", arguments, ["costs"])
     if not arguments.scores:
         raise ValueError("there is nothing to report on. Give score files with --scores, or --table and --dataset.")
     scores = read(arguments)
@@ -86,10 +89,13 @@ def write_table(table: str, arguments: ReportArguments, output: Path, holes: dic
     from rella_hub.reports import paper_table
 
     cli.refuse_without("a report on --scores (no --table)", arguments, ["resamples", "seed"])
-    on_data = read_table(table).measured_on == "data"
-    cli.refuse_without(f"another --table than {table}", arguments, ["scores"] if on_data else [])
+    measured_on = read_table(table).measured_on
+    on_data = measured_on == "data"
+    cli.refuse_without(f"another --table than {table}", arguments, ["scores"] if measured_on != "scores" else [])
+    cli.refuse_without("--table efficiency", arguments, ["costs"] if measured_on != "costs" else [])
     datasets = arguments.dataset if on_data else []
-    paper_table.write_table(table, read(arguments), datasets, output, arguments.overwrite, holes)
+    scores = read(arguments) if measured_on != "costs" else []
+    paper_table.write_table(table, scores, datasets, output, arguments.overwrite, holes, arguments.costs)
 
 
 def read(arguments: ReportArguments) -> list:

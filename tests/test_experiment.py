@@ -205,3 +205,36 @@ def test_scores_are_those_of_the_commands_of_the_family(command, written, data, 
     alone = read_scores(tmp_path / "alone.parquet")
     assert made.sample_id.tolist() == alone.sample_id.tolist()
     assert made.score.tolist() == alone.score.tolist()
+
+
+EXPERIMENTS = sorted((Path(__file__).parents[1] / "training/recipes").glob("*/experiments/*.yaml"))
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_every_experiment_has_cells_of_the_data_set_of_its_folder(path):
+    options = cli.parse(ExperimentArguments, description="An experiment.", arguments=["--config", str(path)])[0]
+    cells = cells_of(options)
+    assert options.dataset == f"rella/{path.parent.parent.name}"
+    assert options.output_dir.endswith(f"/experiments/{path.stem}")
+    assert len(cells) > 1
+    assert all(cell.scored_on for cell in cells)
+
+
+def test_cost_of_a_model_is_measured_and_put_beside_the_paper(command, data, tmp_path, capsys):
+    recipe = ("--dataset", data / "rella/ml1m", "--config", data / "din.yaml", "--output_dir", tmp_path / "din")
+    assert command("training/ctr.py", *recipe) == 0
+    what = ("--model", tmp_path / "din", "--dataset", data / "rella/ml1m", "--config_name", "recency_k5")
+    assert command("evaluation/cost.py", *what, "--timed_samples", 4, "--output", tmp_path / "din.json") == 0
+    found = json.loads((tmp_path / "din.json").read_text())
+    trained = json.loads((tmp_path / "din/training.json").read_text())
+    assert found["trainable_weights"] == trained["weights"]
+    assert 0 < found["milliseconds"]["batched"] < 10_000 > found["milliseconds"]["one_at_a_time"] > 0
+    filled = ("--table", "efficiency", "--costs", tmp_path / "din.json", "--output", tmp_path / "tables")
+    assert command("evaluation/report.py", *filled) == 0
+    table = (tmp_path / "tables/efficiency.md").read_text()
+    assert f"{trained['weights']}" in table
+    assert "din, one at a time" in table
+    assert "din, batched" in table
+    capsys.readouterr()
+    assert command("evaluation/report.py", "--table", "efficiency", "--output", tmp_path / "tables") == cli.USAGE_ERROR
+    assert "needs --costs" in capsys.readouterr().err

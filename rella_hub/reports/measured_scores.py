@@ -135,11 +135,7 @@ def _values(table: PaperTable, scores: Scores) -> dict[str, float]:
     for metric in metrics():
         if metric.name in table.values and (scores.user_id is not None or not metric.by_user):
             found[metric.name] = metric.of(scores.score, scores.label, scores.user_id)
-    if scores.record.get("seconds") is not None:
-        found["milliseconds_per_sample"] = 1000 * scores.record["seconds"] / len(scores.score)
-    if scores.record.get("trainable_weights") is not None:
-        found["trainable_weights"] = scores.record["trainable_weights"]
-    return {name: value for name, value in found.items() if name in table.values}
+    return found
 
 
 def _archive(scores: Scores) -> str:

@@ -7,13 +7,13 @@ seed alone give their mean and standard deviation. What belongs in no row of the
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rella_hub.paper.facts import Measured, belongs
 from rella_hub.paper.tables import PaperTable, read_table
-from rella_hub.reports import measured_data, measured_scores
+from rella_hub.reports import measured_costs, measured_data, measured_scores
 from rella_hub.reports.folder import ReportFolder
 from rella_hub.reports.same_samples import natural_order
 from rella_hub.tables.scores import Scores
@@ -63,6 +63,7 @@ def write_table(
     output: Path,
     overwrite: bool = False,
     holes: Mapping[str, str] = NO_HOLES,
+    costs: Sequence[str] = (),
 ) -> None:
     """Print one table of the paper, and write it to `<output>/<name>.md`, `.json` and, where it has several rows, `.png`.
 
@@ -76,7 +77,7 @@ def write_table(
     reads = [*folders, *{one.record["dataset_folder"] for one in scores}]
     names = [f"{name}.md", f"{name}.json", *([f"{name}.png"] if table.shown else [])]
     with ReportFolder(output, overwrite, reads).writing(*names) as write:
-        sections = filled(table, scores, folders)
+        sections = filled(table, scores, folders, costs)
         text = markdown(table, sections, holes)
         write(names[0], text)
         write(names[1], as_json(table, sections, holes))
@@ -85,10 +86,12 @@ def write_table(
     print(text)
 
 
-def filled(table: PaperTable, scores: list[Scores], folders: list[Path]) -> list[Section]:
+def filled(table: PaperTable, scores: list[Scores], folders: list[Path], costs: Sequence[str] = ()) -> list[Section]:
     """ValueError for scores that are not of the whole test split, or for two measurements of one row that are not seeds."""
     if table.measured_on == "data":
         found, archives = measured_data.measured(table, folders), measured_data.archives(folders)
+    elif table.measured_on == "costs":
+        found, archives = measured_costs.measured(table, costs), {}
     else:
         found, archives = measured_scores.measured(table, scores), {}
     if "corpus" not in table.keys:
