@@ -1,7 +1,8 @@
 """Measure what a system costs: the weights that were trained, and the time to score a sample, one at a time and batched.
 
 It takes the options of evaluation/score.py that say which system and which samples. Nothing is kept of the scores.
-python evaluation/report.py --table efficiency puts the files beside the paper's numbers. Times are of this machine, while it does nothing else.
+python evaluation/report.py --table efficiency puts the files beside the paper's numbers. Times are of this machine, which should do
+nothing else meanwhile.
 
 examples:
   python evaluation/cost.py --model runs/ml1m/sim --dataset rella/ml1m --config_name subr_k30 --output runs/ml1m/costs/sim.json
