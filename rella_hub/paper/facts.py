@@ -2,6 +2,7 @@
 
 corpus, base, view, history_length   of the prompts, or of what a model without prompts reads
 model        the architecture of a trained model that is no language model: din
+search       how a model that retrieves does so; subr for the others, and where a record does not say
 tuned        false for a base model alone
 shots        <1% or <10% of the training samples, or all where no number was asked for; null for others and where it is not known
 num_shots    their number; null where that is not known, and for a model of all of them
@@ -21,6 +22,7 @@ from rella_hub.tables import store
 from rella_hub.tables.scores import Scores
 from rella_hub.views import POINTWISE, TABLE, parse_config, table_name, vectors_table, view_of
 
+SUBR = "subr"
 SHARES = {"<1%": 0.01, "<10%": 0.1}  # below which share of the training split
 # What the paper calls so, as its authors say in the issues of the released code, whatever share it is: 8,192 is 1.06 % of 776,007.
 CALLED = {"bookcrossing": {256: "<1%", 1024: "<10%"}, "ml1m": {8192: "<1%", 65536: "<10%"}}
@@ -73,6 +75,7 @@ def facts_of(scores: Scores) -> dict:
         "corpus": record["corpus"],
         "base": record["base"] and Path(record["base"]).name,
         "model": model.get("model"),
+        "search": model.get("search") or SUBR,
         "tuned": bool(model or record["adapter"]),
         "shots": _shots(record, model),
         "num_shots": model.get("num_shots") if model else record.get("training_samples"),
@@ -97,6 +100,7 @@ def names_of(scores: Scores, table: PaperTable) -> dict[str, str]:
         ]
         shots = model.get("num_shots")
         setting = "full-shot" if shots is None else f"{shots:,} shots"
+        setting += "" if model.get("search") in (None, SUBR) else f", by {model['search']}"
         return {"system": (printed or [record["system"]])[0], "setting": setting}
     base = f" ({Path(record['base']).name})" if record["base"] else ""
     shots = record.get("training_samples")

@@ -29,7 +29,7 @@ FURTHER_PARTS = {"title": str, "shown": list, "measured_on": str, "ours": dict, 
 MEASURED_ON = ("scores", "data", "costs")
 FACTS = (  # what may be asked of a measurement of ours
     *("corpus", "base", "model", "tuned", "shots", "num_shots", "trained_on", "view", "history_length"),
-    *("similarity", "dimension"),
+    *("similarity", "dimension", "search"),
 )
 
 
