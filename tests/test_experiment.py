@@ -1,6 +1,9 @@
 """Experiments: which cells there are, that each is trained and scored once, and what becomes of one that fails."""
 
 import json
+import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from rella_hub.experiments.cells import cells_of, own_cells
 from rella_hub.experiments.options import ExperimentArguments
 from rella_hub.tables.scores import read_scores
 
+REPOSITORY = Path(__file__).parents[1]
 DIN = {
     "model": "din",
     "dataset": "elsewhere",
@@ -207,7 +211,7 @@ def test_scores_are_those_of_the_commands_of_the_family(command, written, data, 
     assert made.score.tolist() == alone.score.tolist()
 
 
-EXPERIMENTS = sorted((Path(__file__).parents[1] / "training/recipes").glob("*/experiments/*.yaml"))
+EXPERIMENTS = sorted((REPOSITORY / "training/recipes").glob("*/experiments/*.yaml"))
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
@@ -238,3 +242,27 @@ def test_cost_of_a_model_is_measured_and_put_beside_the_paper(command, data, tmp
     capsys.readouterr()
     assert command("evaluation/report.py", "--table", "efficiency", "--output", tmp_path / "tables") == cli.USAGE_ERROR
     assert "needs --costs" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_experiment_that_is_killed_again_and_again_gives_the_same_scores(command, written, data, tmp_path):
+    """kill -9 at random moments, until it has come through: every score file is that of an experiment that nothing disturbed."""
+    systems = [trained(data), FREE]
+    undisturbed = tmp_path / "undisturbed"
+    assert command("training/experiment.py", "--config", written(systems), "--output_dir", undisturbed) == 0
+    line = [sys.executable, str(REPOSITORY / "training/experiment.py"), "--config", str(written(systems))]
+    rng, kills, done = random.Random(0), 0, None
+    while done != 0:
+        process = subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            done = process.wait(timeout=rng.uniform(3, 12) if kills < 10 else None)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            kills += 1
+    assert kills > 3
+    made = sorted((tmp_path / "made/scores").glob("*.parquet"))
+    assert [path.name for path in made] == sorted(path.name for path in (undisturbed / "scores").glob("*.parquet"))
+    for path in made:
+        assert read_scores(path).score.tolist() == read_scores(undisturbed / "scores" / path.name).score.tolist()
+    assert not experiment_folder.read(tmp_path / "made").holes

@@ -84,7 +84,7 @@ def require_same_choice(files: list[Scores]) -> None:
     """ValueError unless all are of the whole test split, or all of the same seeded choice of its samples."""
     chosen = {}
     for scores in files:
-        limit, seed = scores.record["limit"], scores.record["seed"]
+        limit, seed = scores.record["limit"], scores.record.get("seed")
         if scores.record["split"] != "test":
             raise ValueError(f"{scores.path} is not of the test split. Score it with --split test.")
         chosen.setdefault((limit, None if limit is None else seed), scores)
@@ -98,7 +98,7 @@ def require_same_choice(files: list[Scores]) -> None:
 
 def samples_in_words(files: list[Scores]) -> str:
     """Which of the test samples these scores are of."""
-    return _choice(files[0].record["limit"], files[0].record["seed"])
+    return _choice(files[0].record["limit"], files[0].record.get("seed"))
 
 
 def _choice(limit: int | None, seed: int | None) -> str:
