@@ -5,7 +5,6 @@ All of it is known, and refused where it cannot be, before the first cell is mad
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import json
 import re
@@ -18,6 +17,7 @@ from typing import Any
 from rella_hub import cli, systems
 from rella_hub.cli.options import option_names
 from rella_hub.experiments.options import ExperimentArguments
+from rella_hub.experiments.parsing import nearest, parsed
 from rella_hub.resources import recipe
 from rella_hub.systems.choice import BY_BASE, option_types
 from rella_hub.systems.model_free import MODEL_FREE
@@ -107,7 +107,7 @@ def _kind(system: Mapping, number: int) -> str:
     kinds = [kind for kind in KINDS if kind in system]
     unknown = [key for key in system if key not in (*KINDS, *PARTS)]
     if unknown:
-        raise ValueError(f"System {number} has the unknown part {unknown[0]!r}{_nearest(unknown[0], {*KINDS, *PARTS})}")
+        raise ValueError(f"System {number} has the unknown part {unknown[0]!r}{nearest(unknown[0], {*KINDS, *PARTS})}")
     if len(kinds) != 1 or not isinstance(system[kinds[0]], str):
         raise ValueError(f"System {number} has {', '.join(kinds) or 'none'} of {', '.join(KINDS)}. Give one of them.")
     for part, expected in PARTS.items():
@@ -156,7 +156,7 @@ def _require_used(axes: Mapping, system: Mapping, kind: str, family: str | None,
         if axis not in options | named:
             raise ValueError(
                 f"{name}: there is no option {axis!r} of {family or 'a system without a model'}, and no other value of it has "
-                f"{{{axis}}}{_nearest(axis, options)}"
+                f"{{{axis}}}{nearest(axis, options)}"
             )
     missing = sorted(named - set(axes))
     if missing:
@@ -190,7 +190,7 @@ def _cell(
             training = _training(options, system, str(family), asked["options"], values, cell)
         if family is not None:
             base = {"base": _filled(system["base"], values)} if kind == "base" else _shared(training, family)
-            scoring = _parsed(systems.part(family, "options").ScoreOptions, base | asked["scoring"], None)
+            scoring = parsed(systems.part(family, "options").ScoreOptions, base | asked["scoring"], None)
         if kind == "model_free":
             model_free = _filled(system["model_free"], values)
             if model_free not in MODEL_FREE:
@@ -209,35 +209,7 @@ def _training(options: ExperimentArguments, system: Mapping, family: str, asked:
     place = {"dataset": options.dataset, "output_dir": str(options.folder / "runs" / cell)}
     if options.dataset_revision is not None:
         place["dataset_revision"] = options.dataset_revision
-    return _parsed(of_family, {**asked, **own, **place}, recipe(Path(system["recipe"])))
-
-
-def _parsed(of_family: type, values: Mapping, recipe_file: Path | None) -> Any:
-    """The options of a family as its command reads them."""
-    known = option_names(of_family)
-    unknown = [key for key in values if key not in known]
-    if unknown:
-        raise ValueError(f"there is no option {unknown[0]!r}{_nearest(unknown[0], known)}")
-    arguments = [word for key, value in values.items() if value is not None for word in _words(key, value)]
-    ignored = _Family if recipe_file is not None and "family" in cli.read_yaml(recipe_file) else None
-    config = ["--config", str(recipe_file)] if recipe_file else []
-    types = (of_family, ignored) if ignored else (of_family,)
-    return cli.parse(*types, description="An experiment.", arguments=[*config, *arguments])[0]
-
-
-@dataclass(frozen=True)
-class _Family:
-    """A recipe may name its family."""
-
-    family: str = cli.options.option("Family.", "")
-
-
-def _words(key: str, value: Any) -> list[str]:
-    """An option on a command line."""
-    if isinstance(value, list):
-        return [f"--{key}", *map(str, value)]
-    text = json.dumps(value) if isinstance(value, Mapping | bool) else str(value)
-    return [f"--{key}={text}"]
+    return parsed(of_family, {**asked, **own, **place}, recipe(Path(system["recipe"])))
 
 
 def _shared(training: Any, family: str) -> dict:
@@ -260,8 +232,3 @@ def _setting(values: Mapping) -> str:
 
 def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, separators=("-", "-"))
-
-
-def _nearest(name: str, known: set[str]) -> str:
-    near = difflib.get_close_matches(str(name), sorted(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else "."
