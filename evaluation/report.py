@@ -9,6 +9,8 @@ examples:
   python evaluation/report.py --table history_length --scores runs/ml1m/scores/*_test.parquet --output tables
   python evaluation/report.py --choices runs/ml100k/choices/*.parquet --output runs/ml100k/choices_report
   python evaluation/report.py --table llara_main --choices runs/ml100k/choices/*.parquet --output tables
+  python evaluation/report.py --experiment runs/ml1m/experiments/shots --output tables    # the table and figure of an experiment
+  python evaluation/report.py --table efficiency --costs runs/ml1m/costs/*.json --output tables
   python evaluation/report.py --table data_statistics --output tables                # of every data set in rella/
   python evaluation/report.py --table heterogeneity --dataset rella/ml1m rella/ml25m --output tables
 """
@@ -37,6 +39,11 @@ class ReportArguments:
         "(the main table, of --scores) or data_statistics (of --dataset).",
         None,
     )
+    experiment: list[str] = option(
+        "Folders of training/experiment.py: their table, or that of --table, is filled with what they have made so far.",
+        [],
+    )
+    costs: list[str] = option("With --table efficiency: files of evaluation/cost.py.", [])
     dataset: list[str] = option(
         "For a --table on data: the data set folders (default: all in rella/). With --scores: where the data set lies now, if "
         "it was moved.",
@@ -53,18 +60,33 @@ def main() -> None:
     places.check_folder(output)
     if arguments.choices and arguments.scores:
         raise ValueError("--scores and --choices are of different questions. Give one of them, and make two reports.")
+    holes = add_experiments(arguments) if arguments.experiment else {}
     if arguments.table is None and arguments.choices:
         write_choices(arguments, output)
     elif arguments.table is None:
         write_report(arguments, output)
     else:
-        write_table(arguments.table, arguments, output)
+        write_table(arguments.table, arguments, output, holes)
+
+
+def add_experiments(arguments: ReportArguments) -> dict[str, str]:
+    """Add the score files of experiments to those that are given; what they have not made, with the reason."""
+    from rella_hub.experiments import folder
+
+    made = [folder.read(Path(name)) for name in arguments.experiment]
+    tables = sorted({one.table for one in made})
+    if arguments.table is None and len(tables) > 1:
+        raise ValueError(f"These experiments fill {' and '.join(tables)}. Say with --table which one is filled.")
+    arguments.table = arguments.table or tables[0]
+    arguments.scores = [*arguments.scores, *(str(path) for one in made for path in one.scores)]
+    return {cell: why for one in made for cell, why in one.holes.items()}
 
 
 def write_report(arguments: ReportArguments, output: Path) -> None:
     from rella_hub.reports import write
     from rella_hub.reports.folder import ReportFolder
 
+    cli.refuse_without("--table efficiency", arguments, ["costs"])
     if not arguments.scores:
         raise ValueError("there is nothing to report on. Give score files with --scores, or --table and --dataset.")
     scores = read(arguments)
@@ -83,13 +105,13 @@ def write_choices(arguments: ReportArguments, output: Path) -> None:
     choices_text.write_report(files, ReportFolder(output, arguments.overwrite, reads))
 
 
-def write_table(table: str, arguments: ReportArguments, output: Path) -> None:
+def write_table(table: str, arguments: ReportArguments, output: Path, holes: dict[str, str]) -> None:
     from rella_hub.paper.tables import read_table
     from rella_hub.reports import paper_table
 
     cli.refuse_without("a report on --scores (no --table)", arguments, ["resamples", "seed"])
     measured_on = read_table(table).measured_on
-    others = [name for name in ("scores", "choices") if name != measured_on]
+    others = [name for name in ("scores", "choices", "costs") if name != measured_on]
     cli.refuse_without(f"another --table than {table}", arguments, others)
     datasets = arguments.dataset if measured_on == "data" else []
     if measured_on == "choices":
@@ -97,8 +119,8 @@ def write_table(table: str, arguments: ReportArguments, output: Path) -> None:
 
         files = [read_choices(Path(path)) for path in arguments.choices]
     else:
-        files = read(arguments)
-    paper_table.write_table(table, files, datasets, output, arguments.overwrite)
+        files = read(arguments) if measured_on != "costs" else []
+    paper_table.write_table(table, files, datasets, output, arguments.overwrite, holes, arguments.costs)
 
 
 def read(arguments: ReportArguments) -> list:

@@ -24,7 +24,7 @@ K, R = 4, 3
 @pytest.fixture
 def folder(prepared):
     write_vectors(prepared)
-    build_views(prepared, ViewArguments(view=["subr"], history_length=[R]))
+    build_views(prepared, ViewArguments(view=["subr", "union"], history_length=[R]))
     return prepared.folder
 
 
@@ -38,9 +38,10 @@ class Plain:
         self.items = {row["item_id"]: row for row in rows["items"]}
         self.samples = {split: store.read(folder, "samples", split).to_pylist() for split in store.SPLITS}
         self.views = {
-            split: {
-                row["sample_id"]: row["positions"] for row in store.read(folder, f"view_subr_k{R}", split).to_pylist()
+            (view, split): {
+                row["sample_id"]: row["positions"] for row in store.read(folder, f"view_{view}_k{R}", split).to_pylist()
             }
+            for view in ("subr", "union")
             for split in store.SPLITS
         }
         self.fields = sorted(load_corpus("ml1m").features)
@@ -70,8 +71,8 @@ class Plain:
 
     def searched(self, sample, split, search) -> list[dict]:
         history = self.history(sample)
-        if search == "subr":
-            return [history[p] for p in self.views[split][sample["sample_id"]]]
+        if search in ("subr", "union"):
+            return [history[p] for p in self.views[search, split][sample["sample_id"]]]
         group = self.items[sample["item_id"]]["genre"]
         return [b for b in history if self.items[b["item_id"]]["genre"] == group][-R:]
 
@@ -84,7 +85,7 @@ def unpadded(items, ratings, mask) -> list[list[tuple[int, int]]]:
 
 
 @pytest.mark.parametrize("shots", [None, 20])
-@pytest.mark.parametrize("search", [None, "subr", "category"])
+@pytest.mark.parametrize("search", [None, "subr", "union", "category"])
 def test_batches_are_what_plain_loops_find(folder, shots, search):
     plain = Plain(folder, shots)
     columns = load_columns(folder, train=sample_ids(folder, "train", shots))
@@ -150,7 +151,7 @@ def test_batches_are_all_samples_once_in_an_order_of_the_seed(folder):
 
 
 def test_what_is_asked_for_and_not_there(folder):
-    with pytest.raises(ValueError, match=r"no search .soft.\. Expected one of subr, category"):
+    with pytest.raises(ValueError, match=r"no search .soft.\. Expected one of subr, union, category"):
         open_search("soft", folder, "test", R)
     for shots in (0, 10**6):
         with pytest.raises(ValueError, match="samples of train are asked for, but"):

@@ -37,6 +37,7 @@ ROOMS = (
     "paper",
     "cards",
     "systems",
+    "experiments",
     "reports",
 )
 MODULES = sorted((REPOSITORY / PACKAGE).rglob("*.py"))

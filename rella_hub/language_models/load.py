@@ -31,6 +31,7 @@ QUANTIZATIONS = ("none", "8bit", "4bit")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 WEIGHTS = "adapter_model.safetensors"
 TRAINING_RECIPE, TRAINING_RECORD = "recipe.yaml", "training.json"
+NAMES_AND_SEEDS = ("base", "base_revision", "dataset", "dataset_revision", "seed", "data_seed")
 BASE_RECORD = same_base.BASE_RECORD
 OBJECTS = (CONFIG, "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
@@ -159,8 +160,8 @@ def adapter_identity(adapter: str, revision: str | None = None) -> dict:
 
 def training_notes(adapter: str | None, revision: str | None = None) -> dict:
     """What tables of a paper ask of a run, null where its files are not beside the adapter or do not say: the config that it was
-    trained on, and how many weights were trained."""
-    found = {}
+    trained on, how many weights were trained, and all its settings but the seed, by which seeds of one another are known."""
+    found, settings = {}, None
     folder = adapter_folder(adapter, revision) if adapter else None
     places = (folder, folder.parent) if folder else ()
     for name in (TRAINING_RECIPE, TRAINING_RECORD):
@@ -169,10 +170,13 @@ def training_notes(adapter: str | None, revision: str | None = None) -> dict:
             (parse_yaml(read_text(path), str(path)) if path.suffix == ".yaml" else read_json(path)) if path else None
         )
         found |= values if isinstance(values, dict) else {}
+        if name == TRAINING_RECIPE and isinstance(values, dict):
+            settings = {str(key): value for key, value in values.items() if key not in NAMES_AND_SEEDS}
     config, weights = found.get("config_name"), found.get("trainable_weights")
     return {
         "training_config": config if isinstance(config, str) else None,
         "trainable_weights": weights if isinstance(weights, int) and not isinstance(weights, bool) else None,
+        "training_settings": settings,
     }
 
 

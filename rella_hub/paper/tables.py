@@ -5,9 +5,10 @@ table may do without, say how `evaluation/report.py --table <name>` fills it:
 
     title         its heading; else its name
     shown         the keys that are printed; else all but the corpus
-    measured_on   scores (the default), choices or data: what ours is measured on
+    measured_on   scores (the default), choices, data or costs: what ours is measured on
     ours          for a key, by its value, what must be true of a measurement of ours that belongs in such a row: `fact: value`, with the
                   facts of rella_hub/paper/facts.py. A key that is not among them is a fact itself. A null of the paper fits anything.
+    over          the key whose whole numbers the figure has as its horizontal axis, with a curve for each combination of the others
     note          what the reader must know
 """
 
@@ -24,10 +25,11 @@ from rella_hub.resources import resources
 
 FOLDER = resources("evaluation/paper_tables")
 PARTS = ("source", "keys", "values", "rows")
-FURTHER_PARTS = {"title": str, "shown": list, "measured_on": str, "ours": dict, "note": str}
-MEASURED_ON = ("scores", "data", "choices")
+FURTHER_PARTS = {"title": str, "shown": list, "measured_on": str, "ours": dict, "over": str, "note": str}
+MEASURED_ON = ("scores", "data", "choices", "costs")
 FACTS = (  # what may be asked of a measurement of ours
-    *("corpus", "base", "model", "tuned", "shots", "trained_on", "view", "history_length", "similarity", "dimension"),
+    *("corpus", "base", "model", "tuned", "shots", "num_shots", "trained_on", "view", "history_length"),
+    *("similarity", "dimension", "search"),
 )
 
 
@@ -42,6 +44,7 @@ class PaperTable:
     shown: tuple[str, ...]
     measured_on: str
     ours: dict[str, dict[str, dict]]  # key → its value → fact → what it must be
+    over: str | None
     note: str | None
 
     def where(self, wanted: dict) -> list[dict]:
@@ -76,6 +79,7 @@ def read_table(name: str) -> PaperTable:
         shown=tuple(parts.get("shown", [key for key in keys if key != "corpus"])),
         measured_on=parts.get("measured_on", MEASURED_ON[0]),
         ours=parts.get("ours", {}),
+        over=parts.get("over"),
         note=parts.get("note"),
     )
 
@@ -101,12 +105,13 @@ def _check_filling(parts: dict, path: Path) -> None:
     for part, kind in FURTHER_PARTS.items():
         if part in parts and not isinstance(parts[part], kind):
             raise ValueError(f"{path}: its {part} is {parts[part]!r}, expected a {kind.__name__}.")
-    unknown = [key for key in (*parts.get("shown", ()), *parts.get("ours", ())) if key not in parts["keys"]]
+    asked = (*parts.get("shown", ()), *parts.get("ours", ()), *([parts["over"]] if "over" in parts else []))
+    unknown = [key for key in asked if key not in parts["keys"]]
     if unknown:
         raise ValueError(f"{path}: {unknown[0]!r} is none of its keys. Expected one of {', '.join(parts['keys'])}.")
     if parts.get("measured_on", MEASURED_ON[0]) not in MEASURED_ON:
         raise ValueError(
-            f"{path}: it is measured on {parts['measured_on']!r}, expected one of {', '.join(MEASURED_ON)}."
+            f"{path}: it is measured on {parts['measured_on']!r}, expected {', '.join(MEASURED_ON[:-1])} or {MEASURED_ON[-1]}."
         )
     for key, by_value in parts.get("ours", {}).items():
         if not isinstance(by_value, dict) or not all(isinstance(wanted, dict) for wanted in by_value.values()):

@@ -29,6 +29,11 @@ def without_model(table: PaperTable, files: list[Choices]) -> list[Measured]:
     ]
 
 
+def samples_in_words(files: list[Choices]) -> str:
+    """Which of the test samples these choices are of."""
+    return "the whole test split"
+
+
 def _measure(table: PaperTable, one: Choices) -> Measured:
     record = one.record
     if record["split"] != "test" or record["limit"] is not None:

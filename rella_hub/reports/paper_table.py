@@ -7,17 +7,19 @@ seed alone give their mean and standard deviation. What belongs in no row of the
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rella_hub.paper.facts import Measured, belongs
 from rella_hub.paper.tables import PaperTable, read_table
-from rella_hub.reports import measured_choices, measured_data, measured_scores
+from rella_hub.reports import measured_choices, measured_costs, measured_data, measured_scores
 from rella_hub.reports.folder import ReportFolder
 from rella_hub.reports.same_samples import natural_order
 from rella_hub.tables.choices import Choices
 from rella_hub.tables.scores import Scores
+
+NO_HOLES: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Row:
     cells: dict  # the keys of the table that are shown
     ours: list[Mapping[str, float]]
     paper: dict[str, float] | None
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)  # of a single measurement
 
     def mean(self, value: str) -> float | None:
         found = [one[value] for one in self.ours if value in one]
@@ -51,12 +54,22 @@ class Section:
     archives: list[str]  # what the data were made from, in sentences
     rows: list[Row]  # those of the paper in its order, then ours alone
     left_out: list[str]  # what has no place in this table, in sentences
+    samples: str = ""  # which of the test samples ours are of, in words
 
 
 def write_table(
-    name: str, scores: list[Scores] | list[Choices], datasets: list[str], output: Path, overwrite: bool = False
+    name: str,
+    scores: list[Scores] | list[Choices],
+    datasets: list[str],
+    output: Path,
+    overwrite: bool = False,
+    holes: Mapping[str, str] = NO_HOLES,
+    costs: Sequence[str] = (),
 ) -> None:
-    """Print one table of the paper, and write it to `<output>/<name>.md`, `.json` and, where it has several rows, `.png`."""
+    """Print one table of the paper, and write it to `<output>/<name>.md`, `.json` and, where it has several rows, `.png`.
+
+    holes: what an experiment is to put into it and has not, with the reason.
+    """
     from rella_hub.reports.paper_table_figure import draw
     from rella_hub.reports.paper_table_text import as_json, markdown
 
@@ -65,21 +78,25 @@ def write_table(
     reads = [*folders, *{one.record["dataset_folder"] for one in scores}]
     names = [f"{name}.md", f"{name}.json", *([f"{name}.png"] if table.shown else [])]
     with ReportFolder(output, overwrite, reads).writing(*names) as write:
-        sections = filled(table, scores, folders)
-        text = markdown(table, sections)
+        sections = filled(table, scores, folders, costs)
+        text = markdown(table, sections, holes)
         write(names[0], text)
-        write(names[1], as_json(table, sections))
+        write(names[1], as_json(table, sections, holes))
         if table.shown:
             write(names[2], lambda path: draw(table, sections, path))
     print(text)
 
 
-def filled(table: PaperTable, scores: list[Scores] | list[Choices], folders: list[Path]) -> list[Section]:
+def filled(
+    table: PaperTable, scores: list[Scores] | list[Choices], folders: list[Path], costs: Sequence[str] = ()
+) -> list[Section]:
     """ValueError for scores that are not of the whole test split, or for two measurements of one row that are not seeds."""
+    by = measured_choices if table.measured_on == "choices" else measured_scores
     if table.measured_on == "data":
         found, archives = measured_data.measured(table, folders), measured_data.archives(folders)
+    elif table.measured_on == "costs":
+        found, archives = measured_costs.measured(table, costs), {}
     else:
-        by = measured_choices if table.measured_on == "choices" else measured_scores
         found, archives = by.measured(table, scores), {}
     if "corpus" not in table.keys:
         return [_section(table, None, found, [], [])]
@@ -89,7 +106,8 @@ def filled(table: PaperTable, scores: list[Scores] | list[Choices], folders: lis
         files = [one for one in scores if one.record["corpus"] == corpus]
         said = measured_scores.archives(files) if files else archives[corpus]
         floor = by.without_model(table, files) if files else []
-        sections.append(_section(table, corpus, own, said, floor))
+        section = _section(table, corpus, own, said, floor)
+        sections.append(replace(section, samples=by.samples_in_words(files) if files else ""))
     return sections
 
 
@@ -101,7 +119,7 @@ def _section(
         ours = [one for one in alone if belongs(one.facts, row, table)]
         alone = [one for one in alone if one not in ours]
         cells = {key: row[key] for key in table.shown}
-        rows.append(Row(cells, _seeds(cells, ours), {value: row[value] for value in table.values}))
+        rows.append(_row(cells, ours, {value: row[value] for value in table.values}))
     by_cells: dict[tuple, list[Measured]] = {}
     left_out = []
     for one in alone:
@@ -113,9 +131,13 @@ def _section(
             by_cells.setdefault(tuple(cells.values()), []).append(one)
     for key in sorted(by_cells, key=lambda key: [natural_order(str(cell).replace(",", "")) for cell in key]):
         cells = dict(zip(table.shown, key, strict=True))
-        rows.append(Row(cells, _seeds(cells, by_cells[key]), None))
+        rows.append(_row(cells, by_cells[key], None))
     rows += [Row(_cells(table, one), [one.values], None) for one in floor]
     return Section(corpus, archives, rows, left_out)
+
+
+def _row(cells: dict, ours: list[Measured], paper: dict[str, float] | None) -> Row:
+    return Row(cells, _seeds(cells, ours), paper, ours[0].intervals if len(ours) == 1 else {})
 
 
 def _cells(table: PaperTable, one: Measured) -> dict:

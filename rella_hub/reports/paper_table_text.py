@@ -3,29 +3,48 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from rella_hub.corpora import load_corpus
 from rella_hub.metrics import choice_metrics, metrics
 from rella_hub.paper.tables import PaperTable
-from rella_hub.reports.paper_table import Row, Section
+from rella_hub.reports.paper_table import NO_HOLES, Row, Section
 from rella_hub.texts.markdown import table as markdown_table
 from rella_hub.texts.shown import in_markdown
 
-OF_SCORES = " Ours: the whole test split; over several seeds the mean and the standard deviation."
+OF_SCORES = " Ours: {samples}; over several seeds the mean and the standard deviation{intervals}."
+WITH_INTERVALS = ", else in brackets the 95 % interval of the AUC (DeLong, users drawn whole)"
 
 
-def markdown(table: PaperTable, sections: list[Section]) -> str:
-    lines = [f"# {table.title}", "", f"Paper: {table.source}.{OF_SCORES if table.measured_on != 'data' else ''}"]
+def markdown(table: PaperTable, sections: list[Section], holes: Mapping[str, str] = NO_HOLES) -> str:
+    lines = [
+        f"# {table.title}",
+        "",
+        f"Paper: {table.source}.{_of_scores(sections) if table.measured_on in ('scores', 'choices') else ''}",
+    ]
     for section in sections:
         lines += ["", f"## {load_corpus(section.corpus).name}"] if section.corpus else []
         lines += ["", *section.archives] if section.archives else []
         lines += ["", _by_row(table, section.rows) if table.shown else _by_value(table, section.rows)]
         lines += ["", *(f"- {in_markdown(said)}" for said in section.left_out)] if section.left_out else []
+    lines += (
+        ["", "Not in it:", "", *(f"- {in_markdown(cell)}: {in_markdown(why)}" for cell, why in holes.items())]
+        if holes
+        else []
+    )
     lines += ["", table.note.strip()] if table.note else []
     return "\n".join(lines) + "\n"
 
 
-def as_json(table: PaperTable, sections: list[Section]) -> str:
+def _of_scores(sections: list[Section]) -> str:
+    samples = (
+        " and ".join(sorted({section.samples for section in sections if section.samples})) or "the whole test split"
+    )
+    intervals = WITH_INTERVALS if any(row.intervals for section in sections for row in section.rows) else ""
+    return OF_SCORES.format(samples=samples, intervals=intervals)
+
+
+def as_json(table: PaperTable, sections: list[Section], holes: Mapping[str, str] = NO_HOLES) -> str:
     """Every number in full. `tables`: one for each corpus; a row has the shown keys, `ours` by seed, `paper`, `difference`."""
     tables = [
         {
@@ -36,7 +55,8 @@ def as_json(table: PaperTable, sections: list[Section]) -> str:
         }
         for s in sections
     ]
-    return json.dumps({"table": table.name, "source": table.source, "tables": tables}, indent=2, allow_nan=False) + "\n"
+    found = {"table": table.name, "source": table.source, "tables": tables, **({"holes": dict(holes)} if holes else {})}
+    return json.dumps(found, indent=2, allow_nan=False) + "\n"
 
 
 def title_of(value: str) -> str:
@@ -51,6 +71,7 @@ def _row(table: PaperTable, row: Row) -> dict:
         "ours": row.ours,
         "paper": row.paper,
         "difference": differences if row.paper and row.ours else None,
+        **({"intervals": row.intervals} if row.intervals else {}),
     }
 
 
@@ -92,6 +113,9 @@ def _ours(table: PaperTable, row: Row, value: str) -> str:
     if mean is None:
         return ""
     spread = f" ± {_text(table, value, deviation)} ({len(row.ours)})" if deviation is not None else ""
+    if value in row.intervals:
+        low, high = (_text(table, value, bound) for bound in row.intervals[value])
+        spread = f" [{low}, {high}]"
     return f"{_text(table, value, mean)}{spread}"
 
 

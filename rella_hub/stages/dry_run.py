@@ -20,6 +20,7 @@ class Estimate:
     precision: str
     memory: int  # bytes beside the weights, at the peak
     times: float = 1  # how often each row is read
+    rows_per_sample: int = 1
 
     @property
     def tokens(self) -> int:

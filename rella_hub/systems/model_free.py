@@ -13,6 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from rella_hub.corpora import load_corpus
+from rella_hub.hub import resolve as hub
+from rella_hub.systems.score_options import SampleOptions
 from rella_hub.tables import store
 from rella_hub.tables.keys import rows_of
 from rella_hub.views import table_name
@@ -132,3 +134,21 @@ def _rows(table: pa.Table, sample_ids: np.ndarray, what: str) -> np.ndarray:
 
 
 MODEL_FREE = {"history_mean": history_mean, "item_mean": item_mean, "both_means": both_means}
+
+
+class WithoutModel:
+    """One of `MODEL_FREE` as a system that is scored; see `rella_hub.systems`. Its scores are of the view of one config."""
+
+    family, columns, tables, training_samples = None, (), (), None
+    rows_per_chunk = FITTED_SAMPLES  # what is fitted or counted once is needed for each chunk again
+
+    def __init__(self, name: str, samples: SampleOptions):
+        view = table_name(samples.config_name)
+        folder = hub.resolve(samples.dataset, [view, "samples", "interactions"], samples.dataset_revision)
+        shown = store.made_from(folder, view)["fingerprint"]
+        self.name, self._samples, self._folder = name, samples, folder
+        self.identity = {"model_identity": {"name": name, "model": name}, "view_fingerprint": shown}
+
+    def scores(self, rows: pa.Table) -> np.ndarray:
+        ids = rows["sample_id"].to_numpy()
+        return MODEL_FREE[self.name](self._folder, self._samples.config_name, self._samples.split, ids)[1]

@@ -46,3 +46,11 @@ def _the(system, numbers: list[int]):
 
 def _load(chosen: SystemOptions, family_options: list, numbers: list[int]):
     return load_system(chosen, family_options)
+
+
+def write_scores_of(system, samples: SampleOptions, output: Path, name: str, run: RunOptions) -> None:
+    """The same of a system that is here already, in this process."""
+    data = samples_of(samples, system)
+    places.check_file(output, reads=[samples.dataset])
+    target = Target(output, record_of(system, data, name))
+    write_score_files([target], data, partial(_the, system), run, rows_per_chunk(system, run))

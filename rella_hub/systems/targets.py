@@ -26,6 +26,7 @@ NOT_PINNED = (
     "training_samples",
     "training_config",
     "trainable_weights",
+    "training_settings",
     "base_proved",
     "fingerprint",
 )

@@ -44,7 +44,7 @@ RECORD_KINDS = {  # what the record of scores may say, as far as anything here r
     **dict.fromkeys(("base_revision", "adapter_revision", "model_revision"), optional(LINE)),
     **dict.fromkeys(("prompts_fingerprint", "samples_fingerprint", "training_config"), optional(NAME)),
     **dict.fromkeys(("dtype", "quantization"), NAME),
-    **{"computed_in": NAME, "chat_template_kwargs": optional(RECORD)},
+    **{"computed_in": NAME, "chat_template_kwargs": optional(RECORD), "training_settings": optional(RECORD)},
     **dict.fromkeys(
         ("limit", "training_samples", "seed", "max_length", "tokens", "trainable_weights"), optional(COUNT)
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,6 +29,7 @@ from rella_hub.language_models.p_yes import p_yes
 from rella_hub.language_models.room import room_of
 from rella_hub.metrics import measure
 from rella_hub.stages.rationales.distill import is_distillation
+from rella_hub.stages.dry_run import Estimate
 from rella_hub.systems.adapter import checkpoints, dry_run, requirements
 from rella_hub.systems.adapter.checkpoints import CheckpointingTrainer
 from rella_hub.systems.adapter.config import NOT_OF_TRL, OF_THE_RECIPE, TuningConfig
@@ -79,7 +80,7 @@ def train(options: Options) -> None:
         "prompts": store.made_from(folder, options.config_name)["fingerprint"],
     }
     if options.dry_run:
-        _say_cost(options, arguments, folder)
+        _cost(options, arguments, folder).say()
         return
     pinned = {**pinning(options), **_used(arguments), **hashes}
     made_of = MadeOf(identity, _recipe(options, pinned, defaults), pinned, defaults)
@@ -96,7 +97,14 @@ def _row_maker(options: Options, folder: Path, tokenizer: PreTrainedTokenizerBas
     return RowMaker(folder, options.config_name, tokenizer, options.max_length, options.chat_template_kwargs)
 
 
-def _say_cost(options: Options, arguments: SFTConfig, folder: Path) -> None:
+def cost(options: Options) -> Estimate:
+    """What a training would cost, by a few of its steps."""
+    arguments = sft_config(options)
+    folder = hub.resolve(options.dataset, [options.config_name], options.dataset_revision)
+    return _cost(options, arguments, folder)
+
+
+def _cost(options: Options, arguments: SFTConfig, folder: Path) -> Estimate:
     maker = _row_maker(options, folder, load_tokenizer(options.base, options.base_revision))
     rows_per_sample = shots.training_split(folder, options.config_name)[1]
     rows = shots.count_shots(folder, options.config_name, options.num_shots)[1]
@@ -108,7 +116,8 @@ def _say_cost(options: Options, arguments: SFTConfig, folder: Path) -> None:
         )
         require_room_for_rows(room_of(model), options.base, timed.train, (timed.answers.no, timed.answers.yes))
         lora = None if options.full_finetuning else _lora(options)
-        dry_run.estimate(model, lora, arguments, timed, rows, Path(scratch)).say()
+        found = dry_run.estimate(model, lora, arguments, timed, rows, Path(scratch))
+        return replace(found, rows_per_sample=rows_per_sample)
 
 
 def _train(options: Options, arguments: SFTConfig, folder: Path, made_of: MadeOf, scratch: Path) -> None:

@@ -44,7 +44,8 @@ def facts(folder: Path) -> Facts:
     run = read_whole_run(folder, PARTS)
     features, values = run.mark, load_values(run.result)
     _require_room(run.result, values)
-    searched = f"view_subr_k{features['retrieved']}" if features["search"] == "subr" else None
+    by_view = features["search"] not in (None, "category")
+    searched = f"view_{features['search']}_k{features['retrieved']}" if by_view else None
     shots = "full-shot" if run.shots is None else f"{run.shots}-shot"
     return run.facts(
         data=run.data if searched else replace(run.data, encoder=None),

@@ -33,7 +33,8 @@ class Options:
     )
     history_length: int = option("K, the most recent behaviors that the model sees.", 30)
     search: str = option(
-        "How SIM retrieves from the whole history: subr (soft search) or category (hard search).", "subr"
+        "How SIM retrieves from the whole history: subr (soft search), union (half of it the latest behaviors) or category (hard search).",
+        "subr",
     )
     retrieved: int = option("How many behaviors SIM retrieves.", 30)
     num_shots: int | None = option("N: train on the first N samples. Default: all, which is full-shot.", None)

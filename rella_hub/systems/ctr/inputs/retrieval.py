@@ -1,4 +1,4 @@
-"""Which behaviors of the whole history SIM looks at: those closest in meaning to the target (SUBR), or the latest of its category.
+"""Which behaviors of the whole history SIM looks at: those of a view, such as SUBR's, or the latest of the target's category.
 
 Source: Q. Pi et al., "Search-based User Interest Modeling with Lifelong Sequential Behavior Data", CIKM 2020, section 3.2: soft search
 by embedding, hard search by category. ReLLa lets SIM retrieve with SUBR (section 4.1.3), which is the soft search here.
@@ -18,31 +18,30 @@ from rella_hub.tables import store
 from rella_hub.tables.keys import codes_of, rows_of
 from rella_hub.views import config_name, table_name
 
-SEARCHES = ("subr", "category")
+VIEWS = ("subr", "union")
+SEARCHES = (*VIEWS, "category")
 ROWS_AT_ONCE = 100_000
 
 
 def searched_tables(search: str | None, count: int) -> list[str]:
     """The tables that a search needs beside those of every CTR model."""
-    return [table_name(config_name("subr", count))] if search == "subr" else []
+    return [table_name(config_name(search, count))] if search in VIEWS else []
 
 
 def open_search(search: str | None, folder: Path, split: str, count: int) -> SoftSearch | HardSearch | None:
     """What the samples of a split are looked up in (`of`), opened once; None for no search."""
     if search not in (None, *SEARCHES):
         raise ValueError(f"There is no search {search!r}. Expected one of {', '.join(SEARCHES)}.")
-    return {
-        None: lambda: None,
-        "subr": lambda: SoftSearch(folder, split, count),
-        "category": lambda: HardSearch(folder, count),
-    }[search]()
+    if search is None:
+        return None
+    return SoftSearch(folder, split, count, search) if search in VIEWS else HardSearch(folder, count)
 
 
 class SoftSearch:
-    """SUBR's view: positions are stored for each sample, and looked up."""
+    """A view: positions are stored for each sample, and looked up."""
 
-    def __init__(self, folder: Path, split: str, count: int):
-        (self._name,) = searched_tables("subr", count)
+    def __init__(self, folder: Path, split: str, count: int, view: str):
+        (self._name,) = searched_tables(view, count)
         self._folder, self._split, self._width = folder, split, count
         self._stored = store.read(folder, self._name, split, ["sample_id"])["sample_id"].to_numpy()
 
