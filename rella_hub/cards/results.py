@@ -102,7 +102,7 @@ def read_results(path: Path, sha256: str, kind: str, where: Path) -> Results:
 
     kind: "adapter" or "model", the option of evaluation/score.py that takes it; where: its folder.
     """
-    results = _read(path)
+    results = read_report(path)
     groups: dict[tuple, list[dict]] = {}
     for row in results["rows"]:
         groups.setdefault((row["corpus"], row["split"], row["config_name"]), []).append(row)
@@ -168,7 +168,8 @@ def _are_mappings(values: object) -> bool:
     return isinstance(values, list) and all(isinstance(value, dict) for value in values)
 
 
-def _read(path: Path) -> dict:
+def read_report(path: Path) -> dict:
+    """A report's results.json, checked. ValueError where it is missing, of an earlier version, or holds anything else."""
     if not path.is_file():
         raise ValueError(f"There are no results {path}. They are written by python evaluation/report.py.")
     results = read_json(path)
