@@ -12,8 +12,10 @@ A config names its style (`subr_k30_tallrec`), unless it is `pointwise`.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -22,6 +24,8 @@ import polars as pl
 from rella_hub.corpora import Words
 from rella_hub.open_folder import load_member, members
 from rella_hub.views import POINTWISE, parse_config
+
+MARK = 0xF0000  # the first of the characters that no text has: one for each behavior, where it is marked
 
 
 def style_names() -> list[str]:
@@ -63,3 +67,32 @@ def one_prompt(
         shown=np.ones(rating.shape, dtype=bool),
     ).to_pylist()
     return text
+
+
+def prompt_with_places(
+    words: Words,
+    user: Mapping[str, str],
+    behaviors: Sequence[tuple[Mapping[str, str], float, bool]],
+    target: Mapping[str, str],
+    style: str = POINTWISE,
+) -> tuple[str, list[tuple[int, int]]]:
+    """`one_prompt`, and where in it each behavior is told of: (begin, end) characters, in the order of `behaviors`.
+
+    The place of a behavior begins with its title and ends with its line, or where the next behavior of that line begins.
+    """
+
+    def marked_title(items: pl.DataFrame) -> pl.Series:
+        target, *shown = words.title(items).to_list()
+        return pl.Series("title", [target, *(chr(MARK + k) + title for k, title in enumerate(shown))], dtype=pl.String)
+
+    marked = one_prompt(replace(words, title=marked_title), user, behaviors, target, style)
+    marks = re.compile(f"[{chr(MARK)}-{chr(MARK + max(0, len(behaviors) - 1))}]")
+    text, places = marks.sub("", marked), [(0, 0)] * len(behaviors)
+    found = list(marks.finditer(marked))
+    for before, mark in enumerate(found):
+        line = marked.find("\n", mark.end())
+        stops = [line if line >= 0 else len(marked), *(later.start() for later in found[before + 1 : before + 2])]
+        places[ord(mark[0]) - MARK] = (mark.start() - before, min(stops) - before - 1)
+    if text != one_prompt(words, user, behaviors, target, style):
+        raise ValueError("A title of this sample holds characters for private use, so its place cannot be marked.")
+    return text, places
