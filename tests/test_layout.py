@@ -37,6 +37,7 @@ ROOMS = (
     "cards",
     "systems",
     "reports",
+    "demo",
 )
 MODULES = sorted((REPOSITORY / PACKAGE).rglob("*.py"))
 COMMANDS = sorted(path for folder in FOLDERS for path in (REPOSITORY / folder).glob("*.py"))

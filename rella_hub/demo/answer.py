@@ -18,6 +18,7 @@ from rella_hub.systems import choice
 from rella_hub.systems.score_options import SystemOptions
 from rella_hub.texts.shown import plain
 from rella_hub.views import POINTWISE, Config
+from rella_hub.views import TABLE as OF_A_VIEW
 
 DIGITS = 6  # of P(Yes)
 SCORE_COLUMNS = ("system", "what it is", "P(Yes)")
@@ -135,4 +136,4 @@ def open_demo(options: DemoOptions, base_options) -> Demo:
 
 def _tables(trained: Iterable) -> list[str]:
     """What is read of the data set itself; the view of a case is made when it is asked."""
-    return list(dict.fromkeys([*TABLES, *(name for one in trained for name in one.tables if not name.startswith("view_"))]))
+    return list(dict.fromkeys([*TABLES, *(name for one in trained for name in one.tables if not name.startswith(OF_A_VIEW))]))

@@ -25,5 +25,9 @@ class DemoOptions:
 class ServerOptions:
     """Where it is served; a Space decides that itself."""
 
-    host: str = option("Address to serve on; 0.0.0.0 is every one of this machine.", "127.0.0.1", pins=False)
+    host: str | None = option(
+        "Address to serve on; 0.0.0.0 is every one of this machine. Default: this machine alone, in a Space what the Space asks for.",
+        None,
+        pins=False,
+    )
     port: int | None = option("Port. Default: the first free one from 7860.", None, pins=False)
