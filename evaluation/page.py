@@ -23,7 +23,8 @@ from rella_hub.cli.options import option
 class PageArguments:
     output: str = option("Folder for index.html and the README of a Space.")
     results: list[str] = option(
-        "Results of python evaluation/report.py: files, folders that hold a results.json, or Hub ids of models pushed with theirs.", []
+        "Results of python evaluation/report.py: files, folders that hold a results.json, or Hub ids of models pushed with theirs.",
+        [],
     )
     paper_tables: list[str] = option(
         "Tables of papers whose rows stand among ours in grey: names of files in evaluation/paper_tables/; none for no such rows.",

@@ -1,6 +1,6 @@
 """Push the demo to the Hub as a Space: which behaviors a language model is shown, what it is asked, and what every system answers.
 
-The data set and the systems are named by their Hub ids. A Space that loads private ones needs a secret HF_TOKEN, set by hand in its settings.
+The data set and the systems are named by their Hub ids. A Space that loads private ones needs a secret HF_TOKEN in its settings.
 
 examples:
   python model_cards/push_demo.py --space me/rella-demo --dataset me/demo --base me/demo-base --adapters me/demo-rella --dry_run true

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import runpy
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from browser import open_browser
 from hub_server import HubServer
 from huggingface_hub import constants
 
@@ -18,6 +20,7 @@ from rella_hub.demo.case import LONGEST_TEXT, as_text, sample_case, typed_case
 from rella_hub.demo.options import DemoOptions
 from rella_hub.demo.shown import VIEWS, positions, prompt, similarities
 from rella_hub.systems import choice
+from rella_hub.systems.model_free import MODEL_FREE
 from rella_hub.tables import store
 from rella_hub.tables.scores import read_scores
 from rella_hub.views import POINTWISE, Config
@@ -90,8 +93,6 @@ def test_every_system_answers_as_evaluation_score_does(demo, command, tmp_path, 
     shown = positions(demo.catalogue, case, config)
     found = demo.systems.scores(case, config, shown, prompt(demo.catalogue, case, shown, POINTWISE))
     by_name = {one.system: one.p_yes for one in found}
-    from rella_hub.systems.model_free import MODEL_FREE
-
     for name, scorer in MODEL_FREE.items():
         (expected[name],) = scorer(demo.catalogue.folder, "subr_k5", "test", np.array([sample_id]))[1]
     assert by_name == expected
@@ -152,7 +153,13 @@ TARGET = "Lunar Rocket"
     ],
 )
 def test_bad_input_is_a_sentence(demo, changes, says):
-    asked = {"user": 0, "history": f"{TARGET} (5 stars)", "target": TARGET, "view": "subr", "history_length": 5} | changes
+    asked = {
+        "user": 0,
+        "history": f"{TARGET} (5 stars)",
+        "target": TARGET,
+        "view": "subr",
+        "history_length": 5,
+    } | changes
     answer = demo.answer(**asked)
     assert says in answer.said
     assert "\n" not in answer.said
@@ -212,7 +219,15 @@ def hub(monkeypatch):
 def test_the_space_holds_app_package_and_options_and_is_private_where_the_terms_ask(
     hub, here, command, capsys, monkeypatch
 ):
-    given = ("model_cards/push_demo.py", "--space", "rella/demo-space", "--dataset", "rella/demo", "--base", "rella/base")
+    given = (
+        "model_cards/push_demo.py",
+        "--space",
+        "rella/demo-space",
+        "--dataset",
+        "rella/demo",
+        "--base",
+        "rella/base",
+    )
     monkeypatch.setattr("rella_hub.hub.resolve.resolve", lambda *_: Path(DATA))  # it is in a folder here
     assert command(*given, "--models", "./runs/x") == 2
     assert "is no Hub id, owner/name" in capsys.readouterr().err
@@ -229,3 +244,73 @@ def test_the_space_holds_app_package_and_options_and_is_private_where_the_terms_
         **{"dataset": "rella/demo", "base": "rella/base", "adapters": ["rella/adapter"]},
         **{"history_length": 5, "examples": 6},
     }
+
+
+EVIL = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def served(demo):
+    """The address of the app, in which a movie has a title that wants to act."""
+    gradio = pytest.importorskip("gradio", reason="gradio is not installed: the extra demo")
+    items = demo.catalogue.items.clone()
+    items[0, "title"] = EVIL
+    evil = Demo(replace(demo.catalogue, items=items), demo.systems, DemoOptions(DATA, examples=2))
+    app = runpy.run_path(str(REPOSITORY / "spaces/demo/app.py"))
+    blocks = app["page"](gradio, evil)
+    blocks.queue(max_size=10, api_open=False)
+    _, address, _ = blocks.launch(prevent_thread_lock=True, quiet=True, theme=app["theme"](gradio))
+    yield evil, address
+    blocks.close()
+
+
+@pytest.fixture(scope="module")
+def people(served):
+    """Two people at once, each in a browser of their own; what happened there that must not."""
+    with open_browser() as browser:
+        pages, happened = [browser.new_page() for _ in range(2)], []
+        for page in pages:
+            page.set_default_timeout(60_000)
+            page.on("dialog", lambda dialog: (happened.append(dialog.message), dialog.dismiss()))
+            page.on("request", lambda request: happened.append(request.url) if "127.0.0.1" not in request.url else None)
+            page.goto(served[1])
+        yield pages, happened
+
+
+def see(page, text: str) -> None:
+    page.locator("td:visible", has_text=text).first.wait_for()
+
+
+def test_people_click_examples_at_the_same_time_and_change_k(served, people):
+    demo, _ = served
+    pages, _ = people
+    for page, example in zip(pages, demo.examples, strict=True):
+        page.get_by_role("button", name=example.name).click()
+    asked = {}
+    for page, example in zip(pages, demo.examples, strict=True):
+        case = example.case
+        asked = (case.user, as_text(demo.catalogue, case), demo.catalogue.titles[case.target])
+        for row in demo.answer(*asked, "subr", 5).scores:
+            see(page, row[2])
+    page.get_by_role("spinbutton").fill("7")
+    page.get_by_role("button", name="Ask", exact=True).click()
+    answer = demo.answer(*asked, "subr", 7)
+    for row in answer.scores:
+        see(page, row[2])
+    assert page.get_by_label("Prompt").input_value() == answer.prompt
+
+
+def test_a_title_with_markup_and_nonsense_are_text(served, people):
+    pages, happened = people
+    page = pages[0]
+    page.get_by_label("History, the oldest first, a line each").fill(f"{EVIL} (5 stars)")
+    page.get_by_label("Target").fill(EVIL)
+    page.get_by_role("button", name="Ask", exact=True).click()
+    see(page, f"{EVIL} (5 stars)")
+    page.get_by_label("Target").fill(f"<script>alert(2)</script>{EVIL}")
+    page.get_by_role("button", name="Ask", exact=True).click()
+    page.wait_for_function(
+        "[...document.querySelectorAll('textarea, input')].some(one => one.value.startsWith('There is no movie'))"
+    )
+    assert page.locator("img[src=x]").count() == 0
+    assert [one for one in happened if "gradio" not in one] == []

@@ -215,7 +215,9 @@ def as_source(found: dict):
 def test_a_number_that_the_metric_cannot_have_is_an_error(end, value):
     found = results(("zero_shot", {}), ("rella", ADAPTER))
     found["rows"][0]["auc"][end] = value
-    with pytest.raises(ValueError, match=f"the {end} of auc of .* expected a number from 0 to 1. Make the report again"):
+    with pytest.raises(
+        ValueError, match=f"the {end} of auc of .* expected a number from 0 to 1. Make the report again"
+    ):
         of_reports(reported([as_source(found)]))
 
 
@@ -226,7 +228,10 @@ def test_a_number_that_the_metric_cannot_have_is_an_error(end, value):
         ("{", "is not JSON"),
         ("[]", "lacks rows, notes, resamples or seed"),
         ('{"rows": [], "notes": [], "resamples": 5, "seed": 0}', "hold no row"),
-        ('{"rows": [{"name": "old"}], "notes": [], "resamples": 5, "seed": 0}', "one of version 0.2. Make the report again"),
+        (
+            '{"rows": [{"name": "old"}], "notes": [], "resamples": 5, "seed": 0}',
+            "one of version 0.2. Make the report again",
+        ),
     ],
 )
 def test_old_and_broken_results_are_one_line(command, tmp_path, capsys, content, says):
@@ -289,7 +294,15 @@ def hub(monkeypatch):
 
 
 def test_the_page_is_pushed_as_a_static_space(command, hub, folder, tmp_path, capsys):
-    given = ("evaluation/page.py", "--output", tmp_path / "page", "--space", "rella/results", "--results", folder / "one")
+    given = (
+        "evaluation/page.py",
+        "--output",
+        tmp_path / "page",
+        "--space",
+        "rella/results",
+        "--results",
+        folder / "one",
+    )
     assert command(*given, "--dry_run", "true") == 0
     assert ("space", "rella/results") not in hub.repositories
     assert command(*given) == 0

@@ -76,7 +76,9 @@ class Demo:
         views = {
             name: self._rows(case, places, near, attention if name == view else None) for name, places in shown.items()
         }
-        table = [[one.system, one.kind, f"{one.p_yes:.{DIGITS}f}" if one.p_yes is not None else one.why] for one in scores]
+        table = [
+            [one.system, one.kind, f"{one.p_yes:.{DIGITS}f}" if one.p_yes is not None else one.why] for one in scores
+        ]
         title = self.catalogue.titles[case.target]
         sentence = f"P(Yes) that {self.catalogue.corpus.words.subject(self.catalogue.users[[case.user]])[0]} likes {title}, shown"
         sentence += f" {len(shown[view])} of {len(case)} behaviors by {view}. {said}"
@@ -136,4 +138,6 @@ def open_demo(options: DemoOptions, base_options) -> Demo:
 
 def _tables(trained: Iterable) -> list[str]:
     """What is read of the data set itself; the view of a case is made when it is asked."""
-    return list(dict.fromkeys([*TABLES, *(name for one in trained for name in one.tables if not name.startswith(OF_A_VIEW))]))
+    return list(
+        dict.fromkeys([*TABLES, *(name for one in trained for name in one.tables if not name.startswith(OF_A_VIEW))])
+    )

@@ -66,7 +66,9 @@ def _behavior(catalogue: Catalogue, line: str, number: int) -> tuple[int, float]
     stars = float(found["stars"])
     if stars not in catalogue.ratings:
         known = ", ".join(f"{rating:g}" for rating in catalogue.ratings)
-        raise ValueError(f"Line {number} of the history has {plain(found['stars'], 20)} stars; this corpus knows {known}.")
+        raise ValueError(
+            f"Line {number} of the history has {plain(found['stars'], 20)} stars; this corpus knows {known}."
+        )
     return catalogue.item(found["title"]), stars
 
 

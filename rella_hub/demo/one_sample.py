@@ -41,7 +41,9 @@ def data_set(catalogue: Catalogue, case: Case, tables: Iterable[str]) -> Iterato
 
 def row(case: Case, prompt: str) -> pa.Table:
     """The one row that a system scores."""
-    return pa.table({"sample_id": pa.array([len(case)], pa.int64()), "label": pa.array([0], pa.int64()), "prompt": [prompt]})
+    return pa.table(
+        {"sample_id": pa.array([len(case)], pa.int64()), "label": pa.array([0], pa.int64()), "prompt": [prompt]}
+    )
 
 
 def _interactions(catalogue: Catalogue, case: Case) -> pa.Table:

@@ -76,7 +76,9 @@ def _is_ours(name: str) -> bool:
 def _require_on_hub(shown: DemoOptions, what: PushDemoArguments) -> None:
     for name in filter(None, (what.space, shown.dataset, what.base, *shown.adapters, *shown.models)):
         if not HUB_ID.fullmatch(name):
-            raise ValueError(f"{name!r} is no Hub id, owner/name, so a Space cannot load it. Push it first, and give its id.")
+            raise ValueError(
+                f"{name!r} is no Hub id, owner/name, so a Space cannot load it. Push it first, and give its id."
+            )
     if not (what.base or shown.models):
         raise ValueError("There is no system to ask. Give --base, with --adapters or without, or --models.")
 

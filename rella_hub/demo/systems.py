@@ -114,4 +114,3 @@ class Systems:
                 raise ValueError(f"the data set has no {missing} to fit it on")
             self._fitted[config.table] = model_free.fit_both_means(self.catalogue.folder, config.name)
         return self._fitted[config.table]
-

@@ -34,8 +34,12 @@ def main() -> None:
     demo.first()  # loads the weights, so that nobody waits for them
     blocks = page(gradio, demo)
     blocks.queue(max_size=MOST_WAITING, api_open=False)
-    theme = gradio.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"])  # none from another host
-    blocks.launch(server_name=server.host, server_port=server.port, theme=theme)
+    blocks.launch(server_name=server.host, server_port=server.port, theme=theme(gradio))
+
+
+def theme(gradio):
+    """Fonts of the reader's machine, and none from another host."""
+    return gradio.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"])
 
 
 def page(gradio, demo):
@@ -102,7 +106,9 @@ def added(demo, history, title, stars):
     """The history with one line more, and what is to be said."""
     if not title or not stars:
         return history, f"Choose a {demo.catalogue.corpus.words.item} that was found, and its stars."
-    return "\n".join(filter(None, [(history or "").rstrip(), f"{title} ({stars} star{'s' if float(stars) > 1 else ''})"])), ""
+    return "\n".join(
+        filter(None, [(history or "").rstrip(), f"{title} ({stars} star{'s' if float(stars) > 1 else ''})"])
+    ), ""
 
 
 if __name__ == "__main__":
