@@ -10,6 +10,7 @@ import numpy as np
 from rella_hub.demo.catalogue import Catalogue
 from rella_hub.prompts.pointwise import in_stars
 from rella_hub.tables import store
+from rella_hub.tables.keys import codes_of
 from rella_hub.texts.shown import plain
 
 LONGEST_TEXT = 8_000  # characters of a typed history
@@ -83,9 +84,12 @@ def sample_case(catalogue: Catalogue, sample_id: int, position: int) -> Case:
     rows = slice(sample_id - position, sample_id)
     table = catalogue.interactions
     time = table["timestamp"][rows.start : sample_id + 1]
-    user = catalogue.users["user_id"].index_of(table["user_id"][sample_id].as_py())
+    missing = "users have interactions but no row in users"
+    (user,) = codes_of(
+        table["user_id"][sample_id : sample_id + 1].to_numpy(), catalogue.users["user_id"].to_numpy(), missing
+    )
     return Case(
-        user=user,
+        user=int(user),
         items=tuple(catalogue.item_rows[rows].tolist()),
         ratings=tuple(table["rating"][rows].to_pylist()),
         target=int(catalogue.item_rows[sample_id]),

@@ -93,7 +93,7 @@ def open_catalogue(folder: Path, dataset: str) -> Catalogue:
     """ValueError for a data set without ratings, or one whose tables do not fit together."""
     corpus = load_corpus(store.made_from(folder, "samples")["corpus"])
     require_answers(corpus)
-    users, items = (pl.from_arrow(store.read(folder, name)) for name in ("users", "items"))
+    users, items = (pl.DataFrame(store.read(folder, name)) for name in ("users", "items"))
     stored = store.read(folder, VECTORS).sort_by("item_id").combine_chunks()
     vectors = stored["vector"].combine_chunks().flatten().to_numpy().reshape(len(stored), -1)
     missing = "items have no vector (run embed.py again)"

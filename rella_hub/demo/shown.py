@@ -32,7 +32,9 @@ def positions(catalogue: Catalogue, case: Case, config: Config) -> np.ndarray:
         behaviors={"vector_code": code},
         shared={"vectors": distinct},
     )
-    found = load_view(config.view).select(histories, config)[0]
+    select = load_view(config.view).select
+    assert select is not None, "a mixed view is none of VIEWS"
+    found = select(histories, config)[0]
     return found[found >= 0]
 
 

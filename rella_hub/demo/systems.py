@@ -92,6 +92,7 @@ class Systems:
 
     def _without_model(self, case: Case, config: Config, shown: np.ndarray) -> Iterator[Score]:
         corpus, ids = self.catalogue.corpus, self.catalogue.items["item_id"]
+        assert corpus.rating_range is not None, "a catalogue is of a corpus with ratings"
         rating = np.array([case.ratings[place] for place in shown])
         count = np.array([len(shown)])
         (history,) = model_free.mean_ratings(np.array([rating.sum()]), count, corpus.rating_range)
