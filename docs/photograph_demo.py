@@ -35,7 +35,7 @@ def main() -> None:
             page = browser.new_page(viewport=SIZE)
             page.goto(ADDRESS)
             page.get_by_role("button", name="asked about").first.click()
-            page.locator("td:visible", has_text="both_means").first.wait_for()
+            page.get_by_text("both_means", exact=True).locator("visible=true").first.wait_for()
             page.wait_for_timeout(1_000)  # until nothing moves any more
             page.screenshot(path=temporary, full_page=True, type="png")
             browser.close()

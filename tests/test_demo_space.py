@@ -278,7 +278,7 @@ def people(served):
 
 
 def see(page, text: str) -> None:
-    page.locator("td:visible", has_text=text).first.wait_for()
+    page.get_by_text(text, exact=True).locator("visible=true").first.wait_for()
 
 
 def test_people_click_examples_at_the_same_time_and_change_k(served, people):
