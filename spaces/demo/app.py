@@ -17,6 +17,7 @@ from rella_hub.demo.options import DemoOptions, ServerOptions
 from rella_hub.systems import choice
 
 OPTIONS = Path(__file__).with_name("options.yaml")
+WIDTHS = ["60%", "20%", "20%"]  # of the columns of a view
 MOST_WAITING = 50  # people in the queue
 
 
@@ -49,7 +50,7 @@ def page(gradio, demo):
 
     people = {example.case.user: demo.person(example.case.user) for example in demo.examples}
     word = demo.catalogue.corpus.words.item
-    with gradio.Blocks(title="ReLLa", analytics_enabled=False) as blocks:
+    with gradio.Blocks(title="ReLLa", analytics_enabled=False, fill_width=True) as blocks:
         gradio.Markdown("# Which behaviors is a language model shown?")
         gradio.Textbox(demo.notice, label="Data", interactive=False)
         with gradio.Row():
@@ -73,7 +74,9 @@ def page(gradio, demo):
         scores = gradio.Dataframe(headers=list(SCORE_COLUMNS), datatype="str", label="P(Yes)", interactive=False)
         with gradio.Row():
             shown = [
-                gradio.Dataframe(headers=list(VIEW_COLUMNS), datatype="str", label=name, interactive=False, wrap=True)
+                gradio.Dataframe(
+                    headers=list(VIEW_COLUMNS), datatype="str", label=name, interactive=False, column_widths=WIDTHS
+                )
                 for name in VIEWS
             ]
         prompt = gradio.Textbox(label="Prompt", lines=8, max_lines=30, interactive=False)
