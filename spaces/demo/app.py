@@ -17,7 +17,7 @@ from rella_hub.demo.options import DemoOptions, ServerOptions
 from rella_hub.systems import choice
 
 OPTIONS = Path(__file__).with_name("options.yaml")
-WIDTHS = ["60%", "20%", "20%"]  # of the columns of a view
+WIDTHS = ["52%", "24%", "24%"]  # of the columns of a view
 MOST_WAITING = 50  # people in the queue
 
 
