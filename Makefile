@@ -46,7 +46,7 @@ endif
 $(READY): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 12) else f"Python 3.11 or 3.12 is needed, $(PYTHON) is {v[0]}.{v[1]}. Say which one to use: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(AGAIN) $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check $(CHOICE) -e ".[quant,embed,gguf,ray,dev]"
+	$(PY) -m pip install --quiet --disable-pip-version-check $(CHOICE) -e ".[quant,embed,gguf,ray,demo,dev]"
 	@printf '%s\n' "$(MADE_FOR)" > $@
 
 demo: $(READY)

@@ -39,6 +39,7 @@ ROOMS = (
     "systems",
     "experiments",
     "reports",
+    "demo",
 )
 MODULES = sorted((REPOSITORY / PACKAGE).rglob("*.py"))
 COMMANDS = sorted(path for folder in FOLDERS for path in (REPOSITORY / folder).glob("*.py"))

@@ -55,7 +55,7 @@ def test_the_wheel_holds_one_package_with_every_file_that_people_run_and_edit(wh
         pytest.skip("this is no git checkout, so what belongs into the wheel is not known")
     for name in tracked.stdout.split():
         folder = name.split("/")[0]
-        if folder == "rella_hub" or folder in commands.FOLDERS:
+        if folder in ("rella_hub", "spaces", *commands.FOLDERS):
             assert (name if folder == "rella_hub" else f"rella_hub/resources/{name}") in names
     assert not [name for name in names if "__pycache__" in name]
     assert "rella_hub/py.typed" in names

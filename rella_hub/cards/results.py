@@ -102,7 +102,7 @@ def read_results(path: Path, sha256: str, kind: str, where: Path) -> Results:
 
     kind: "adapter" or "model", the option of evaluation/score.py that takes it; where: its folder.
     """
-    results = _read(path)
+    results = read_report(path)
     groups: dict[tuple, list[dict]] = {}
     for row in results["rows"]:
         groups.setdefault((row["corpus"], row["split"], row["config_name"]), []).append(row)
@@ -172,7 +172,8 @@ def _is_whole(results: dict) -> bool:
     return {"resamples", "seed"} <= results.keys() and all(_are_mappings(results.get(p)) for p in ("rows", "notes"))
 
 
-def _read(path: Path) -> dict:
+def read_report(path: Path) -> dict:
+    """A report's results.json, checked. ValueError where it is missing, of an earlier version, or holds anything else."""
     if not path.is_file():
         raise ValueError(f"There are no results {path}. They are written by python evaluation/report.py.")
     results = read_json(path)

@@ -8,6 +8,7 @@ model should beat them all.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,9 @@ from rella_hub.systems.score_options import SampleOptions
 from rella_hub.tables import store
 from rella_hub.tables.keys import rows_of
 from rella_hub.views import table_name
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 FITTED_SAMPLES = 1_000_000  # more than enough for three weights
 
@@ -42,26 +46,41 @@ def item_mean(folder: Path, config_name: str, split: str, sample_ids: np.ndarray
     this system has seen the labels that it predicts.
     """
     samples = _samples(folder, split, sample_ids, ["item_id", "label"])
+    return samples["label"].to_numpy(), mean_labels(folder, samples["item_id"].to_numpy())
+
+
+def mean_labels(folder: Path, item_ids: np.ndarray) -> np.ndarray:
+    """(n,) mean label in the train split of each of the items (n,), as `item_mean` says."""
     train = store.read(folder, "samples", "train", ["item_id", "label"])
     label = train["label"].to_numpy()
     if not len(label):
         raise ValueError(
             f"The train split of {folder / 'samples'} is empty, so no item has a mean. Use a larger corpus."
         )
-    target = samples["item_id"].to_numpy()
-    items, code = np.unique(np.r_[train["item_id"].to_numpy(), target], return_inverse=True)
+    items, code = np.unique(np.r_[train["item_id"].to_numpy(), item_ids], return_inverse=True)
     trained, asked = code[: len(label)], code[len(label) :]
     count = np.bincount(trained, minlength=len(items))
     liked = np.bincount(trained, weights=label, minlength=len(items))
     mean = np.divide(liked, count, out=np.full(len(items), label.mean()), where=count > 0)
-    return samples["label"].to_numpy(), mean[asked]
+    return mean[asked]
 
 
 def both_means(folder: Path, config_name: str, split: str, sample_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(n,) labels, and (n,) P(Yes) of a logistic regression on `history_mean` and `item_mean`, fitted on the train split.
 
+    `NotFitted` where it cannot be.
+    """
+    regression = fit_both_means(folder, config_name)
+    labels, shown = history_mean(folder, config_name, split, sample_ids)
+    _, liked = item_mean(folder, config_name, split, sample_ids)
+    return labels, regression.predict_proba(np.column_stack([shown, liked]))[:, 1]
+
+
+def fit_both_means(folder: Path, config_name: str) -> LogisticRegression:
+    """The regression of `both_means`, on history mean and item mean.
+
     In fitting, the mean of a sample's item leaves that sample's own label out: with it, an item's only rating would give itself away.
-    The fit reads at most `FITTED_SAMPLES` rows, the first of those that the config trains on. `NotFitted` where it cannot be.
+    The fit reads at most `FITTED_SAMPLES` rows, the first of those that the config trains on.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -76,10 +95,7 @@ def both_means(folder: Path, config_name: str, split: str, sample_ids: np.ndarra
     fitted, shown = samples["label"].to_numpy(), _mean_shown(folder, samples, table["positions"])
     if not len(fitted) or fitted.min() == fitted.max():
         raise NotFitted(f"the training samples of {folder / name} do not have both labels, which a regression needs")
-    regression = LogisticRegression(C=np.inf).fit(np.column_stack([shown, _others_mean(folder, known)]), fitted)
-    labels, shown = history_mean(folder, config_name, split, sample_ids)
-    _, liked = item_mean(folder, config_name, split, sample_ids)
-    return labels, regression.predict_proba(np.column_stack([shown, liked]))[:, 1]
+    return LogisticRegression(C=np.inf).fit(np.column_stack([shown, _others_mean(folder, known)]), fitted)
 
 
 def _mean_shown(folder: Path, samples: pa.Table, positions: pa.ChunkedArray) -> np.ndarray:
@@ -90,7 +106,12 @@ def _mean_shown(folder: Path, samples: pa.Table, positions: pa.ChunkedArray) -> 
     shown = np.repeat(begin, counts) + positions.flatten().to_numpy()
     rating = store.read(folder, "interactions", columns=["rating"])["rating"].to_numpy()[shown]
     total = np.bincount(np.repeat(np.arange(len(counts)), counts), weights=rating, minlength=len(counts))
-    low, high = load_corpus(store.made_from(folder, "samples")["corpus"]).rating_range
+    return mean_ratings(total, counts, load_corpus(store.made_from(folder, "samples")["corpus"]).rating_range)
+
+
+def mean_ratings(total: np.ndarray, counts: np.ndarray, rating_range: tuple[float, float]) -> np.ndarray:
+    """(n,) means of ratings by their sums and numbers (n,), mapped from the range to [0, 1]; its middle where there are none."""
+    low, high = rating_range
     mean = np.divide(total, counts, out=np.full(len(counts), (low + high) / 2), where=counts > 0)
     return (mean - low) / (high - low)
 

@@ -11,6 +11,7 @@ run() { printf '\n\033[1m$ %s\033[0m\n' "$*"; "$@"; }
 run python dataset_builders/release.py --config $recipes/data.yaml
 run python training/pretrain.py --config $recipes/base.yaml
 run python training/sft.py --config $recipes/rella.yaml
+run python training/ctr.py --config $recipes/sim.yaml
 for config in recency_k5 subr_k5; do
   run python evaluation/score.py --base runs/demo/base --dataset rella/demo --config_name $config \
     --output runs/demo/scores/zero_shot_$config.parquet
