@@ -361,7 +361,7 @@ def test_a_run_interrupted_while_it_saves_is_finished_by_the_next(tune, run_copy
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("rella_hub.systems.adapter.train.draw_curve", stop)
+        patched.setattr("rella_hub.systems.adapter.run_folder.draw_curve", stop)
         assert tune(output=run_copy) == 130
     assert not (run_copy / "training.json").exists()
     assert tune(output=run_copy) == 0

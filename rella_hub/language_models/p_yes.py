@@ -67,12 +67,14 @@ def p_yes_of_systems(
     answers: Answers,
     budget: Budget,
     advance: Callable[[int, int], None] | None = None,
+    see: Callable[[np.ndarray], None] | None = None,
 ) -> np.ndarray:
     """(S, N) P(Yes) of each tokenized prompt by each system.
 
     A system is a function that makes `model` that system, such as one that activates an adapter. Each batch is put together
     once and read by all of them in turn, so a system's scores are the same to the last digit with others or alone.
-    advance: is told how many prompts and tokens of each batch are done.
+    advance: is told how many prompts and tokens of each batch are done. see: is told the numbers of the prompts of each batch before
+    it is read, for a model that reads more of them than tokens.
     """
     prompts = TokenRows.of(prompts)
     lengths = prompts.lengths
@@ -82,7 +84,7 @@ def p_yes_of_systems(
     try:
         with torch.inference_mode():
             for rows in batches_of_like_length(lengths, budget.tokens):
-                for part, found in _of_batch(model, systems, prompts, rows, answers, budget):
+                for part, found in _of_batch(model, systems, prompts, rows, answers, budget, see):
                     scores[:, part] = found
                 if advance is not None:
                     advance(len(rows), int(lengths[rows].sum()))
@@ -97,7 +99,7 @@ def p_yes_of_systems(
 
 
 def _of_batch(
-    model, systems, prompts: TokenRows, rows: np.ndarray, answers: Answers, budget: Budget
+    model, systems, prompts: TokenRows, rows: np.ndarray, answers: Answers, budget: Budget, see=None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The rows of a batch with their scores (S, n), in as many parts as the memory of a GPU asks for."""
     waiting = [rows]
@@ -108,6 +110,8 @@ def _of_batch(
         if len(part) > at_once:
             waiting[:0] = [part[begin : begin + at_once] for begin in range(0, len(part), at_once)]
             continue
+        if see is not None:
+            see(part)
         try:
             found = _scores(model, systems, [prompts[row] for row in part], answers)
         except torch.cuda.OutOfMemoryError as error:

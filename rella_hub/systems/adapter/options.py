@@ -13,7 +13,7 @@ from rella_hub.systems.adapter.not_taken import NOT_TAKEN as REFUSED
 from rella_hub.systems.adapter.values import check_values
 from rella_hub.tables import runs
 
-__all__ = ["MARK", "READS", "REFUSED", "RESULT", "RUN", "BaseOptions", "Options", "ScoreOptions", "holds"]
+__all__ = ["MARK", "READS", "REFUSED", "RESULT", "RUN", "BaseOptions", "Options", "ScoreOptions", "TunedBase", "holds"]
 RESULT, RUN, MARK = "adapter", "tuning run", "adapter_config.json"
 READS = ("base", "base_revision", "dataset", "dataset_revision")  # in a recipe by name, in a record by their hashes
 
@@ -57,7 +57,9 @@ class ScoreOptions(BaseOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TuningArguments:
+class TunedBase:
+    """What is tuned on what, of every family that tunes a base with LoRA."""
+
     base: str = option("Base model: Hub id or folder.", pins=False)
     dataset: str = option("Data set: Hub id or folder, such as rella/ml1m.", pins=False)
     config_name: str = option(
@@ -76,18 +78,12 @@ class TuningArguments:
         "chat_template in it is a template to use instead, strftime_now the date that a template writes as today's.",
         None,
     )
-    full_finetuning: bool = option("Train all weights instead of a LoRA adapter.", False)
     lora_r: int = option("Rank of LoRA (paper: 8).", 8)
     lora_alpha: int = option("Scale of LoRA (paper: 16).", 16)
     lora_dropout: float = option("Dropout before LoRA (paper: 0.05).", 0.05)
     lora_target_modules: list[str] = option(
         "Layers that get LoRA (paper: q_proj v_proj): ends of their names, or all-linear, which is all but the output layer.",
         ["q_proj", "v_proj"],
-    )
-    dry_run: bool = option(
-        "Train nothing: take a few steps, and say how many rows and tokens there are, and what memory and time they take.",
-        False,
-        pins=False,
     )
     early_stopping_patience: int = option("Stop after this many epochs without a better validation AUC.", 2)
     overwrite: bool = option(
@@ -97,6 +93,19 @@ class TuningArguments:
     def __post_init__(self) -> None:
         check_values(self)
         object.__setattr__(self, "chat_template_kwargs", template_arguments(self.chat_template_kwargs))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuningArguments(TunedBase):
+    full_finetuning: bool = option("Train all weights instead of a LoRA adapter.", False)
+    dry_run: bool = option(
+        "Train nothing: take a few steps, and say how many rows and tokens there are, and what memory and time they take.",
+        False,
+        pins=False,
+    )
+
+    def __post_init__(self) -> None:
+        TunedBase.__post_init__(self)
         if self.full_finetuning:
             lora = ("lora_r", "lora_alpha", "lora_dropout", "lora_target_modules")
             refuse_without("a LoRA adapter (--full_finetuning false)", self, lora)

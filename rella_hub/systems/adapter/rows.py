@@ -48,11 +48,14 @@ class RowMaker:
         validation = rows_on_disk(scratch / "validation.arrow", self._tokenized("validation", chosen, completions))
         return TuningRows(train, validation, answer_tokens(self.tokenizer, *asked))
 
+    def read(self, split: str, numbers: np.ndarray, prompts: list[str]) -> list[list[int]]:
+        """Token ids of the prompts of the rows of a split with these numbers."""
+        return encode_prompts(self.tokenizer, prompts, self.max_length, self.chat_template_kwargs)
+
     def _tokenized(self, split: str, numbers: np.ndarray, completions: list[list[int]]) -> Iterator[tuple]:
         reader = RowReader(self.folder, self.config_name, split, ["prompt", "label"])
         for begin in range(0, len(numbers), ROWS_AT_ONCE):
-            rows = reader.take(numbers[begin : begin + ROWS_AT_ONCE])
-            prompts = encode_prompts(
-                self.tokenizer, rows["prompt"].to_pylist(), self.max_length, self.chat_template_kwargs
-            )
+            wanted = numbers[begin : begin + ROWS_AT_ONCE]
+            rows = reader.take(wanted)
+            prompts = self.read(split, wanted, rows["prompt"].to_pylist())
             yield prompts, [completions[label] for label in rows["label"].to_pylist()]

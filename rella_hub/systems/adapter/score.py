@@ -25,6 +25,8 @@ from rella_hub.language_models.load import (
 from rella_hub.language_models.p_yes import Budget, p_yes_of_systems
 from rella_hub.language_models.room import Room, room_of
 from rella_hub.language_models.same_base import read_base_record
+from rella_hub.language_models.token_rows import TokenRows
+from rella_hub.language_models.tokens import Answers
 from rella_hub.prompts import load_style, style_of
 from rella_hub.systems import REFERENCE
 from rella_hub.systems.adapter.options import RESULT, ScoreOptions
@@ -67,20 +69,34 @@ class LanguageModel:
 
     def scores_of(self, rows: pa.Table, wanted: list[int]) -> np.ndarray:
         """(len(wanted), n) P(Yes) by the systems with these numbers."""
-        if self._reader is None:
-            self._reader = PromptReader(self.options, self.adapters, self._answers)
-        prompts, answers = self._reader.read(rows["prompt"].to_pylist())
+        prompts, answers = self.read(rows)
         if self.model is None:
             options = self.options
             model = load_base(options.base, options.base_revision, options.dtype, options.quantization)
-            self._room = room_of(model)
+            self._room = self.room(model)
             self._room.require(options.base, prompts, (answers.no, answers.yes))
             self.model = self.attach(model, min(prompts, key=len).tolist())
         self._room.require(self.options.base, prompts, (answers.no, answers.yes))
         switches = self.switches(wanted)
-        scores = p_yes_of_systems(self.model, switches, prompts, answers, self._budget, self.progress)
+        scores = p_yes_of_systems(
+            *(self.model, switches, prompts, answers, self._budget, self.progress), see=self.seeing(rows)
+        )
         self.tokens += len(prompts.ids)
         return scores
+
+    def read(self, rows: pa.Table) -> tuple[TokenRows, Answers]:
+        """The prompts of a chunk and the answers to them as tokens."""
+        if self._reader is None:
+            self._reader = PromptReader(self.options, self.adapters, self._answers)
+        return self._reader.read(rows["prompt"].to_pylist())
+
+    def room(self, model: torch.nn.Module) -> Room:
+        """What the base has places for."""
+        return room_of(model)
+
+    def seeing(self, rows: pa.Table) -> Callable[[np.ndarray], None] | None:
+        """What is told the numbers of the prompts of each batch of a chunk before the model reads it; None where nobody asks."""
+        return None
 
     def attach(self, model: torch.nn.Module, probe: list[int]) -> torch.nn.Module:
         for adapter, revision in self.adapters:
