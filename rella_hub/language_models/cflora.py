@@ -74,7 +74,8 @@ class Gates(nn.Module):
     def _behind(self, gate: Gate):
         def mix(layer: nn.Module, inputs: tuple, parts: Tensor) -> Tensor:
             hidden = self._hidden
-            assert hidden is not None and len(hidden) == len(parts), "see() is told of each batch before it is read"
+            assert hidden is not None, "see() is told of each batch before it is read"
+            assert len(hidden) == len(parts), "see() is told of the very batch that is read"
             return parts @ gate(hidden.to(parts.device)).to(parts.dtype)  # (B, T, r) (B, r, r)
 
         return mix

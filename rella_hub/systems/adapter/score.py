@@ -123,7 +123,7 @@ def load(name: str | None, revision: str | None, options: ScoreOptions) -> Langu
     adapter = str(Path(name) / RESULT) if (Path(name) / RESULT).is_dir() else name
     base, base_revision = options.base, options.base_revision
     if base is None:
-        base, named_revision = _named_base(adapter, revision)
+        base, named_revision = named_base(adapter, revision)
         base_revision = base_revision or named_revision
     return LanguageModel(
         replace(options, base=base, base_revision=base_revision, adapter=adapter, adapter_revision=revision)
@@ -163,7 +163,7 @@ def system_name(adapter: str | None) -> str:
     return path.parent.name if path.name == RESULT else path.name
 
 
-def _named_base(adapter: str, revision: str | None) -> tuple[str, str | None]:
+def named_base(adapter: str, revision: str | None) -> tuple[str, str | None]:
     """The base that an adapter says it was trained on, which is then held against its hashes."""
     record = read_base_record(adapter_folder(adapter, revision))
     if record is None:

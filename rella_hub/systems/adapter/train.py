@@ -25,7 +25,7 @@ from rella_hub.metrics import measure
 from rella_hub.systems.adapter import dry_run, requirements
 from rella_hub.systems.adapter.checkpoints import CheckpointingTrainer
 from rella_hub.systems.adapter.config import TuningConfig
-from rella_hub.systems.adapter.options import READS, RESULT, RUN, Options
+from rella_hub.systems.adapter.options import READS, RESULT, RUN, Options, TunedBase
 from rella_hub.systems.adapter.resume import MadeFrom
 from rella_hub.systems.adapter.rows import RowMaker
 from rella_hub.systems.adapter.run_folder import (
@@ -94,7 +94,7 @@ def _say_cost(options: Options, arguments: SFTConfig, folder: Path) -> None:
             *(options.base, options.base_revision, options.dtype, options.quantization), use_cpu=options.use_cpu
         )
         require_room_for_rows(room_of(model), options.base, timed.train, (timed.answers.no, timed.answers.yes))
-        lora = None if options.full_finetuning else _lora(options)
+        lora = None if options.full_finetuning else lora_of(options)
         dry_run.estimate(model, lora, arguments, timed, rows, Path(scratch)).say()
 
 
@@ -115,7 +115,7 @@ def _train(options: Options, arguments: SFTConfig, folder: Path, made_of: MadeOf
         train_dataset=train,
         eval_dataset=validation,
         processing_class=tokenizer,
-        peft_config=None if options.full_finetuning else _lora(options),
+        peft_config=None if options.full_finetuning else lora_of(options),
         callbacks=[EarlyStoppingCallback(options.early_stopping_patience), MadeFrom(made_of.pinned)],
         yes=answers.yes,
         score=lambda model, prompts: p_yes(model, prompts, answers),
@@ -147,7 +147,7 @@ def _train(options: Options, arguments: SFTConfig, folder: Path, made_of: MadeOf
     trainer.accelerator.wait_for_everyone()
 
 
-def _lora(options: Options) -> LoraConfig:
+def lora_of(options: TunedBase) -> LoraConfig:
     wanted = options.lora_target_modules
     return LoraConfig(
         r=options.lora_r,
