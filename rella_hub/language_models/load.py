@@ -160,8 +160,12 @@ def adapter_identity(adapter: str, revision: str | None = None) -> dict:
 def training_notes(adapter: str | None, revision: str | None = None) -> dict:
     """What tables of a paper ask of a run, null where its files are not beside the adapter or do not say: the config that it was
     trained on, and how many weights were trained."""
+    return notes_beside(adapter_folder(adapter, revision) if adapter else None)
+
+
+def notes_beside(folder: Path | None) -> dict:
+    """The same of the folder that holds the weights; None: there is none."""
     found = {}
-    folder = adapter_folder(adapter, revision) if adapter else None
     for name in (TRAINING_RECIPE, TRAINING_RECORD) if folder else ():
         path = next((p for p in (folder / name, folder.parent / name) if p.is_file()), None)
         values = (

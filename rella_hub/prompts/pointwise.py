@@ -122,7 +122,7 @@ def mark_items(prompt: str, mark: str) -> tuple[str, int]:
         for number, line in enumerate(lines)
         if re.match(r"\d+\. ", line) and STARS.search(line) and lines[-2:] == [CLOSING_NOTE, ""]
     ]
-    numbered = all(lines[row].startswith(f"{place}. ") for place, row in enumerate(behaviors, start=1))
+    numbered = all(lines[row].startswith(f"{place}. ") for place, row in enumerate(behaviors))
     if not behaviors or not numbered or mark in prompt:
         raise ValueError(
             f"This is no prompt of the style pointwise whose behaviors can be told apart, or it holds {mark!r}: {prompt[:80]!r}. Build the "

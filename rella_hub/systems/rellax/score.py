@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from rella_hub.language_models.load import training_notes
+from rella_hub.language_models.load import notes_beside
 from rella_hub.language_models.room import Room
 from rella_hub.language_models.token_rows import TokenRows
 from rella_hub.language_models.tokens import Answers
@@ -42,7 +42,7 @@ class ReLLaX(LanguageModel):
         named = public_name(packed.name)
         own = {"adapter": named, "adapter_revision": revision, "adapter_identity": packed.identity | {"name": named}}
         self.identity = self.identity | own
-        self.noted = self.noted | training_notes(str(packed.folder), None)
+        self.noted = self.noted | notes_beside(packed.folder)
 
     def prepare(self, folder: Path, config_name: str, split: str) -> None:
         """ValueError where the data set is of another corpus, or its prompts have no places for items."""
