@@ -90,7 +90,9 @@ def test_an_adapter_that_is_given_stays_to_the_last_bit_and_the_rest_learns(here
     found, given = parts_of(here.by_mode["rella_plus"]), load_file(f"{ADAPTER}/adapter_model.safetensors")
     assert {key.removeprefix("lora/") for key in found if key.startswith("lora/")} == given.keys()
     assert all(torch.equal(found[f"lora/{key}"], weight) for key, weight in given.items())
-    last = [weight for key, weight in found.items() if key.startswith("added/gates") and key.endswith("layers.3.weight")]
+    last = [
+        weight for key, weight in found.items() if key.startswith("added/gates") and key.endswith("layers.3.weight")
+    ]
     assert len(last) == 4  # two layers, q_proj and v_proj
     assert all(weight.abs().max() > 0 for weight in last)  # they started at zero
     training = json.loads((here.by_mode["rella_plus"] / "training.json").read_text())
