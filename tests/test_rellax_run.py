@@ -5,9 +5,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import huggingface_hub
 import numpy as np
 import pytest
 import torch
+from hub_server import HubServer
 from safetensors.torch import load_file, save_file
 
 from rella_hub import systems
@@ -208,3 +210,51 @@ def test_what_is_packed_is_unpacked(here, tmp_path):
     assert packed.mark["lora"]["r"] == 8
     assert "base_model_name_or_path" not in packed.mark["lora"]
     assert packed.ctr.features["model"] == "sim"
+
+
+MODEL_ID = "me/demo-rellax"
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    with HubServer() as server:
+        constants = huggingface_hub.constants
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr(constants, "ENDPOINT", server.endpoint)
+        template = server.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setenv("HF_TOKEN", "write-token")
+        yield server
+
+
+def test_what_was_pushed_is_whole_and_scores_the_same_by_its_id(here, command, hub, tmp_path):
+    names = ("--base_model_id", "me/base", "--dataset_id", "me/demo", "--license", "apache-2.0")
+    run = here.by_mode["rella_plus"]
+    assert command("model_cards/push.py", "--run", run, "--hub_model_id", MODEL_ID, *names) == 0
+    files = hub.repositories["model", MODEL_ID].files()
+    assert files.keys() >= {"model.safetensors", "rellax.json", "vocabulary.parquet", "base_model.json", "README.md"}
+    assert "adapter_config.json" not in files  # else others load half of it
+    assert json.loads(files["base_model.json"])["name"] == "me/base"
+    assert str(tmp_path) not in files["README.md"].decode()
+    scores = {}
+    for name in (run, MODEL_ID):
+        file = tmp_path / f"{len(scores)}.parquet"
+        how = ("--base", BASE, "--dataset", DATA, "--config_name", CONFIG, "--limit", 20, "--output", file)
+        assert command("evaluation/score.py", "--model", name, *how) == 0
+        scores[name] = read_scores(file).score
+    assert np.array_equal(*scores.values())
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_card_says_what_was_added(here, command, mode, tmp_path):
+    output = tmp_path / "README.md"
+    assert command("model_cards/render.py", "--run", here.by_mode[mode], "--output", output) == 0
+    text = output.read_text()
+    assert ("**Gates** (CFLoRA)" in text) == (mode != "ctr_prompt")
+    assert ("**Soft prompts**" in text) == (mode != "lora_r")
+    assert "SIM" in text
+    assert "on 200 samples" in " ".join(text.split()) or "200 samples of the same train split" in " ".join(text.split())
+    assert "**Not scored yet.**" in text
+    assert "{{" not in text
