@@ -35,6 +35,11 @@ class BaseOptions:
         "chat_template in it is a template to use instead, strftime_now the date that a template writes as today's.",
         None,
     )
+    score_rule: str = option(
+        "How two words make a score: softmax (of their logits; ReLLa), or difference: sigmoid(p_yes - p_no) of their probabilities among "
+        "all words (TALLRec's released code), which lies from .27 to .73 and orders samples otherwise.",
+        "softmax",
+    )
     tokens_per_batch: int = option(
         "Padded tokens scored at once; where a GPU has no memory for them, it is halved.", 8192, pins=False
     )
@@ -97,6 +102,9 @@ class TunedBase:
 
 @dataclass(frozen=True, kw_only=True)
 class TuningArguments(TunedBase):
+    loss_on_prompt: bool = option(
+        "Train on the tokens of the prompt, too (TALLRec's released code), not on those of the answer alone.", False
+    )
     full_finetuning: bool = option("Train all weights instead of a LoRA adapter.", False)
     dry_run: bool = option(
         "Train nothing: take a few steps, and say how many rows and tokens there are, and what memory and time they take.",

@@ -22,7 +22,7 @@ from rella_hub.language_models.load import (
     training_notes,
     training_samples,
 )
-from rella_hub.language_models.p_yes import Budget, p_yes_of_systems
+from rella_hub.language_models.p_yes import RULES, SOFTMAX, Budget, p_yes_of_systems
 from rella_hub.language_models.room import Room, room_of
 from rella_hub.language_models.same_base import read_base_record
 from rella_hub.language_models.token_rows import TokenRows
@@ -79,7 +79,9 @@ class LanguageModel:
         self._room.require(self.options.base, prompts, (answers.no, answers.yes))
         switches = self.switches(wanted)
         scores = p_yes_of_systems(
-            *(self.model, switches, prompts, answers, self._budget, self.progress), see=self.seeing(rows)
+            *(self.model, switches, prompts, answers, self._budget, self.progress),
+            see=self.seeing(rows),
+            rule=self.options.score_rule,
         )
         self.tokens += len(prompts.ids)
         return scores
@@ -134,6 +136,8 @@ def check(options: ScoreOptions) -> None:
     for name in ("max_length", "tokens_per_batch"):
         if getattr(options, name) < 1:
             raise ValueError(f"--{name} is {getattr(options, name)}; at least 1 is needed.")
+    if options.score_rule not in RULES:
+        raise ValueError(f"--score_rule is {options.score_rule!r}; expected one of {', '.join(RULES)}.")
 
 
 def identity_of(options: ScoreOptions, base: dict) -> tuple[dict, dict]:
@@ -147,6 +151,7 @@ def identity_of(options: ScoreOptions, base: dict) -> tuple[dict, dict]:
         "adapter_identity": adapter_identity(adapter, revision) if adapter else None,
         "computed_in": str(number_format(options.dtype)).removeprefix("torch."),
         "libraries": {name: version(name) for name in libraries},
+        **({} if options.score_rule == SOFTMAX else {"score_rule": options.score_rule}),  # as older records are
     }
     doubt = base_doubt(base, adapter, revision, options.any_base) if adapter else None
     if doubt:

@@ -89,7 +89,7 @@ def _say_cost(options: Options, arguments: SFTConfig, folder: Path) -> None:
     rows = shots.count_shots(folder, options.config_name, options.num_shots)[1]
     some = min(rows, dry_run.rows_needed(arguments)) // rows_per_sample or 1
     with TemporaryDirectory() as scratch:
-        timed = maker.make(Path(scratch), some, 1, options.seed)
+        timed = maker.make(Path(scratch), some, 1, options.seed, options.loss_on_prompt)
         model = load_base(
             *(options.base, options.base_revision, options.dtype, options.quantization), use_cpu=options.use_cpu
         )
@@ -102,7 +102,8 @@ def _train(options: Options, arguments: SFTConfig, folder: Path, made_of: MadeOf
     output = Path(options.output_dir)
     set_seed(options.seed)
     tokenizer = load_tokenizer(options.base, options.base_revision)
-    rows = _row_maker(options, folder, tokenizer).make(scratch, options.num_shots, options.num_validation, options.seed)
+    asked = (options.num_shots, options.num_validation, options.seed, options.loss_on_prompt)
+    rows = _row_maker(options, folder, tokenizer).make(scratch, *asked)
     train, validation, answers = rows.train, rows.validation, rows.answers
     model = load_base(
         *(options.base, options.base_revision, options.dtype, options.quantization), use_cpu=options.use_cpu
