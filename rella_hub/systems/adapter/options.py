@@ -15,7 +15,10 @@ from rella_hub.tables import runs
 
 __all__ = ["MARK", "READS", "REFUSED", "RESULT", "RUN", "BaseOptions", "Options", "ScoreOptions", "TunedBase", "holds"]
 RESULT, RUN, MARK = "adapter", "tuning run", "adapter_config.json"
-READS = ("base", "base_revision", "dataset", "dataset_revision")  # in a recipe by name, in a record by their hashes
+READS = (
+    *("base", "base_revision", "dataset", "dataset_revision"),
+    *("instructions", "instructions_revision"),
+)  # in a recipe by name, in a record by their hashes
 
 
 def holds(folder: Path) -> bool:
@@ -105,6 +108,14 @@ class TuningArguments(TunedBase):
     loss_on_prompt: bool = option(
         "Train on the tokens of the prompt, too (TALLRec's released code), not on those of the answer alone.", False
     )
+    instructions: str | None = option(
+        "A first stage before the prompts, as TALLRec's: instruction data, a JSON, JSON Lines or Parquet file or a data set of the Hub, with "
+        "instruction, input and output. The same LoRA goes on. Default: none, so the stage is skipped.",
+        None,
+        pins=False,
+    )
+    instructions_revision: str | None = option("Branch, tag or commit of the instructions.", None, pins=False)
+    instruction_epochs: float = option("Epochs of that first stage.", 3.0)
     full_finetuning: bool = option("Train all weights instead of a LoRA adapter.", False)
     dry_run: bool = option(
         "Train nothing: take a few steps, and say how many rows and tokens there are, and what memory and time they take.",
@@ -114,6 +125,8 @@ class TuningArguments(TunedBase):
 
     def __post_init__(self) -> None:
         TunedBase.__post_init__(self)
+        if self.instructions is None:
+            refuse_without("--instructions", self, ["instructions_revision", "instruction_epochs"])
         if self.full_finetuning:
             lora = ("lora_r", "lora_alpha", "lora_dropout", "lora_target_modules")
             refuse_without("a LoRA adapter (--full_finetuning false)", self, lora)

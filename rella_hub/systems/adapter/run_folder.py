@@ -30,6 +30,7 @@ from rella_hub.tables.checked import parse_yaml, read_text, require
 from rella_hub.tables.runs import CURVE, INPUTS, RECIPE, RECORD
 
 OF_SFT_CONFIG = tuple(name for name in OF_THE_RECIPE if name not in NOT_OF_TRL)
+OF_INSTRUCTIONS = ("instructions", "instructions_revision", "instruction_epochs")
 ALWAYS_SAID = ("learning_rate", "weight_decay", "lr_scheduler_type", "num_train_epochs", "seed", "max_length")
 
 
@@ -135,6 +136,8 @@ def recipe_of(options, kind: Kind, pinned: dict, defaults: dict) -> dict:
     values = {name: pinned.get(name, value) for name, value in recipe(options, kind.reads).items()}
     if not options.chat_template_kwargs:
         del values["chat_template_kwargs"]
+    if not getattr(options, "instructions", None):
+        values = {name: value for name, value in values.items() if name not in OF_INSTRUCTIONS}
     return {name: value for name, value in values.items() if name not in plain or value != plain[name]}
 
 

@@ -22,7 +22,8 @@ from rella_hub.language_models.load import base_identity, load_base, load_tokeni
 from rella_hub.language_models.p_yes import p_yes
 from rella_hub.language_models.room import room_of
 from rella_hub.metrics import measure
-from rella_hub.systems.adapter import dry_run, requirements
+from rella_hub.prompts import style_of
+from rella_hub.systems.adapter import checkpoints, dry_run, instructions, requirements
 from rella_hub.systems.adapter.checkpoints import CheckpointingTrainer
 from rella_hub.systems.adapter.config import TuningConfig
 from rella_hub.systems.adapter.options import READS, RESULT, RUN, Options, TunedBase
@@ -65,6 +66,8 @@ def train(options: Options) -> None:
         "tokenizer of the base model": identity["tokenizer"],
         "prompts": store.made_from(folder, options.config_name)["fingerprint"],
     }
+    if options.instructions:
+        hashes["instructions"] = instructions.find(options.instructions, options.instructions_revision).sha256
     if options.dry_run:
         _say_cost(options, arguments, folder)
         return
@@ -110,13 +113,16 @@ def _train(options: Options, arguments: SFTConfig, folder: Path, made_of: MadeOf
     )
     for one in (train, validation):
         require_room_for_rows(room_of(model), options.base, one, (answers.no, answers.yes))
+    lora = None if options.full_finetuning else lora_of(options)
+    if _begins_with_instructions(options):
+        model, lora = instructions.first_stage(model, lora, arguments, options, tokenizer, scratch), None
     trainer = CheckpointingTrainer(
         model=model,
         args=arguments,
         train_dataset=train,
         eval_dataset=validation,
         processing_class=tokenizer,
-        peft_config=None if options.full_finetuning else lora_of(options),
+        peft_config=lora,
         callbacks=[EarlyStoppingCallback(options.early_stopping_patience), MadeFrom(made_of.pinned)],
         yes=answers.yes,
         score=lambda model, prompts: p_yes(model, prompts, answers),
@@ -146,6 +152,15 @@ def _train(options: Options, arguments: SFTConfig, folder: Path, made_of: MadeOf
         write = partial(_save, trainer, tokenizer, made_of=made_of)
         save(output, KIND, made_of, options.overwrite, record, write)
     trainer.accelerator.wait_for_everyone()
+
+
+def _begins_with_instructions(options: Options) -> bool:
+    """Whether this run has a first stage, and has not come beyond it."""
+    if options.instructions is None:
+        if style_of(options.config_name) == "tallrec":
+            print("no --instructions: TALLRec's first stage, tuning on instructions, is skipped.", flush=True)
+        return False
+    return options.overwrite or checkpoints.last_whole(Path(options.output_dir)) is None
 
 
 def lora_of(options: TunedBase) -> LoraConfig:
