@@ -62,8 +62,8 @@ def find(name: str, revision: str | None) -> Instructions:
         )
     if not found or len({path.suffix for path in found}) > 1 or found[0].suffix not in READERS:
         raise ValueError(
-            f"The instructions {name!r} are no files of one kind among {', '.join(READERS)}. Give one such file with instruction, input and "
-            "output."
+            f"The instructions {name!r} are no files of one kind among {', '.join(READERS)}. Give one such file with instruction, "
+            "input and output."
         )
     return Instructions(name, tuple(found))
 

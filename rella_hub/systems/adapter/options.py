@@ -109,8 +109,8 @@ class TuningArguments(TunedBase):
         "Train on the tokens of the prompt, too (TALLRec's released code), not on those of the answer alone.", False
     )
     instructions: str | None = option(
-        "A first stage before the prompts, as TALLRec's: instruction data, a JSON, JSON Lines or Parquet file or a data set of the Hub, with "
-        "instruction, input and output. The same LoRA goes on. Default: none, so the stage is skipped.",
+        "A first stage before the prompts, as TALLRec's: instruction data, a JSON, JSON Lines or Parquet file or a data set of the Hub, "
+        "with instruction, input and output. The same LoRA goes on. Default: none, so the stage is skipped.",
         None,
         pins=False,
     )
