@@ -13,6 +13,7 @@ from hub_server import HubServer
 from safetensors.torch import load_file, save_file
 
 from rella_hub import systems
+from rella_hub.paper.facts import facts_of
 from rella_hub.systems.rellax import pack
 from rella_hub.systems.rellax.options import MODES, ScoreOptions
 from rella_hub.systems.rellax.score import load
@@ -121,6 +122,7 @@ def test_the_score_command_writes_what_an_adapter_has(here, command, tmp_path):
     identity = found.record["adapter_identity"]
     assert (identity["mode"], identity["ctr"]["model"], found.record["training_samples"]) == ("rella_plus", "sim", 24)
     assert str(tmp_path) not in json.dumps(found.record["adapter_identity"])
+    assert facts_of(found)["style"] == "rella_plus"  # so that it stands in no row of ReLLa's own tables
 
 
 def test_an_interrupted_run_ends_with_the_same_weights(here, command, tmp_path, monkeypatch, capsys):

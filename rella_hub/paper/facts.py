@@ -6,7 +6,7 @@ tuned        false for a base model alone
 shots        <1% or <10% of the training samples, or all where no number was asked for; null for others and where it is not known
 trained_on   the view of the prompts that an adapter was trained on
 similarity, dimension   of the vectors that the view retrieves by
-style        of the prompts; a row that does not ask for one is of the usual style
+style        of the prompts, or the mode of a ReLLaX system (lora_r); a row that does not ask for one is of the usual style
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def facts_of(scores: Scores) -> dict:
         "trained_on": trained_on and view_of(trained_on)[0],
         "view": view,
         "history_length": history_length,
-        "style": None if model else style_of(record["config_name"]),
+        "style": None if model else _style(record),
         **_retrieval(record, view),
     }
 
@@ -94,6 +94,11 @@ def names_of(scores: Scores, table: PaperTable) -> dict[str, str]:
     tuned = "tuned" if shots is None else f"{shots:,} shots"
     setting = f"{tuned if record['adapter'] else 'zero-shot'}, {record['config_name']}"
     return {"system": f"{record['system']}{base}", "setting": setting}
+
+
+def _style(record: dict) -> str:
+    """A ReLLaX system is told more than its prompts, so it is in no row that does not ask for it."""
+    return (record.get("adapter_identity") or {}).get("mode") or style_of(record["config_name"])
 
 
 def _shots(record: dict, model: dict) -> str | None:
