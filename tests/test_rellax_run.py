@@ -260,3 +260,15 @@ def test_the_card_says_what_was_added(here, command, mode, tmp_path):
     assert "on 200 samples" in " ".join(text.split()) or "200 samples of the same train split" in " ".join(text.split())
     assert "**Not scored yet.**" in text
     assert "{{" not in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bits", ["8bit", "4bit"])
+def test_all_of_it_learns_and_is_scored_on_a_quantized_base(here, command, tmp_path, bits):
+    """The released code works in 8 bits alone; a hook does not know what is below it."""
+    assert command(*asked("rella_plus", tmp_path / "run", "--quantization", bits)) == 0
+    found = parts_of(tmp_path / "run")
+    assert {weight.dtype for key, weight in found.items() if key.startswith("added/")} == {torch.float32}
+    how = ("--dataset", DATA, "--config_name", CONFIG, "--limit", 8, "--output", tmp_path / "scores.parquet")
+    assert command("evaluation/score.py", "--model", tmp_path / "run", "--quantization", bits, *how) == 0
+    assert len(set(read_scores(tmp_path / "scores.parquet").score)) > 4

@@ -85,9 +85,10 @@ def train(options: Options) -> None:
     folder = hub.resolve(options.dataset, tables, options.dataset_revision)
     records.require_current(folder, options.config_name)
     base = base_identity(options.base, options.base_revision)
-    pinned = {**pinning(options), **used(arguments), **_hashes(options, folder, ctr, base)}
+    hashes = _hashes(options, folder, ctr, base)
+    pinned = {**pinning(options), **used(arguments), **hashes}
     made_of = MadeOf(base, recipe_of(options, KIND, pinned, defaults), pinned, defaults)
-    if not options.overwrite and is_finished(output, KIND, made_of, _hashes(options, folder, ctr, base)):
+    if not options.overwrite and is_finished(output, KIND, made_of, hashes):
         return
     with ExitStack() as held:
         if PartialState().is_main_process:

@@ -28,6 +28,7 @@ class RellaxTrainer(CheckpointingTrainer):
         self._assembled, self._see, self._answers = assembled, see, answers
         self._learns = {name for name, weight in assembled.model.named_parameters() if weight.requires_grad}
         super().__init__(model=assembled.model, yes=answers.yes, score=None, **kwargs)
+        assembled.added.float()  # on a quantized base TRL makes whatever learns bfloat16, and these compute in float32
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         if self._see is not None:
