@@ -46,3 +46,11 @@ def test_rows_on_disk_are_those_in_memory(tmp_path_factory, rows, cuts):
         without, said = prompts_of(found, YES)
         assert [prompt.tolist() for prompt in without] == prompts
         assert said.tolist() == [int(liked) for _, liked in rows]
+
+
+@given(rows=rows_with_answers)
+def test_the_loss_on_the_whole_prompt_leaves_no_token_out(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("rows") / "rows.arrow"
+    prompts, completions = [prompt for prompt, _ in rows], [[YES if liked else NO, END] for _, liked in rows]
+    found = rows_on_disk(path, [(prompts, completions)], loss_on_prompt=True)
+    assert found["labels"][:] == found["input_ids"][:] == [[*p, *c] for p, c in zip(prompts, completions, strict=True)]

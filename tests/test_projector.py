@@ -8,8 +8,8 @@ from torch.nn.functional import gelu
 
 from rella_hub.hub.model_folders import Stored
 from rella_hub.language_models.item_prompts import MARK, ItemPrompts
-from rella_hub.language_models.room import Room
 from rella_hub.language_models.projector import LAYERS, add_items, initialize, items_of, require_width
+from rella_hub.language_models.room import Room
 
 VECTORS = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
 

@@ -9,7 +9,7 @@ from rella_hub.corpora import corpus_ids, load_corpus
 from rella_hub.stages.arguments import FolderArguments, RawArguments
 from rella_hub.stages.prepare import prepare
 from rella_hub.tables import store
-from rella_hub.tasks import by_time, load_protocol, one_per_user
+from rella_hub.tasks import by_time, load_protocol, one_per_user, users_8_1_1
 
 rows = st.lists(
     st.tuples(st.integers(1, 4), st.integers(1, 9), st.integers(0, 5)),  # user, item, time: many ties
@@ -38,7 +38,9 @@ def test_every_corpus_has_a_protocol_that_says_what_it_does():
         assert protocol.ORDER
         assert protocol.SPLIT
         assert "{minimum_history}" in protocol.SAMPLES
-    with pytest.raises(ValueError, match=r"no protocol 'leave_two_out'.*by_time, last_users, leave_one_out, next_item, one_per_user"):
+    with pytest.raises(
+        ValueError, match=r"no protocol 'leave_two_out'.*by_time, last_users, leave_one_out, next_item, one_per_user"
+    ):
         load_protocol("leave_two_out")
 
 
@@ -94,6 +96,7 @@ def test_by_time_has_the_sizes_of_the_released_code(n):
         (by_time, 970_009, [776_007, 97_000, 97_002]),  # MovieLens-1M
         (by_time, 24_187_390, [19_349_912, 2_418_739, 2_418_739]),  # MovieLens-25M
         (one_per_user, 17_714, [15_942 - 1_594, 1_594, 1_772]),  # BookCrossing
+        (users_8_1_1, 24_270, [19_416, 2_427, 2_427]),  # TALLRec's BookCrossing: validation and test as it ships them
     ],
 )
 def test_sizes_of_the_three_corpora(protocol, n, sizes):
@@ -140,7 +143,16 @@ def test_one_per_user_carves_validation_from_train(n, seed):
     assert sorted(i for part in splits.values() for i in part) == list(range(n))
 
 
-@pytest.mark.parametrize("protocol", [by_time, one_per_user])
+@given(rows, st.integers(0, 9), st.integers(0, 9))
+def test_users_8_1_1_keeps_users_of_four_ratings_whatever_the_corpus_asks(rows, minimum_history, seed):
+    samples = users_8_1_1.samples(users_8_1_1.order(table(rows), seed), minimum_history)
+    users = [user for user, _, _ in rows]
+    assert samples["user_id"].to_list() == [user for user in sorted(set(users)) if users.count(user) > 3]
+    splits = users_8_1_1.split(samples, seed)
+    assert sorted(one for part in splits.values() for one in part["user_id"]) == samples["user_id"].to_list()
+
+
+@pytest.mark.parametrize("protocol", [by_time, one_per_user, users_8_1_1])
 def test_the_order_depends_on_the_seed_alone(protocol):
     def train(seed):
         return ids(protocol.split(numbered(100), seed))["train"]

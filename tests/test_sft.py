@@ -26,6 +26,7 @@ from rella_hub.systems.adapter import requirements
 from rella_hub.systems.adapter.options import Options as AdapterOptions
 from rella_hub.systems.ctr.options import Options
 from rella_hub.systems.encoder.options import Options as EncoderOptions
+from rella_hub.systems.rellax.options import Options as RellaxOptions
 from rella_hub.systems.seq2seq.options import Options as P5Options
 from rella_hub.tables import store
 from rella_hub.tables.scores import read_scores
@@ -361,7 +362,7 @@ def test_a_run_interrupted_while_it_saves_is_finished_by_the_next(tune, run_copy
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("rella_hub.systems.adapter.train.draw_curve", stop)
+        patched.setattr("rella_hub.systems.adapter.run_folder.draw_curve", stop)
         assert tune(output=run_copy) == 130
     assert not (run_copy / "training.json").exists()
     assert tune(output=run_copy) == 0
@@ -584,7 +585,9 @@ def test_there_are_recipes_of_every_kind():
 @pytest.mark.parametrize("path", sorted(RECIPES.rglob("*.yaml")), ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_every_recipe_is_parsed_by_the_parser_of_its_command(path):
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if "base" in values:
+    if "ctr" in values:
+        types = (RellaxOptions,)
+    elif "base" in values:
         types = (AdapterOptions,)
     elif "encoder" in values and "model" in values:
         types = (EncoderOptions,)

@@ -21,6 +21,7 @@ from transformers import (
 from rella_hub.language_models.p_yes import (
     Budget,
     batches_of_like_length,
+    decided,
     last_logits,
     p_yes,
     p_yes_of_systems,
@@ -252,3 +253,35 @@ def test_a_batch_for_which_a_gpu_has_no_memory_is_halved_and_it_is_said_once(pro
 def test_a_prompt_for_which_a_gpu_has_no_memory_is_said(prompts):
     with pytest.raises(ValueError, match=rf"no memory for a prompt of {max(map(len, prompts))} tokens alone. Take"):
         p_yes(Crowded(build("llama"), 1), prompts, ANSWERS)
+
+
+def test_the_rule_of_tallrec_is_the_sigmoid_of_a_difference_and_orders_otherwise():
+    """Its example: probabilities (.30, .10) stand below (.60, .35), though 3 to 1 is more of a Yes than 12 to 7."""
+    pair = torch.tensor([0, 1])  # no, yes
+    probabilities = torch.tensor([[0.10, 0.30, 0.60], [0.35, 0.60, 0.05]], dtype=torch.float64)
+    softmax, difference = (decided(probabilities.log(), pair, rule) for rule in ("softmax", "difference"))
+    np.testing.assert_allclose(softmax, [0.30 / 0.40, 0.60 / 0.95])
+    np.testing.assert_allclose(difference, [1 / (1 + np.exp(-0.20)), 1 / (1 + np.exp(-0.25))])
+    assert softmax[0] > softmax[1]
+    assert difference[0] < difference[1]
+
+
+@every_model
+def test_the_rule_of_tallrec_is_what_a_full_forward_pass_gives(model, prompts):
+    found = p_yes_of_systems(model, [lambda: None], prompts, ANSWERS, Budget(200), rule="difference")[0]
+    with torch.no_grad():
+        all_logits = [model(torch.tensor([ids])).logits[0, -1].double().numpy() for ids in prompts]
+    shares = [np.exp(one - one.max()) / np.exp(one - one.max()).sum() for one in all_logits]
+    by_hand = [1 / (1 + np.exp(share[ANSWERS.no] - share[ANSWERS.yes])) for share in shares]
+    np.testing.assert_allclose(found, by_hand, atol=1e-6)
+    assert found.min() > 0.26
+    assert found.max() < 0.74
+
+
+def test_a_batch_is_told_of_before_it_is_read():
+    """`see` gets the numbers of the prompts of each batch, all of them once."""
+    seen, model = [], MODELS["llama"]
+    prompts = [[1] * length for length in (3, 9, 4, 8)]
+    p_yes_of_systems(model, [lambda: None], prompts, ANSWERS, Budget(9), see=lambda rows: seen.append(rows.tolist()))
+    assert sorted(row for rows in seen for row in rows) == [0, 1, 2, 3]
+    assert all(len(rows) * max(len(prompts[row]) for row in rows) <= 9 for rows in seen)

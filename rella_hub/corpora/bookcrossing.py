@@ -119,7 +119,7 @@ CORPUS = Corpus(
             ),
         ),
     ),
-    tasks=("one_per_user",),
+    tasks=("one_per_user", "users_8_1_1"),
     label_threshold=5,
     minimum_history=5,
     rating_range=(0, 10),

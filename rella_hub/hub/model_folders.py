@@ -20,6 +20,7 @@ SCORED_WHOLE = {
     "features.json": "a CTR model",
     "text.json": "a trained CTR-BERT or PTab",
     "p5.json": "a trained P5",
+    "rellax.json": "a trained ReLLaX system",
 }  # by a file that only it has
 FLOATING = ("F64", "F32", "F16", "BF16")
 

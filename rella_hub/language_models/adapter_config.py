@@ -8,6 +8,7 @@ changes the answer of the layers, on the scale of the weights that lie beside it
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -98,7 +99,7 @@ def checked_adapter_config(path: Path, values: dict, largest: int) -> PeftConfig
         )
     kept = {key: value for key, value in values.items() if key in fields and key not in UNREAD}
     try:
-        config = known(**kept)
+        config = known(**json.loads(json.dumps(kept)))  # PEFT saves plain groups of values alone
     except Exception as error:  # whatever the class of that type makes of a wrong value
         raise ValueError(f"{path} cannot be used ({first_line(error)}).") from error
     config.inference_mode = True

@@ -22,11 +22,16 @@ def tokenized_rows(prompts: Sequence[Sequence[int]], completions: Sequence[list[
     return Dataset(pa.Table.from_batches([_batch(prompts, completions)], schema=SCHEMA))
 
 
-def rows_on_disk(path: Path, parts: Iterable[tuple[Sequence[Sequence[int]], Sequence[list[int]]]]) -> Dataset:
-    """The same of many parts, each of prompts and completions, in the file `path`, which must stay as long as the data set."""
+def rows_on_disk(
+    path: Path, parts: Iterable[tuple[Sequence[Sequence[int]], Sequence[list[int]]]], loss_on_prompt: bool = False
+) -> Dataset:
+    """The same of many parts, each of prompts and completions, in the file `path`, which must stay as long as the data set.
+
+    loss_on_prompt: the labels cover the prompts, too, so that `prompts_of` cannot tell them from their answers.
+    """
     with full_disk_said(path), pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, SCHEMA) as stream:
         for prompts, completions in parts:
-            stream.write_batch(_batch(prompts, completions))
+            stream.write_batch(_batch(prompts, completions, loss_on_prompt))
     return Dataset.from_file(str(path))
 
 
@@ -56,12 +61,15 @@ def require_room_for_rows(room: Room, name: str, rows: Dataset, answers: Sequenc
         room.require(name, ids, answers)
 
 
-def _batch(prompts: Sequence[Sequence[int]], completions: Sequence[list[int]]) -> pa.RecordBatch:
+def _batch(
+    prompts: Sequence[Sequence[int]], completions: Sequence[list[int]], loss_on_prompt: bool = False
+) -> pa.RecordBatch:
     inputs = TokenRows.of([[*p, *c] for p, c in zip(prompts, completions, strict=True)])
     labels = inputs.ids.copy()
     asked = np.fromiter(map(len, prompts), np.int64, len(prompts))
     place = np.arange(len(labels)) - np.repeat(inputs.ends - inputs.lengths, inputs.lengths)
-    labels[place < np.repeat(asked, inputs.lengths)] = IGNORED
+    if not loss_on_prompt:
+        labels[place < np.repeat(asked, inputs.lengths)] = IGNORED
     ends = pa.array(np.r_[0, inputs.ends], pa.int32())
     columns = [pa.ListArray.from_arrays(ends, pa.array(values, pa.int32())) for values in (inputs.ids, labels)]
     return pa.record_batch(columns, schema=SCHEMA)

@@ -11,7 +11,7 @@ The loss, the optimizer steps and their samples are SFTTrainer's; what is left o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -67,7 +67,7 @@ class AnswerTrainer(AnswerLossTrainer):
         assert isinstance(rows, Dataset)
         prompts, labels = prompts_of(rows, self._yes)
         mine = np.arange(self.args.process_index, len(prompts), self.args.world_size)
-        own = self._score(self.accelerator.unwrap_model(self.model), [prompts[i] for i in mine])
+        own = self._scores_of(prompts, mine)
         scores = np.empty(len(prompts))
         for share, values in gather_object([(mine, own)]):
             scores[share] = values
@@ -80,6 +80,10 @@ class AnswerTrainer(AnswerLossTrainer):
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def _scores_of(self, prompts: Sequence, mine: np.ndarray) -> np.ndarray:
+        """(n,) P(Yes) of the validation prompts with the numbers `mine`."""
+        return self._score(self.accelerator.unwrap_model(self.model), [prompts[i] for i in mine])
 
     def _get_train_sampler(self, train_dataset=None) -> Sampler:
         samples_per_step = (
@@ -110,11 +114,16 @@ class LikeLengthSampler(Sampler[int]):
 
 
 def collate(rows: list[dict]) -> dict[str, torch.Tensor]:
-    """Pad `input_ids` and `labels` at the right to (B, T)."""
+    """Pad `input_ids` and `labels` at the right to (B, T); a further column, one number a row, becomes (B,)."""
     width = max(len(row["input_ids"]) for row in rows)
     input_ids = torch.zeros(len(rows), width, dtype=torch.long)
     labels = torch.full((len(rows), width), IGNORED)
     for i, row in enumerate(rows):
         input_ids[i, : len(row["input_ids"])] = torch.as_tensor(row["input_ids"])
         labels[i, : len(row["labels"])] = torch.as_tensor(row["labels"])
-    return {"input_ids": input_ids, "labels": labels}
+    further = rows[0].keys() - {"input_ids", "labels"}
+    return {
+        "input_ids": input_ids,
+        "labels": labels,
+        **{name: torch.as_tensor([row[name] for row in rows]) for name in further},
+    }

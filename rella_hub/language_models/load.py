@@ -161,8 +161,12 @@ def adapter_identity(adapter: str, revision: str | None = None) -> dict:
 def training_notes(adapter: str | None, revision: str | None = None) -> dict:
     """What tables of a paper ask of a run, null where its files are not beside the adapter or do not say: the config that it was
     trained on, how many weights were trained, and all its settings but the seed, by which seeds of one another are known."""
+    return notes_beside(adapter_folder(adapter, revision) if adapter else None)
+
+
+def notes_beside(folder: Path | None) -> dict:
+    """The same of the folder that holds the weights; None: there is none."""
     found, settings = {}, None
-    folder = adapter_folder(adapter, revision) if adapter else None
     places = (folder, folder.parent) if folder else ()
     for name in (TRAINING_RECIPE, TRAINING_RECORD):
         path = next((place / name for place in places if (place / name).is_file()), None)

@@ -5,6 +5,10 @@
 Prompts of like length are scored together and padded at the right: under a causal mask no real token sees what stands to its
 right, so no attention mask is needed and the score of a prompt does not depend on its neighbors. Only the last positions go
 through the language-model head, whose vocabulary-wide logits would otherwise cost more than a small model itself.
+
+TALLRec scores by another rule, `difference`: sigmoid(p_yes - p_no), p the softmax over the whole vocabulary. Paper: not stated. Released
+code: so, by a softmax over two probabilities. Ours: the softmax above, and theirs where it is asked for. Why: theirs lies from .27 to
+.73, so its log loss means nothing, and it orders otherwise: (.30, .10) stands below (.60, .35), of log-odds 1.10 and 0.54.
 """
 
 from __future__ import annotations
@@ -20,6 +24,9 @@ from rella_hub.language_models.token_rows import TokenRows
 from rella_hub.language_models.tokens import Answers
 
 TOKENS_PER_BATCH = 8192  # keeps a 7-billion-parameter model on a GPU busy, and a small one on a laptop inside its cache
+
+SOFTMAX, DIFFERENCE = "softmax", "difference"
+RULES = (SOFTMAX, DIFFERENCE)
 
 WELL_FILLED = 8  # a batch with an eighth of that many tokens need not take in prompts of other lengths
 SIMILAR = 0.75  # of the longest prompt of the batch
@@ -67,12 +74,15 @@ def p_yes_of_systems(
     answers: Answers,
     budget: Budget,
     advance: Callable[[int, int], None] | None = None,
+    see: Callable[[np.ndarray], None] | None = None,
+    rule: str = SOFTMAX,
 ) -> np.ndarray:
     """(S, N) P(Yes) of each tokenized prompt by each system.
 
     A system is a function that makes `model` that system, such as one that activates an adapter. Each batch is put together
     once and read by all of them in turn, so a system's scores are the same to the last digit with others or alone.
-    advance: is told how many prompts and tokens of each batch are done.
+    advance: is told how many prompts and tokens of each batch are done. see: is told the numbers of the prompts of each batch before
+    it is read, for a model that reads more of them than tokens. rule: one of `RULES`.
     """
     prompts = TokenRows.of(prompts)
     lengths = prompts.lengths
@@ -82,7 +92,7 @@ def p_yes_of_systems(
     try:
         with torch.inference_mode():
             for rows in batches_of_like_length(lengths, budget.tokens):
-                for part, found in _of_batch(model, systems, prompts, rows, answers, budget):
+                for part, found in _of_batch(model, systems, prompts, rows, answers, budget, see, rule):
                     scores[:, part] = found
                 if advance is not None:
                     advance(len(rows), int(lengths[rows].sum()))
@@ -97,7 +107,7 @@ def p_yes_of_systems(
 
 
 def _of_batch(
-    model, systems, prompts: TokenRows, rows: np.ndarray, answers: Answers, budget: Budget
+    model, systems, prompts: TokenRows, rows: np.ndarray, answers: Answers, budget: Budget, see, rule: str
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The rows of a batch with their scores (S, n), in as many parts as the memory of a GPU asks for."""
     waiting = [rows]
@@ -108,8 +118,10 @@ def _of_batch(
         if len(part) > at_once:
             waiting[:0] = [part[begin : begin + at_once] for begin in range(0, len(part), at_once)]
             continue
+        if see is not None:
+            see(part)
         try:
-            found = _scores(model, systems, [prompts[row] for row in part], answers)
+            found = _scores(model, systems, [prompts[row] for row in part], answers, rule)
         except torch.cuda.OutOfMemoryError as error:
             budget.shrink(longest * len(part), len(part), error)
             found = None
@@ -120,7 +132,7 @@ def _of_batch(
             yield part, found
 
 
-def _scores(model, systems: Sequence[Callable[[], None]], prompts: list, answers: Answers) -> np.ndarray:
+def _scores(model, systems: Sequence[Callable[[], None]], prompts: list, answers: Answers, rule: str) -> np.ndarray:
     """(S, B) scores of one batch."""
     device = next(model.parameters()).device
     pair = torch.tensor([answers.no, answers.yes], device=device)
@@ -136,8 +148,16 @@ def _scores(model, systems: Sequence[Callable[[], None]], prompts: list, answers
                 f"The model cannot read a prompt of {int(last.max()) + 1:,} tokens ({error}): it has no place for so many "
                 "positions, or for one of the tokens. Take a model with a longer context, or its own tokenizer."
             ) from error
-        scores.append(logits[:, pair].double().softmax(dim=1)[:, 1].cpu().numpy())
+        scores.append(decided(logits, pair, rule).cpu().numpy())
     return np.stack(scores)
+
+
+def decided(logits: torch.Tensor, pair: torch.Tensor, rule: str) -> torch.Tensor:
+    """(B,) float64 scores of (B, V) logits; pair: the tokens of no and yes."""
+    if rule == SOFTMAX:
+        return logits[:, pair].double().softmax(dim=1)[:, 1]
+    no, yes = logits.double().softmax(dim=1)[:, pair].unbind(dim=1)
+    return torch.sigmoid(yes - no)
 
 
 def last_logits(model: torch.nn.Module, input_ids: torch.Tensor, last: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,7 @@ shots        <1% or <10% of the training samples, or all where no number was ask
 num_shots    their number; null where that is not known, and for a model of all of them
 trained_on   the view of the prompts that an adapter was trained on
 similarity, dimension   of the vectors that the view retrieves by
-style        of the prompts; a row that does not ask for one is of the usual style
+style        of the prompts, or the mode of a ReLLaX system (lora_r); a row that does not ask for one is of the usual style
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def facts_of(scores: Scores) -> dict:
         "trained_on": trained_on and view_of(trained_on)[0],
         "view": view,
         "history_length": history_length,
-        "style": None if model else style_of(record["config_name"]),
+        "style": None if model else _style(record),
         **_retrieval(record, view),
     }
 
@@ -129,6 +129,11 @@ def _names_of_a_curve(scores: Scores, table: PaperTable) -> dict[str, str]:
     said = [*([name] if "system" not in table.shown else []), *([tuned] if table.over != "num_shots" else []), *parts]
     names = {"system": ", ".join(filter(None, [name, *parts])), "setting": ", ".join(filter(None, said))}
     return names if not model else {"base": "no base", **names}
+
+
+def _style(record: dict) -> str:
+    """A ReLLaX system is told more than its prompts, so it is in no row that does not ask for it."""
+    return (record.get("adapter_identity") or {}).get("mode") or style_of(record["config_name"])
 
 
 def _shots(record: dict, model: dict) -> str | None:

@@ -8,6 +8,7 @@ A prompt ends with a newline and an answer starts with its word, so that no toke
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ from rella_hub.texts.compose import concatenate
 
 VERSION = 1
 ANSWERS = ("No.", "Yes.")  # index = label
+CLOSING_NOTE = "Answer with Yes or No and nothing else."
+STARS = re.compile(r"\(\d+(?:\.\d+)? stars?\)$")
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def fragments(
             title.select(
                 f'Will {subject} like the {words.item} "' + pl.col("title") + '"?\n'
                 f"The more stars a {words.item} got, the more {subject} liked it.\n"
-                "Answer with Yes or No and nothing else.\n"
+                f"{CLOSING_NOTE}\n"
             ).to_series()
             for subject in subjects
         ]
@@ -106,6 +109,29 @@ def behavior_codes(
     used = np.ones(codes.shape, dtype=bool)
     used[:, 1:] = np.repeat(shown, 2, axis=1)
     return codes, used
+
+
+def mark_items(prompt: str, mark: str) -> tuple[str, int]:
+    """The prompt with `mark` behind the stars of each behavior and before the closing note, for the target; and how many there are.
+
+    ValueError for a text that is no prompt of this style, or that holds the mark already.
+    """
+    lines = prompt.split("\n")
+    behaviors = [
+        number
+        for number, line in enumerate(lines)
+        if re.match(r"\d+\. ", line) and STARS.search(line) and lines[-2:] == [CLOSING_NOTE, ""]
+    ]
+    numbered = all(lines[row].startswith(f"{place}. ") for place, row in enumerate(behaviors))
+    if not behaviors or not numbered or mark in prompt:
+        raise ValueError(
+            f"This is no prompt of the style pointwise whose behaviors can be told apart, or it holds {mark!r}: {prompt[:80]!r}. Build the "
+            "prompts again, in that style."
+        )
+    for row in behaviors:
+        lines[row] += mark
+    lines[-2] = mark + lines[-2]
+    return "\n".join(lines), len(behaviors) + 1
 
 
 def in_stars(rating: float) -> str:

@@ -7,7 +7,7 @@ and cuts the samples into train, validation and test. It defines
 - ``samples(interactions, minimum_history)``: one row a sample (sample_id, user_id, position, item_id, label);
 - ``split(samples, seed)``: {"train": ..., "validation": ..., "test": ...}, disjoint, nothing lost;
 - ``ORDER``, ``SAMPLES``, ``SPLIT`` and ``PROMISE``: the same in words, for records and cards. `SAMPLES` has a place for
-  {minimum_history}, `PROMISE` says what no two splits share;
+  {minimum_history}, which is the corpus's unless there is a ``MINIMUM_HISTORY``; `PROMISE` says what no two splits share;
 - ``DIVERGENCES``: where the paper, its released code and this protocol differ;
 - ``NEXT_ITEM``, where the question is not whether a user will like an item but which item comes next: what `NextItem` says. Its samples
   have no label, and candidates are drawn for them (rella_hub/stages/candidates.py).

@@ -13,10 +13,13 @@ from rella_hub.systems.adapter.not_taken import NOT_TAKEN as REFUSED
 from rella_hub.systems.adapter.values import check_values
 from rella_hub.tables import runs
 
-__all__ = ["MARK", "READS", "REFUSED", "RESULT", "RUN", "BaseOptions", "Options", "ScoreOptions", "holds"]
+__all__ = ["MARK", "READS", "REFUSED", "RESULT", "RUN", "BaseOptions", "Options", "ScoreOptions", "TunedBase", "holds"]
 RESULT, RUN, MARK = "adapter", "tuning run", "adapter_config.json"
 ANSWERS = ("substring", "exact", "likelihood", "likelihood_per_token")  # rella_hub/systems/answering.py
-READS = ("base", "base_revision", "dataset", "dataset_revision")  # in a recipe by name, in a record by their hashes
+READS = (
+    *("base", "base_revision", "dataset", "dataset_revision"),
+    *("instructions", "instructions_revision"),
+)  # in a recipe by name, in a record by their hashes
 
 
 def holds(folder: Path) -> bool:
@@ -35,6 +38,11 @@ class BaseOptions:
         "Arguments of the base model's chat template in JSON, such as '{\"enable_thinking\": false}'; "
         "chat_template in it is a template to use instead, strftime_now the date that a template writes as today's.",
         None,
+    )
+    score_rule: str = option(
+        "How two words make a score: softmax (of their logits; ReLLa), or difference: sigmoid(p_yes - p_no) of their probabilities among "
+        "all words (TALLRec's released code), which lies from .27 to .73 and orders samples otherwise.",
+        "softmax",
     )
     tokens_per_batch: int = option(
         "Padded tokens scored at once; where a GPU has no memory for them, it is halved.", 8192, pins=False
@@ -68,7 +76,9 @@ class ScoreOptions(BaseOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TuningArguments:
+class TunedBase:
+    """What is tuned on what, of every family that tunes a base with LoRA."""
+
     base: str = option("Base model: Hub id or folder.", pins=False)
     dataset: str = option("Data set: Hub id or folder, such as rella/ml1m.", pins=False)
     config_name: str = option(
@@ -87,18 +97,12 @@ class TuningArguments:
         "chat_template in it is a template to use instead, strftime_now the date that a template writes as today's.",
         None,
     )
-    full_finetuning: bool = option("Train all weights instead of a LoRA adapter.", False)
     lora_r: int = option("Rank of LoRA (paper: 8).", 8)
     lora_alpha: int = option("Scale of LoRA (paper: 16).", 16)
     lora_dropout: float = option("Dropout before LoRA (paper: 0.05).", 0.05)
     lora_target_modules: list[str] = option(
         "Layers that get LoRA (paper: q_proj v_proj): ends of their names, or all-linear, which is all but the output layer.",
         ["q_proj", "v_proj"],
-    )
-    dry_run: bool = option(
-        "Train nothing: take a few steps, and say how many rows and tokens there are, and what memory and time they take.",
-        False,
-        pins=False,
     )
     early_stopping_patience: int = option("Stop after this many epochs without a better validation AUC.", 2)
     overwrite: bool = option(
@@ -108,6 +112,32 @@ class TuningArguments:
     def __post_init__(self) -> None:
         check_values(self)
         object.__setattr__(self, "chat_template_kwargs", template_arguments(self.chat_template_kwargs))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuningArguments(TunedBase):
+    loss_on_prompt: bool = option(
+        "Train on the tokens of the prompt, too (TALLRec's released code), not on those of the answer alone.", False
+    )
+    instructions: str | None = option(
+        "A first stage before the prompts, as TALLRec's: instruction data, a JSON, JSON Lines or Parquet file or a data set of the Hub, "
+        "with instruction, input and output. The same LoRA goes on. Default: none, so the stage is skipped.",
+        None,
+        pins=False,
+    )
+    instructions_revision: str | None = option("Branch, tag or commit of the instructions.", None, pins=False)
+    instruction_epochs: float = option("Epochs of that first stage.", 3.0)
+    full_finetuning: bool = option("Train all weights instead of a LoRA adapter.", False)
+    dry_run: bool = option(
+        "Train nothing: take a few steps, and say how many rows and tokens there are, and what memory and time they take.",
+        False,
+        pins=False,
+    )
+
+    def __post_init__(self) -> None:
+        TunedBase.__post_init__(self)
+        if self.instructions is None:
+            refuse_without("--instructions", self, ["instructions_revision", "instruction_epochs"])
         if self.full_finetuning:
             lora = ("lora_r", "lora_alpha", "lora_dropout", "lora_target_modules")
             refuse_without("a LoRA adapter (--full_finetuning false)", self, lora)

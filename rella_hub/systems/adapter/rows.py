@@ -36,7 +36,9 @@ class RowMaker:
     max_length: int
     chat_template_kwargs: dict | None
 
-    def make(self, scratch: Path, num_shots: int | None, num_validation: int, seed: int) -> TuningRows:
+    def make(
+        self, scratch: Path, num_shots: int | None, num_validation: int, seed: int, loss_on_prompt: bool = False
+    ) -> TuningRows:
         """The first `num_shots` samples, a seeded choice of validation, and the tokens that decide; `scratch` gets the files."""
         split, count = shots.count_shots(self.folder, self.config_name, num_shots)
         chosen = shots.seeded_numbers(self.folder, self.config_name, "validation", num_validation, seed)
@@ -44,15 +46,19 @@ class RowMaker:
         example = reader.take(np.arange(1))["prompt"][0].as_py()
         asked = example, load_style(style_of(self.config_name)).ANSWERS, self.chat_template_kwargs
         completions = encode_completions(self.tokenizer, *asked)
-        train = rows_on_disk(scratch / "train.arrow", self._tokenized(split, np.arange(count), completions))
+        parts = self._tokenized(split, np.arange(count), completions)
+        train = rows_on_disk(scratch / "train.arrow", parts, loss_on_prompt)
         validation = rows_on_disk(scratch / "validation.arrow", self._tokenized("validation", chosen, completions))
         return TuningRows(train, validation, answer_tokens(self.tokenizer, *asked))
+
+    def read(self, split: str, numbers: np.ndarray, prompts: list[str]) -> list[list[int]]:
+        """Token ids of the prompts of the rows of a split with these numbers."""
+        return encode_prompts(self.tokenizer, prompts, self.max_length, self.chat_template_kwargs)
 
     def _tokenized(self, split: str, numbers: np.ndarray, completions: list[list[int]]) -> Iterator[tuple]:
         reader = RowReader(self.folder, self.config_name, split, ["prompt", "label"])
         for begin in range(0, len(numbers), ROWS_AT_ONCE):
-            rows = reader.take(numbers[begin : begin + ROWS_AT_ONCE])
-            prompts = encode_prompts(
-                self.tokenizer, rows["prompt"].to_pylist(), self.max_length, self.chat_template_kwargs
-            )
+            wanted = numbers[begin : begin + ROWS_AT_ONCE]
+            rows = reader.take(wanted)
+            prompts = self.read(split, wanted, rows["prompt"].to_pylist())
             yield prompts, [completions[label] for label in rows["label"].to_pylist()]

@@ -25,9 +25,11 @@ from rella_hub.language_models.load import (
     training_notes,
     training_samples,
 )
-from rella_hub.language_models.p_yes import Budget, p_yes_of_systems
+from rella_hub.language_models.p_yes import RULES, SOFTMAX, Budget, p_yes_of_systems
 from rella_hub.language_models.room import Room, room_of
 from rella_hub.language_models.same_base import read_base_record
+from rella_hub.language_models.token_rows import TokenRows
+from rella_hub.language_models.tokens import Answers
 from rella_hub.prompts import load_style, style_of
 from rella_hub.systems import REFERENCE
 from rella_hub.systems.adapter.options import RESULT, ScoreOptions
@@ -75,18 +77,20 @@ class LanguageModel:
 
     def scores_of(self, rows: pa.Table, wanted: list[int]) -> np.ndarray:
         """(len(wanted), n) P(Yes) by the systems with these numbers."""
-        if self._reader is None:
-            self._reader = PromptReader(self.options, self.adapters, self._answers)
-        prompts, answers = self._reader.read(rows["prompt"].to_pylist())
+        prompts, answers = self.read(rows)
         if self.model is None:
             options = self.options
             model = load_base(self._base, options.base_revision, options.dtype, options.quantization)
-            self._room = room_of(model)
+            self._room = self.room(model)
             self._room.require(self._base, prompts, (answers.no, answers.yes))
             self.model = self.attach(model, min(prompts, key=len).tolist())
         self._room.require(self._base, prompts, (answers.no, answers.yes))
         switches = self.switches(wanted)
-        scores = p_yes_of_systems(self.model, switches, prompts, answers, self._budget, self.progress)
+        scores = p_yes_of_systems(
+            *(self.model, switches, prompts, answers, self._budget, self.progress),
+            see=self.seeing(rows),
+            rule=self.options.score_rule,
+        )
         self.tokens += len(prompts.ids)
         return scores
 
@@ -107,6 +111,20 @@ class LanguageModel:
             return ids, said
 
         return choose(self.model, self._titles.tokenizer, read, rows, options.answer, self._budget, self.progress)
+
+    def read(self, rows: pa.Table) -> tuple[TokenRows, Answers]:
+        """The prompts of a chunk and the answers to them as tokens."""
+        if self._reader is None:
+            self._reader = PromptReader(self.options, self.adapters, self._answers)
+        return self._reader.read(rows["prompt"].to_pylist())
+
+    def room(self, model: torch.nn.Module) -> Room:
+        """What the base has places for."""
+        return room_of(model)
+
+    def seeing(self, rows: pa.Table) -> Callable[[np.ndarray], None] | None:
+        """What is told the numbers of the prompts of each batch of a chunk before the model reads it; None where nobody asks."""
+        return None
 
     def attach(self, model: torch.nn.Module, probe: list[int]) -> torch.nn.Module:
         for adapter, revision in self.adapters:
@@ -133,7 +151,7 @@ def load(name: str | None, revision: str | None, options: ScoreOptions) -> Langu
     adapter = str(Path(name) / RESULT) if (Path(name) / RESULT).is_dir() else name
     base, base_revision = options.base, options.base_revision
     if base is None:
-        base, named_revision = _named_base(adapter, revision)
+        base, named_revision = named_base(adapter, revision)
         base_revision = base_revision or named_revision
     return LanguageModel(
         replace(options, base=base, base_revision=base_revision, adapter=adapter, adapter_revision=revision)
@@ -144,6 +162,8 @@ def check(options: ScoreOptions) -> None:
     for name in ("max_length", "tokens_per_batch"):
         if getattr(options, name) < 1:
             raise ValueError(f"--{name} is {getattr(options, name)}; at least 1 is needed.")
+    if options.score_rule not in RULES:
+        raise ValueError(f"--score_rule is {options.score_rule!r}; expected one of {', '.join(RULES)}.")
 
 
 def identity_of(options: ScoreOptions, base: dict) -> tuple[dict, dict]:
@@ -158,6 +178,7 @@ def identity_of(options: ScoreOptions, base: dict) -> tuple[dict, dict]:
         "adapter_identity": adapter_identity(adapter, revision) if adapter else None,
         "computed_in": str(number_format(options.dtype)).removeprefix("torch."),
         "libraries": {name: version(name) for name in libraries},
+        **({} if options.score_rule == SOFTMAX else {"score_rule": options.score_rule}),  # as older records are
     }
     doubt = base_doubt(base, adapter, revision, options.any_base) if adapter else None
     if doubt:
@@ -174,7 +195,7 @@ def system_name(adapter: str | None) -> str:
     return path.parent.name if path.name == RESULT else path.name
 
 
-def _named_base(adapter: str, revision: str | None) -> tuple[str, str | None]:
+def named_base(adapter: str, revision: str | None) -> tuple[str, str | None]:
     """The base that an adapter says it was trained on, which is then held against its hashes."""
     record = read_base_record(adapter_folder(adapter, revision))
     if record is None:

@@ -34,6 +34,7 @@ AT_LEAST = {
 ABOVE = {
     "learning_rate": 0,
     "num_train_epochs": 0,
+    "instruction_epochs": 0,
     "adam_epsilon": 0,
     "neftune_noise_alpha": 0,
     "logging_steps": 0,
