@@ -4,8 +4,8 @@ A system that chooses is what `rella_hub.systems` says, with
 
     choices(rows)    -> a mapping of columns: scores (n, C), or chosen_item_id (n,) with -1 for no valid answer, and generated (n,) texts
 
-in place of `scores`. `rows` is a pyarrow table of sample_id, user_id, position, target_item_id, item_ids and, where the system has `columns`,
-those of the config. Who is given scores alone chooses the highest; with `chosen_item_id` beside them that is the choice.
+in place of `scores`. `rows` is a pyarrow table of sample_id, user_id, position, target_item_id, item_ids and, where the system has
+`columns`, those of the config. Who is given scores alone chooses the highest; with `chosen_item_id` beside them that is the choice.
 """
 
 from __future__ import annotations

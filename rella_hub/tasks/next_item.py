@@ -1,4 +1,4 @@
-"""Which item comes next? Users are divided by when they came: the first are trained on at every position, the others asked for the last item.
+"""Which item comes next? Users are divided by when they came: the first are trained on, the others asked for their last item.
 
 Source: LLaRA (arXiv 2312.02445), released data and code: users in the order of their first interaction, cut 8:1:1; training holds every
 prefix of the first eight tenths, a validation or test user gives one row, the last. Rows with fewer than three earlier behaviors are left

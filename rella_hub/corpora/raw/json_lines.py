@@ -28,7 +28,7 @@ def read_json_lines(raw: RawFiles, name: str, fields: Mapping[str, Any]) -> pl.D
     ValueError with file and line for what is no JSON object, or has another type in a field.
     """
     parts, line = [], 1
-    for block in _whole_lines(raw, name):
+    for block in whole_lines(raw, name):
         count = block.count(b"\n")
         try:
             table = pl.read_ndjson(io.BytesIO(block), schema=dict(fields))
@@ -43,7 +43,7 @@ def read_json_lines(raw: RawFiles, name: str, fields: Mapping[str, Any]) -> pl.D
     return pl.concat(parts)
 
 
-def _whole_lines(raw: RawFiles, name: str) -> Iterator[bytes]:
+def whole_lines(raw: RawFiles, name: str) -> Iterator[bytes]:
     """Blocks of whole lines, each with its end; the last line may lack it in the file."""
     rest, line = b"", 1
     for block in _unpacked(raw, name):

@@ -1,6 +1,6 @@
 """The items of a recommender: which row of its table is which item, and that a data set means the same by its ids.
 
-    items.json           {"corpus": ..., "item_id": [...], "sha256": ...}     row r of the table, from 1, is item_id[r - 1]; row 0 is padding
+    items.json           {"corpus": ..., "item_id": [...], "sha256": ...}     row r of the table is item_id[r - 1]; row 0 is padding
     model.safetensors    items.weight (I + 1, d)
 
 The hash is of ids and titles, so a data set in which an id is another item is told from the one that was trained on.
@@ -115,7 +115,7 @@ def read_item_table(name: str, revision: str | None = None) -> ItemTable:
         raise ValueError(f"{folder / WEIGHTS} has no whole {TABLE} ({error}). Train the recommender again.") from error
     if vectors.ndim != 2 or len(vectors) != len(items.item_id) + 1:
         raise ValueError(
-            f"{folder / WEIGHTS} holds {len(vectors) - 1} item vectors, {FILE} tells of {len(items.item_id)} items: they are not of the same "
+            f"{folder / WEIGHTS} holds {len(vectors) - 1} item vectors, {FILE} tells of {len(items.item_id)} items: they are not of one "
             "run. Train the recommender again."
         )
     identity = {

@@ -2,7 +2,8 @@
 
     s = encoder(E[i_1], ..., E[i_K]),    y_i = s . W[i] + b[i]        tied: y_i = s . E[i]
 
-Source: LLaRA's recommenders (arXiv 2312.02445; released training of DROS): an output layer of its own. SASRec's paper (section III-E) ties it.
+Source: LLaRA's recommenders (arXiv 2312.02445; released training of DROS): an output layer of its own. SASRec's paper
+(section III-E) ties it.
 """
 
 from __future__ import annotations
