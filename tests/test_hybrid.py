@@ -5,11 +5,13 @@ import json
 import shutil
 from pathlib import Path
 
+import huggingface_hub
 import numpy as np
 import pytest
 import tiny_titles
 import torch
 import yaml
+from hub_server import HubServer
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -25,7 +27,7 @@ from rella_hub.tables import store
 from rella_hub.tables.choices import NONE, read_choices
 
 DATA, CONFIG, RUN = "rella/demo", "next_item_k10", "runs/llara"
-RECOMMENDER = "runs/gru4rec"
+RECOMMENDER, MODEL_ID = "runs/gru4rec", "rella/demo-llara"
 TRAIN = ("training/train.py", "--family", "hybrid", "--dataset", DATA, "--base", "base")
 SMALL = (
     *("--num_shots", 24, "--num_validation", 10, "--num_train_epochs", 2, "--per_device_train_batch_size", 4),
@@ -182,11 +184,13 @@ def test_a_plain_base_answers_the_same_questions(here, command, tmp_path):
     rows = store.read(Path(DATA), CONFIG, "test")
     row = rows.slice(rows["sample_id"].to_pylist().index(found.sample_id[0]), 1).to_pylist()[0]
     prompt, answer = (tokenizer(text)["input_ids"] for text in (row["prompt"], row["candidates"][3] + "\n"))
-    log_p = model(torch.tensor([prompt + answer])).logits[0, len(prompt) - 1 : -1].double().log_softmax(dim=1)
+    with torch.no_grad():
+        log_p = model(torch.tensor([prompt + answer])).logits[0, len(prompt) - 1 : -1].double().log_softmax(dim=1)
     expected = float(log_p.gather(1, torch.tensor(answer)[:, None]).sum())
     assert found.scores[0, 3] == pytest.approx(expected, abs=2e-3)
 
 
+@pytest.mark.slow
 def test_titles_alone_need_no_recommender(here, command, tmp_path, capsys):
     run, text_only = tmp_path / "text", ("--curriculum", "text_only")
     assert command(*TRAIN, *SMALL, *text_only, "--num_train_epochs", 1, "--output_dir", run) == 0
@@ -245,6 +249,7 @@ def test_a_recommender_of_other_items(here, command, capsys, tmp_path, change, s
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_resumes_to_the_same_weights(here, command, capsys, tmp_path, monkeypatch):
     from rella_hub.systems.hybrid import trainer
 
@@ -277,6 +282,35 @@ def test_the_card_says_what_it_is(here, command):
     ):
         assert words in card
     assert "{{" not in card
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    with HubServer() as server:
+        constants = huggingface_hub.constants
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr(constants, "ENDPOINT", server.endpoint)
+        template = server.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setenv("HF_TOKEN", "write-token")
+        yield server
+
+
+def test_a_repository_is_loaded_whole(here, command, hub, tmp_path):
+    """One repository has all that is needed beside the base, and answers as the run folder does."""
+    push = ("model_cards/push.py", "--run", RUN, "--hub_model_id", MODEL_ID, "--license", "apache-2.0")
+    assert command(*push, "--base_model_id", "rella/tiny-base", "--dataset_id", DATA) == 0
+    files = hub.repositories["model", MODEL_ID].files()
+    own = {"adapter_model.safetensors", "items.safetensors", "llara.json", "base_model.json"}
+    assert own < files.keys()
+    assert "adapter_config.json" not in files, "PEFT alone would load half of it"
+    assert json.loads(files["base_model.json"])["name"] == "rella/tiny-base"
+    for name, model in (("here", RUN), ("pulled", MODEL_ID)):
+        assert choose(command, tmp_path / name, "--model", model, "--base", "base", "--answer", "likelihood") == 0
+    ours, pulled = read_choices(tmp_path / "here"), read_choices(tmp_path / "pulled")
+    assert (ours.scores == pulled.scores).all()
+    assert pulled.record["system"] == "demo-llara_likelihood"
 
 
 def test_validation_counts_a_tie_as_wrong():
