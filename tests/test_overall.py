@@ -3,6 +3,7 @@
 import json
 import re
 import statistics
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -141,11 +142,32 @@ def test_systems_without_a_model_see_what_the_ctr_models_see(folder):
 
 @pytest.mark.parametrize(
     ("made", "said"),
-    [({"limit": 1000}, "is not of the whole test split"), ({"split": "validation"}, "is not of the whole test split")],
+    [
+        ({"limit": 1000}, r"is of 1,000 test samples \(a choice by the seed None\), .* is of the whole test split"),
+        ({"split": "validation"}, "is not of the test split"),
+    ],
 )
-def test_what_belongs_to_no_row_is_refused(folder, made, said):
+def test_what_is_not_of_the_same_test_samples_is_refused(folder, made, said):
     with pytest.raises(ValueError, match=said):
-        as_text([some_scores(folder, **made)])
+        as_text([some_scores(folder, **made), some_scores(folder, "sim")])
+
+
+def test_a_choice_of_the_test_samples_is_said_and_its_auc_has_an_interval(folder):
+    made = some_scores(folder)
+    one = replace(made, user_id=np.arange(len(made.label)), record={**made.record, "limit": 8, "seed": 3})
+    text = as_text([one])
+    assert "Ours: 8 test samples (a choice by the seed 3); over several seeds" in text
+    auc = roc_auc_score(one.label, one.score)
+    found = re.fullmatch(r"(\S+) \[(\S+), (\S+)\]", line_of(text, "DIN")[2])
+    value, low, high = map(float, found.groups())
+    assert value == pytest.approx(auc, abs=1e-4)
+    liked, others = one.score[one.label == 1], one.score[one.label == 0]
+    wins = (liked[:, None] > others).mean(axis=1), (liked[:, None] > others).mean(axis=0)
+    variance = sum(np.var(of_each, ddof=1) / len(of_each) for of_each in wins)  # DeLong's, without ties
+    assert (low, high) == pytest.approx((auc - 1.959964 * variance**0.5, auc + 1.959964 * variance**0.5), abs=1e-4)
+    again = some_scores(folder, seed=1)
+    other = replace(again, record={**again.record, "limit": 8, "seed": 3})
+    assert "(2)" in line_of(as_text([one, other]), "DIN")[2], "over seeds it is the deviation"
 
 
 def test_the_mean_of_a_row_is_over_seeds_alone(folder):
@@ -253,12 +275,20 @@ def test_what_has_no_key_of_a_table_is_said(folder):
     assert line_of(text, "small", "zero-shot, recency_k9")[2] == "9"
 
 
-def test_costs_stand_beside_the_papers(folder):
-    cost = {"adapter": "a", "training_samples": 3, "seconds": 7.5, "trainable_weights": 6_553_600}
-    scores = some_scores(folder, None, **cost)
-    cells = line_of(as_text([scores], "efficiency"), "ReLLa", "Vicuna-13B")
-    assert cells[2:4] == ["6,553,600", "650,000,000"]
-    assert cells[4] == f"{7500 / len(scores.label):,.2f}"
+def test_costs_stand_beside_the_papers(folder, tmp_path):
+    record = some_scores(folder, None, adapter="a", training_samples=3).record
+    cost = {
+        "record": record,
+        "trainable_weights": 6_553_600,
+        "samples": 9,
+        "milliseconds": {"one_at_a_time": 7.5, "batched": 2},
+    }
+    (tmp_path / "cost.json").write_text(json.dumps(cost))
+    table = read_table("efficiency")
+    text = markdown(table, filled(table, [], [], [str(tmp_path / "cost.json")]))
+    cells = line_of(text, "ReLLa", "Vicuna-13B")
+    assert cells[2:5] == ["6,553,600", "650,000,000", "7.50"]
+    assert "rella (vicuna-13b-v1.5), batched" in text
 
 
 NEW = """

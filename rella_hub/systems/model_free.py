@@ -161,6 +161,7 @@ class WithoutModel:
     """One of `MODEL_FREE` as a system that is scored; see `rella_hub.systems`. Its scores are of the view of one config."""
 
     family, columns, tables, training_samples = None, (), (), None
+    read_from = "samples"  # what is shown is enough: its prompts need not be written
     rows_per_chunk = FITTED_SAMPLES  # what is fitted or counted once is needed for each chunk again
 
     def __init__(self, name: str, samples: SampleOptions):

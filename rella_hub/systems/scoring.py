@@ -2,6 +2,7 @@
 
 A system is what `rella_hub.systems` says. Beside that it may have
 
+    read_from         table that its rows are read from instead of the config, where it reads no prompt
     columns           columns of the config that it reads, beside sample_id and label. Default: ("prompt",)
     rows_per_chunk    samples that are scored and kept at a time. Default: 1,024
     tokens            how many it has read so far
@@ -18,7 +19,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -130,7 +131,7 @@ def write_score_files(
         if not missing:
             return
         parts = [every[number] for number in missing]
-        at_home = Samples(samples.folder.absolute(), samples.options)
+        at_home = replace(samples, folder=samples.folder.absolute())
         job = Job(partial(open_system, missing), at_home, tuple(parts), str(Path.cwd()))
         try:
             rate = run(job, parts, chunks, group, "prompt", options.engine, options.workers)

@@ -39,19 +39,20 @@ class Samples:
 
     folder: Path
     options: SampleOptions
+    table: str | None = None  # that their rows are read from; None: the config
 
     @cached_property
     def numbers(self) -> np.ndarray:
         """(n,) of their rows in the split."""
         o = self.options
-        return shots.seeded_numbers(self.folder, o.config_name, o.split, o.limit, o.seed)
+        return shots.seeded_numbers(self.folder, self.table or o.config_name, o.split, o.limit, o.seed)
 
     def read(self, columns: Sequence[str]) -> pa.Table:
         """Some small columns of all of them."""
         return self.reader(columns).take(self.numbers)
 
     def reader(self, columns: Sequence[str]) -> RowReader:
-        return RowReader(self.folder, self.options.config_name, self.options.split, list(columns))
+        return RowReader(self.folder, self.table or self.options.config_name, self.options.split, list(columns))
 
 
 @dataclass(frozen=True)
@@ -88,11 +89,13 @@ def columns_of(system) -> Sequence[str]:
 def samples_of(options: SampleOptions, system) -> Samples:
     """The data set with all that the system and the rows without a model read, and all of it current."""
     options.check()
-    tables = [options.config_name, table_name(options.config_name), "samples", "interactions", *system.tables]
+    read_from = getattr(system, "read_from", None)
+    config = read_from or options.config_name
+    tables = [config, table_name(options.config_name), "samples", "interactions", *system.tables]
     folder = hub.resolve(options.dataset, list(dict.fromkeys(tables)), options.dataset_revision)
     if "prompt" in columns_of(system):
         records.require_current(folder, options.config_name)
-    return Samples(folder, options)
+    return Samples(folder, options, read_from)
 
 
 def record_of(member, samples: Samples, name: str | None = None) -> dict:
