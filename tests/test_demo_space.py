@@ -281,6 +281,7 @@ def see(page, text: str) -> None:
     page.get_by_text(text, exact=True).locator("visible=true").first.wait_for()
 
 
+@pytest.mark.slow
 def test_people_click_examples_at_the_same_time_and_change_k(served, people):
     demo, _ = served
     pages, _ = people
@@ -300,6 +301,7 @@ def test_people_click_examples_at_the_same_time_and_change_k(served, people):
     assert page.get_by_label("Prompt").input_value() == answer.prompt
 
 
+@pytest.mark.slow
 def test_a_title_with_markup_and_nonsense_are_text(served, people):
     pages, happened = people
     page = pages[0]

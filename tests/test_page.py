@@ -315,6 +315,7 @@ def test_the_page_is_pushed_as_a_static_space(command, hub, folder, tmp_path, ca
     assert "nothing to change" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_results_are_pulled_by_id(hub, folder, tmp_path):
     hub.add_repository("model", "someone/rella", {"results.json": (folder / "one/results.json").read_bytes()})
     script = [sys.executable, str(REPOSITORY / "evaluation/page.py"), "--results", "someone/rella", "--output", "page"]
