@@ -30,6 +30,7 @@ MEASURED_ON = ("scores", "data", "choices", "costs")
 FACTS = (  # what may be asked of a measurement of ours
     *("corpus", "base", "model", "tuned", "shots", "num_shots", "trained_on", "view", "history_length"),
     *("similarity", "dimension", "search"),
+    *("family", "curriculum", "recommender"),
 )
 
 
