@@ -12,6 +12,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rella_hub.cards.arguments import CardArguments
+from rella_hub.cards.card import write_card
 from rella_hub.cli import read_yaml
 from rella_hub.corpora import demo
 from rella_hub.stages.arguments import CandidateArguments, FolderArguments, RawArguments
@@ -20,7 +22,7 @@ from rella_hub.stages.prepare import prepare
 from rella_hub.stages.rationales.arguments import RationaleArguments, TeacherArguments
 from rella_hub.stages.rationales.rationalize import rationalize
 from rella_hub.stages.text_vectors import TextArguments, embed_texts
-from rella_hub.systems import family_of
+from rella_hub.systems import facts_of, family_of
 from rella_hub.systems.slim import inputs, score
 from rella_hub.systems.slim.network import Slim
 from rella_hub.systems.slim.options import VARIANTS, Options, ScoreOptions
@@ -191,6 +193,11 @@ def test_every_variant_runs_and_chooses_again_what_it_chose(built, tmp_path, var
     np.testing.assert_array_equal(scores, choices_of(run / "model", built.folder)[1])
     train(options_of(built, run, variant))
     assert "unchanged inputs, kept" in capsys.readouterr().out
+    write_card(CardArguments(run=str(run)), facts_of(run))
+    card = (run / "model" / "README.md").read_text(encoding="utf-8")
+    assert ("written by the rule-based teacher of the demo corpus" in card) is (variant in ("fusion", "agnostic"))
+    assert ("Texts are read by" in card) is (variant != "id")
+    assert "**A control**" not in card
     if variant == "fusion":
         assert set(system.tables) == {"items", "text_vectors_items", "text_vectors_teacher"}
 
