@@ -266,3 +266,20 @@ def test_experiment_that_is_killed_again_and_again_gives_the_same_scores(command
     for path in made:
         assert read_scores(path).score.tolist() == read_scores(undisturbed / "scores" / path.name).score.tolist()
     assert not experiment_folder.read(tmp_path / "made").holes
+
+
+def test_dry_run_says_what_cells_of_an_adapter_cost_by_one_of_them(command, smoke, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(smoke.folder)
+    rella = {
+        "recipe": "training/recipes/smoke/rella.yaml",
+        "axes": {"num_shots": [40, 80]},
+    }
+    it = {"table": "shots", "dataset": "runs/smoke/data", "output_dir": str(tmp_path / "made"), "limit": 20}
+    (tmp_path / "it.yaml").write_text(yaml.safe_dump({**it, "systems": [rella]}))
+    capsys.readouterr()
+    assert command("training/experiment.py", "--config", tmp_path / "it.yaml", "--dry_run", "true") == 0
+    said = capsys.readouterr().out
+    assert said.count("to train and") == 2
+    assert "of memory" in said
+    assert "2 cells, 0 of them done; the others take " in said
+    assert not (tmp_path / "made").exists()

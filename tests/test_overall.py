@@ -13,6 +13,7 @@ from rella_hub.metrics.group_auc import group_auc
 from rella_hub.paper import tables
 from rella_hub.paper.tables import read_table, table_names
 from rella_hub.reports.paper_table import filled
+from rella_hub.reports.paper_table_figure import curves_of
 from rella_hub.reports.paper_table_text import markdown
 from rella_hub.stages.arguments import FolderArguments, RawArguments, ViewArguments
 from rella_hub.stages.prepare import prepare
@@ -143,7 +144,7 @@ def test_systems_without_a_model_see_what_the_ctr_models_see(folder):
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        ({"limit": 1000}, r"is of 1,000 test samples \(a choice by the seed None\), .* is of the whole test split"),
+        ({"limit": 1000}, r"is of 1,000 test samples \(a choice by the seed None\), None of the whole test split"),
         ({"split": "validation"}, "is not of the test split"),
     ],
 )
@@ -269,10 +270,29 @@ def test_pca_and_similarity_go_by_the_vectors_of_the_data_set(folder, monkeypatc
 
 def test_what_has_no_key_of_a_table_is_said(folder):
     text = as_text(
-        [some_scores(folder), some_scores(folder, None, config_name="recency_k9", base="o/small")], "history_length"
+        [some_scores(folder), some_scores(folder, None, config_name="recency_k9", base="o/small")], "similarity"
     )
-    assert "- None is left out: it has no base." in text
-    assert line_of(text, "small", "zero-shot, recency_k9")[2] == "9"
+    assert "- None is left out: it has no similarity." in text
+
+
+def test_a_curve_is_named_without_the_number_that_it_goes_over(folder):
+    made = [some_scores(folder, None, config_name=f"recency_k{k}", base="o/small") for k in (9, 10)]
+    ctr = some_scores(folder)
+    text = as_text([*made, ctr], "history_length")
+    rows = [line.split("|")[1:5] for line in text.splitlines() if "small" in line or "din" in line]
+    assert [[cell.strip() for cell in row[:3]] for row in rows] == [
+        ["no base", "din, full-shot", "30"],
+        ["small", "rella, zero-shot, recency", "9"],
+        ["small", "rella, zero-shot, recency", "10"],
+    ]
+    table = read_table("history_length")
+    (section,) = filled(table, [*made, ctr], [])
+    curves = curves_of(table, section)
+    assert [over for over, *_ in curves["small, rella, zero-shot, recency"][0]] == [9, 10]
+    assert curves["Vicuna-13B, zero-shot"] == (
+        [],
+        [(5, 0.6807), (10, 0.6932), (15, 0.6993), (20, 0.6918), (25, 0.6937), (30, 0.6908)],
+    )
 
 
 def test_costs_stand_beside_the_papers(folder, tmp_path):
