@@ -277,6 +277,7 @@ def test_the_card_of_the_very_weights_that_were_scored_goes_with_the_page(tmp_pa
         files = make_page([str(tmp_path)], [], "Results").files
         cards = [name for name in files if name.startswith("cards/")]
         assert len(cards) == expected
+        assert str(tmp_path) not in files["index.html"], "where things lie on this machine is nobody's business"
         for name in cards:
             assert "# A card" in files[name]
             assert not Reader(files[name]).of("script")

@@ -13,7 +13,7 @@ from rella_hub.files.hashes import hash_file
 from rella_hub.metrics.uncertainty.p_value import p_text
 from rella_hub.reports.page.sources import Reported
 from rella_hub.tables.checked import read_text
-from rella_hub.tables.runs import HUB_ID, RESULTS
+from rella_hub.tables.runs import HUB_ID, RESULTS, public_name
 from rella_hub.texts.shown import in_shell, plain
 
 HUB = "https://huggingface.co"
@@ -28,16 +28,21 @@ def commands(one: Reported) -> list[str]:
         return [REPORT]
     words = ["python evaluation/score.py"]
     if record.get("model"):
-        words += [f"--model {in_shell(record['model'])}"]
+        words += [f"--model {_named(record['model'])}"]
     elif record["base"]:
-        words += [f"--base {in_shell(record['base'])}"]
-        words += [f"--adapter {in_shell(record['adapter'])}"] if record.get("adapter") else []
+        words += [f"--base {_named(record['base'])}"]
+        words += [f"--adapter {_named(record['adapter'])}"] if record.get("adapter") else []
         words += [f"--quantization {in_shell(record['quantization'])}"] if record.get("quantization") else []
-    words += [f"--dataset {in_shell(record['dataset'])}", f"--config_name {in_shell(row['config_name'])}"]
+    words += [f"--dataset {_named(record['dataset'])}", f"--config_name {in_shell(row['config_name'])}"]
     words += [f"--split {in_shell(row['split'])}"]
     if record.get("limit") is not None:
         words += [f"--limit {record['limit']}", f"--seed {record.get('seed', 0)}"]
     return [" ".join(words), REPORT]
+
+
+def _named(name: str) -> str:
+    """As it was typed, unless that says where things lie on the machine that scored."""
+    return in_shell(public_name(name) if Path(name).is_absolute() else name)
 
 
 def paper_address(source: str) -> str | None:
@@ -70,14 +75,17 @@ def local_card(record: dict) -> str | None:
 def facts(one: Reported) -> Iterator[tuple[str, str]]:
     """What is known of a row, by name."""
     row, record = one.row, one.row["record"]
-    yield "report", f"{plain(one.source.name)}, {one.source.resamples:,} resamples behind each interval"
+    yield "report", f"{plain(public_name(one.source.name))}, {one.source.resamples:,} resamples behind each interval"
     samples = f"{row['n']:,} of the split {row['split']}"
     if row["score_file"]:
-        yield "score file", plain(row["score_file"])
+        yield "score file", plain(Path(row["score_file"]).name)
     yield "samples", samples + (f" of {row['users']:,} users" if row.get("users") else "")
     if record.get("limit") is not None:
         yield "choice", f"{record['limit']:,} samples by the seed {record.get('seed', 0)}"
-    for key in ("dataset", "base", "adapter", "model", "training_config", "quantization", "computed_in", "fingerprint"):
+    for key in ("dataset", "base", "adapter", "model"):
+        if record.get(key):
+            yield key, plain(public_name(record[key]))
+    for key in ("training_config", "quantization", "computed_in", "fingerprint"):
         if record.get(key):
             yield key.replace("_", " "), plain(record[key])
     if sha256_of(record):
