@@ -7,6 +7,8 @@ examples:
   python evaluation/report.py --scores a.parquet b.parquet --output report --resamples 2000 --seed 1
   python evaluation/report.py --table overall --scores runs/ml1m/scores/*_test.parquet --output tables
   python evaluation/report.py --table history_length --scores runs/ml1m/scores/*_test.parquet --output tables
+  python evaluation/report.py --choices runs/ml100k/choices/*.parquet --output runs/ml100k/choices_report
+  python evaluation/report.py --table llara_main --choices runs/ml100k/choices/*.parquet --output tables
   python evaluation/report.py --table data_statistics --output tables                # of every data set in rella/
   python evaluation/report.py --table heterogeneity --dataset rella/ml1m rella/ml25m --output tables
 """
@@ -26,6 +28,10 @@ from rella_hub.files import places
 class ReportArguments:
     output: str = option("Folder for report.md, results.json and report.png, or for the table.")
     scores: list[str] = option("Score files, each written by python evaluation/score.py.", [])
+    choices: list[str] = option(
+        "Files of choices, each written by python evaluation/choose.py; the first one is what McNemar's test compares the others with.",
+        [],
+    )
     table: str | None = option(
         "A table of a paper, filled with ours beside the paper's: the name of a file in evaluation/paper_tables/, such as overall "
         "(the main table, of --scores) or data_statistics (of --dataset).",
@@ -45,7 +51,11 @@ def main() -> None:
     (arguments,) = cli.parse(ReportArguments, description=__doc__)
     output = Path(arguments.output)
     places.check_folder(output)
-    if arguments.table is None:
+    if arguments.choices and arguments.scores:
+        raise ValueError("--scores and --choices are of different questions. Give one of them, and make two reports.")
+    if arguments.table is None and arguments.choices:
+        write_choices(arguments, output)
+    elif arguments.table is None:
         write_report(arguments, output)
     else:
         write_table(arguments.table, arguments, output)
@@ -62,15 +72,33 @@ def write_report(arguments: ReportArguments, output: Path) -> None:
     write.write_report(scores, folder, arguments.resamples, arguments.seed)
 
 
+def write_choices(arguments: ReportArguments, output: Path) -> None:
+    from rella_hub.reports import choices_text
+    from rella_hub.reports.folder import ReportFolder
+    from rella_hub.tables.choices import read_choices
+
+    cli.refuse_without("a report on --scores", arguments, ["resamples", "seed", "dataset"])
+    files = [read_choices(Path(path)) for path in arguments.choices]
+    reads = {one.record["dataset_folder"] for one in files}
+    choices_text.write_report(files, ReportFolder(output, arguments.overwrite, reads))
+
+
 def write_table(table: str, arguments: ReportArguments, output: Path) -> None:
     from rella_hub.paper.tables import read_table
     from rella_hub.reports import paper_table
 
     cli.refuse_without("a report on --scores (no --table)", arguments, ["resamples", "seed"])
-    on_data = read_table(table).measured_on == "data"
-    cli.refuse_without(f"another --table than {table}", arguments, ["scores"] if on_data else [])
-    datasets = arguments.dataset if on_data else []
-    paper_table.write_table(table, read(arguments), datasets, output, arguments.overwrite)
+    measured_on = read_table(table).measured_on
+    others = [name for name in ("scores", "choices") if name != measured_on]
+    cli.refuse_without(f"another --table than {table}", arguments, others)
+    datasets = arguments.dataset if measured_on == "data" else []
+    if measured_on == "choices":
+        from rella_hub.tables.choices import read_choices
+
+        files = [read_choices(Path(path)) for path in arguments.choices]
+    else:
+        files = read(arguments)
+    paper_table.write_table(table, files, datasets, output, arguments.overwrite)
 
 
 def read(arguments: ReportArguments) -> list:

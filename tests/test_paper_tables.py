@@ -8,7 +8,7 @@ from rella_hub.paper import tables as read
 from rella_hub.paper.tables import read_table, table_names
 from rella_hub.views import subr
 
-CORPORA = {"bookcrossing", "ml1m", "ml25m"}
+CORPORA = {"bookcrossing", "ml1m", "ml25m", "ml100k", "lastfm", "steam"}
 METRICS = ("auc", "log_loss", "accuracy")
 OF_RELLA = [name for name in table_names() if not name.startswith("slim_")]
 GOOD = {
@@ -46,6 +46,10 @@ def test_all_tables_are_there():
         "efficiency",
         "heterogeneity",
         "history_length",
+        "llara_curriculum",
+        "llara_main",
+        "llara_reproduction",
+        "llara_valid",
         "overall",
         "pca",
         "similarity",
@@ -58,7 +62,7 @@ def test_all_tables_are_there():
 @pytest.mark.parametrize("name", OF_RELLA)
 def test_table_reads_and_tells_its_source(name):
     table = read_table(name)
-    assert "2308.11131" in table.source
+    assert ("LLaRA" if name.startswith("llara") else "2308.11131") in table.source
     assert table.rows
     assert {row["corpus"] for row in table.rows if "corpus" in row} <= CORPORA
     first_lines = (read.FOLDER / f"{name}.yaml").read_text(encoding="utf-8").splitlines()[:2]

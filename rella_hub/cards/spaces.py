@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from rella_hub.hub.collection import add_to_collection
 from rella_hub.hub.publish import Repository, publish
-from rella_hub.metrics import Metric, file_of, metrics
+from rella_hub.metrics import Metric, choice_metrics, file_of, metrics
 
 APP = '''\
 """Try the metric in a browser."""
@@ -48,7 +48,7 @@ evaluate.load("{repo_id}").compute({arguments})  # {{"{name}": {value}}}
 
 def push_metrics(namespace: str, names: list[str], private: bool, collection: str | None, dry_run: bool) -> None:
     """One commit for each metric. ValueError for a name that is no metric."""
-    known = {metric.name: metric for metric in metrics()}
+    known = {metric.name: metric for metric in [*metrics(), *choice_metrics()]}
     for name in names:
         file_of(name)
     for name in names or known:

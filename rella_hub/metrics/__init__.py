@@ -32,6 +32,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rella_hub.metrics import choices
 from rella_hub.open_folder import find, members
 
 Value = Callable[[np.ndarray], float]  # how many times each sample occurs (n,) → the metric
@@ -50,6 +51,7 @@ class Metric:
     bounds: tuple[float, float]
     example: dict[str, list]  # arguments of `compute`
     by_user: bool
+    package: str = __name__
 
     def of(self, predictions: np.ndarray, references: np.ndarray, users: np.ndarray | None = None) -> float:
         """ValueError where the metric is not defined, as it is without users where it goes by user."""
@@ -75,7 +77,7 @@ class Metric:
 
     @property
     def _module(self):
-        return importlib.import_module(f"{__name__}.{self.name}")
+        return importlib.import_module(f"{self.package}.{self.name}")
 
     def _users(self, users: np.ndarray | None) -> tuple:
         if not self.by_user:
@@ -93,9 +95,16 @@ def metrics() -> list[Metric]:
     return sorted(found, key=lambda metric: (metric.place, metric.name))
 
 
+def choice_metrics() -> list[Metric]:
+    """Those of questions with candidates (rella_hub/metrics/choices/), which take other columns, in their order."""
+    found = [_read(name, choices.__name__) for name in members(choices)]
+    return sorted(found, key=lambda metric: (metric.place, metric.name))
+
+
 def file_of(name: str) -> Path:
     """The file of a metric; ValueError that lists the others when there is none of that name."""
-    return find(sys.modules[__name__], "metric", name)
+    package = choices if name in members(choices) else sys.modules[__name__]
+    return find(package, "metric", name)
 
 
 def measure(labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
@@ -103,7 +112,7 @@ def measure(labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
     return {metric.name: metric.of(scores, labels) for metric in metrics() if not metric.by_user}
 
 
-def _read(name: str) -> Metric:
+def _read(name: str, package: str = __name__) -> Metric:
     """Read off the source: importing the file would import `evaluate` and with it torch, which no card waits for."""
     path = file_of(name)
     constants = {}
@@ -118,5 +127,8 @@ def _read(name: str) -> Metric:
         )
     by_user = "by_user" in constants and ast.literal_eval(constants["by_user"])
     return Metric(
-        name=name, by_user=by_user, **{constant: ast.literal_eval(constants[constant]) for constant in declared}
+        name=name,
+        by_user=by_user,
+        package=package,
+        **{constant: ast.literal_eval(constants[constant]) for constant in declared},
     )

@@ -5,7 +5,7 @@ table may do without, say how `evaluation/report.py --table <name>` fills it:
 
     title         its heading; else its name
     shown         the keys that are printed; else all but the corpus
-    measured_on   scores (the default) or data: what ours is measured on
+    measured_on   scores (the default), choices or data: what ours is measured on
     ours          for a key, by its value, what must be true of a measurement of ours that belongs in such a row: `fact: value`, with the
                   facts of rella_hub/paper/facts.py. A key that is not among them is a fact itself. A null of the paper fits anything.
     note          what the reader must know
@@ -19,15 +19,16 @@ from pathlib import Path
 
 import yaml
 
-from rella_hub.metrics import metrics
+from rella_hub.metrics import choice_metrics, metrics
 from rella_hub.resources import resources
 
 FOLDER = resources("evaluation/paper_tables")
 PARTS = ("source", "keys", "values", "rows")
 FURTHER_PARTS = {"title": str, "shown": list, "measured_on": str, "ours": dict, "note": str}
-MEASURED_ON = ("scores", "data")
+MEASURED_ON = ("scores", "data", "choices")
 FACTS = (  # what may be asked of a measurement of ours
     *("corpus", "base", "model", "tuned", "shots", "trained_on", "view", "history_length", "similarity", "dimension"),
+    *("family", "curriculum", "recommender"),
 )
 
 
@@ -105,7 +106,9 @@ def _check_filling(parts: dict, path: Path) -> None:
     if unknown:
         raise ValueError(f"{path}: {unknown[0]!r} is none of its keys. Expected one of {', '.join(parts['keys'])}.")
     if parts.get("measured_on", MEASURED_ON[0]) not in MEASURED_ON:
-        raise ValueError(f"{path}: it is measured on {parts['measured_on']!r}, expected {' or '.join(MEASURED_ON)}.")
+        raise ValueError(
+            f"{path}: it is measured on {parts['measured_on']!r}, expected one of {', '.join(MEASURED_ON)}."
+        )
     for key, by_value in parts.get("ours", {}).items():
         if not isinstance(by_value, dict) or not all(isinstance(wanted, dict) for wanted in by_value.values()):
             raise ValueError(f"{path}: ours has {by_value!r} for {key}, expected facts for each of its values.")
@@ -116,7 +119,7 @@ def _check_filling(parts: dict, path: Path) -> None:
 
 def _row(cells: object, keys: tuple[str, ...], values: tuple[str, ...], where: str) -> dict:
     columns = (*keys, *values)
-    most_of = {metric.name: metric.bounds[1] for metric in metrics()}
+    most_of = {metric.name: metric.bounds[1] for metric in [*metrics(), *choice_metrics()]}
     if not isinstance(cells, list) or len(cells) != len(columns):
         got = f"{len(cells)} cells" if isinstance(cells, list) else repr(cells)
         raise ValueError(f"{where} has {got}, expected {len(columns)}: {', '.join(columns)}.")

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from rella_hub.paper.facts import Measured, belongs
 from rella_hub.paper.tables import PaperTable, read_table
-from rella_hub.reports import measured_data, measured_scores
+from rella_hub.reports import measured_choices, measured_data, measured_scores
 from rella_hub.reports.folder import ReportFolder
 from rella_hub.reports.same_samples import natural_order
+from rella_hub.tables.choices import Choices
 from rella_hub.tables.scores import Scores
 
 
@@ -51,7 +52,9 @@ class Section:
     left_out: list[str]  # what has no place in this table, in sentences
 
 
-def write_table(name: str, scores: list[Scores], datasets: list[str], output: Path, overwrite: bool = False) -> None:
+def write_table(
+    name: str, scores: list[Scores] | list[Choices], datasets: list[str], output: Path, overwrite: bool = False
+) -> None:
     """Print one table of the paper, and write it to `<output>/<name>.md`, `.json` and, where it has several rows, `.png`."""
     from rella_hub.reports.paper_table_figure import draw
     from rella_hub.reports.paper_table_text import as_json, markdown
@@ -70,12 +73,13 @@ def write_table(name: str, scores: list[Scores], datasets: list[str], output: Pa
     print(text)
 
 
-def filled(table: PaperTable, scores: list[Scores], folders: list[Path]) -> list[Section]:
+def filled(table: PaperTable, scores: list[Scores] | list[Choices], folders: list[Path]) -> list[Section]:
     """ValueError for scores that are not of the whole test split, or for two measurements of one row that are not seeds."""
     if table.measured_on == "data":
         found, archives = measured_data.measured(table, folders), measured_data.archives(folders)
     else:
-        found, archives = measured_scores.measured(table, scores), {}
+        by = measured_choices if table.measured_on == "choices" else measured_scores
+        found, archives = by.measured(table, scores), {}
     if "corpus" not in table.keys:
         return [_section(table, None, found, [], [])]
     sections = []
@@ -83,7 +87,7 @@ def filled(table: PaperTable, scores: list[Scores], folders: list[Path]) -> list
         own = [one for one in found if one.facts["corpus"] == corpus]
         files = [one for one in scores if one.record["corpus"] == corpus]
         said = measured_scores.archives(files) if files else archives[corpus]
-        floor = measured_scores.without_model(table, files) if files else []
+        floor = by.without_model(table, files) if files else []
         sections.append(_section(table, corpus, own, said, floor))
     return sections
 

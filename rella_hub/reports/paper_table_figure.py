@@ -44,7 +44,7 @@ def _draw(axes: Axes, table: PaperTable, section: Section) -> None:
     ):
         axes.plot([], [], linestyle="none", label=label, **style)
     where = [load_corpus(section.corpus).name] if section.corpus else []
-    title = ", ".join([*where, f"test {title_of(value)}" if table.measured_on == "scores" else title_of(value)])
+    title = ", ".join([*where, f"test {title_of(value)}" if table.measured_on != "data" else title_of(value)])
     axes.set(title=title, yticks=range(len(section.rows)), xlabel=title_of(value))
     axes.set_yticklabels([_name(row) for row in section.rows], fontsize=8)
     axes.invert_yaxis()

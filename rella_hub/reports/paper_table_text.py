@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from rella_hub.corpora import load_corpus
-from rella_hub.metrics import metrics
+from rella_hub.metrics import choice_metrics, metrics
 from rella_hub.paper.tables import PaperTable
 from rella_hub.reports.paper_table import Row, Section
 from rella_hub.texts.markdown import table as markdown_table
@@ -15,7 +15,7 @@ OF_SCORES = " Ours: the whole test split; over several seeds the mean and the st
 
 
 def markdown(table: PaperTable, sections: list[Section]) -> str:
-    lines = [f"# {table.title}", "", f"Paper: {table.source}.{OF_SCORES if table.measured_on == 'scores' else ''}"]
+    lines = [f"# {table.title}", "", f"Paper: {table.source}.{OF_SCORES if table.measured_on != 'data' else ''}"]
     for section in sections:
         lines += ["", f"## {load_corpus(section.corpus).name}"] if section.corpus else []
         lines += ["", *section.archives] if section.archives else []
@@ -40,7 +40,8 @@ def as_json(table: PaperTable, sections: list[Section]) -> str:
 
 
 def title_of(value: str) -> str:
-    return next((metric.title for metric in metrics() if metric.name == value), value.replace("_", " "))
+    known = [*metrics(), *choice_metrics()]
+    return next((metric.title for metric in known if metric.name == value), value.replace("_", " "))
 
 
 def _row(table: PaperTable, row: Row) -> dict:
