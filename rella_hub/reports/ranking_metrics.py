@@ -4,9 +4,9 @@
     EPC@k  = NDCG@k (1 - p_user(target)) / D     p_user: the share of the users who have the item in training
     EFD@k  = NDCG@k (-log2 p(target)) / D        p: the item's share of the interactions of training;  D = sum_{j=1..k} 1 / log2(1 + j)
 
-Source: SLIM (arXiv 2403.04260) for NDCG@10, Hit@10, Hit@20, EFD@10 and EPC@10, by the definitions of Vargas and Castells (RecSys 2011), as
-the Elliot framework has them: only what is relevant counts, and here one item is. SLIM's numbers fit: EPC@10 of its SASRec on Games, 0.0511,
-is nearly its NDCG@10 of 0.2273 over D = 4.544. An item that is not in training counts as one interaction of one user (ours: it has no
+Source: SLIM (arXiv 2403.04260) for NDCG@10, Hit@10, Hit@20, EFD@10, EPC@10, by the definitions of Vargas and Castells (RecSys 2011), as the
+Elliot framework has them: only what is relevant counts, and here one item is. SLIM's numbers fit: EPC@10 of its SASRec on Games is 0.0511,
+nearly its NDCG@10 of 0.2273 over D = 4.544. An item that is not in training counts as one interaction of one user (ours: it has no
 logarithm otherwise).
 """
 
