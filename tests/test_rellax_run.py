@@ -214,7 +214,7 @@ def test_what_is_packed_is_unpacked(here, tmp_path):
     assert packed.ctr.features["model"] == "sim"
 
 
-MODEL_ID = "me/demo-rellax"
+MODEL_ID = "rella/demo-rellax"
 
 
 @pytest.fixture
@@ -232,13 +232,13 @@ def hub(monkeypatch, tmp_path):
 
 
 def test_what_was_pushed_is_whole_and_scores_the_same_by_its_id(here, command, hub, tmp_path):
-    names = ("--base_model_id", "me/base", "--dataset_id", "me/demo", "--license", "apache-2.0")
+    names = ("--base_model_id", "rella/base", "--dataset_id", "rella/demo", "--license", "apache-2.0")
     run = here.by_mode["rella_plus"]
     assert command("model_cards/push.py", "--run", run, "--hub_model_id", MODEL_ID, *names) == 0
     files = hub.repositories["model", MODEL_ID].files()
     assert files.keys() >= {"model.safetensors", "rellax.json", "vocabulary.parquet", "base_model.json", "README.md"}
     assert "adapter_config.json" not in files  # else others load half of it
-    assert json.loads(files["base_model.json"])["name"] == "me/base"
+    assert json.loads(files["base_model.json"])["name"] == "rella/base"
     assert str(tmp_path) not in files["README.md"].decode()
     scores = {}
     for name in (run, MODEL_ID):
