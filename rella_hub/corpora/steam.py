@@ -96,7 +96,7 @@ def _objects(raw: RawFiles, name: str, fields: dict[str, type], optional: str | 
             line += 1
             try:
                 found = ast.literal_eval(text)
-                values = tuple(found[field] if field in found else None for field in fields)
+                values = tuple(found.get(field) for field in fields)
             except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
                 raise ValueError(
                     f"{name}, line {line}: no object such as {{u'id': u'1'}} ({type(error).__name__}). Got: {text[:80]!r}."

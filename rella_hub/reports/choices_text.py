@@ -31,9 +31,11 @@ def render(groups: list[Group]) -> str:
     lines = [
         "# Choices of the next item",
         "",
-        "In brackets the exact 95 % interval (Clopper and Pearson). HitRatio@1 is right answers of all questions; an answer that is no "
-        "candidate is wrong. p (two-sided) is McNemar's exact test against the first row, of the questions that one of the two alone "
-        "answers right; it is not corrected for the number of systems. `popularity` and `random` need no model.",
+        (
+            "In brackets the exact 95 % interval (Clopper and Pearson). HitRatio@1 is right answers of all questions; an answer that is no "
+            "candidate is wrong. p (two-sided) is McNemar's exact test against the first row, of the questions that one of the two alone "
+            "answers right; it is not corrected for the number of systems. `popularity` and `random` need no model."
+        ),
     ]
     for group in groups:
         lines += ["", f"## {in_markdown(group.corpus)}, {in_markdown(group.split)}, draw {group.draw}", ""]

@@ -137,9 +137,8 @@ def _write(output: Path, asked: Asked, system, record: dict, options: RunOptions
     pinned = {key: value for key, value in record.items() if key not in NOT_PINNED}
     require_choice_file(output)
     group, rows = processes(), len(asked.numbers)
-    if not options.overwrite and output.exists():
-        if records.is_current(output, read_record(output), pinned, False):
-            return
+    if not options.overwrite and output.exists() and records.is_current(output, read_record(output), pinned, False):
+        return
     parts = Parts(output, {**pinned, "fingerprint": record["fingerprint"]}, rows, size)
     with sole_writer(output, beside=True):
         parts.open(options.overwrite)

@@ -27,7 +27,7 @@ Returns {"valid_ratio": float}.
 
 def valid_ratio(predictions, references) -> float:
     """ValidRatio of questions."""
-    rows, places = _checked(predictions, references)
+    rows, _ = _checked(predictions, references)
     return float(np.mean([len(row) > 0 for row in rows]))
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ _IDS = checked.Kind(
     lambda value: (
         isinstance(value, list)
         and all(isinstance(one, int) and not isinstance(one, bool) for one in value)
-        and all(a < b for a, b in zip(value, value[1:], strict=False))
+        and all(a < b for a, b in pairwise(value))
     ),
 )
 KINDS = {"corpus": NAME, "sha256": LINE, "item_id": _IDS}
