@@ -132,7 +132,12 @@ def _suggestion() -> str:
     runnable = []
     for path in sorted(RECIPES.rglob("*.yaml")):
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if {"base", "dataset", "config_name"} <= values.keys() and Path(values["base"]).is_dir():
+        tunes = {
+            "base",
+            "dataset",
+            "config_name",
+        } <= values.keys() and "family" not in values  # another command's, else
+        if tunes and Path(values["base"]).is_dir():
             needs = Needs(**{key: values[key] for key in Needs.__dataclass_fields__ if key in values})
             if not missing(needs):
                 runnable.append((count_weights(needs.base), path))

@@ -48,7 +48,8 @@ def inputs_of(options: Options) -> Inputs:
     made_from = {
         "corpus": store.made_from(folder, "items")["corpus"],
         "inputs": records.input_fingerprints(folder, [options.config_name, "items"]),
-        "base_model": {key: base[key] for key in ("weights", "config", "tokenizer")} | {"name": public_name(options.base)},
+        "base_model": {key: base[key] for key in ("weights", "config", "tokenizer")}
+        | {"name": public_name(options.base)},
         "recommender": None if table is None else table.identity,
         "prompt_version": VERSION,
         "recipe": pinning(options),
