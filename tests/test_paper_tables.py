@@ -9,6 +9,7 @@ from rella_hub.paper.tables import read_table, table_names
 from rella_hub.views import subr
 
 CORPORA = {"bookcrossing", "ml1m", "ml25m"}
+OF_NEXT_ITEMS = {"ml100k", "lastfm", "steam"}
 METRICS = ("auc", "log_loss", "accuracy")
 GOOD = {
     "source": "A paper, table 1",
@@ -45,6 +46,10 @@ def test_all_tables_are_there():
         "efficiency",
         "heterogeneity",
         "history_length",
+        "llara_curriculum",
+        "llara_main",
+        "llara_reproduction",
+        "llara_valid",
         "overall",
         "pca",
         "similarity",
@@ -54,9 +59,9 @@ def test_all_tables_are_there():
 @pytest.mark.parametrize("name", table_names())
 def test_table_reads_and_tells_its_source(name):
     table = read_table(name)
-    assert "2308.11131" in table.source
+    assert ("LLaRA" if name.startswith("llara") else "2308.11131") in table.source
     assert table.rows
-    assert {row["corpus"] for row in table.rows if "corpus" in row} <= CORPORA
+    assert {row["corpus"] for row in table.rows if "corpus" in row} <= (OF_NEXT_ITEMS if name.startswith("llara") else CORPORA)
     first_lines = (read.FOLDER / f"{name}.yaml").read_text(encoding="utf-8").splitlines()[:2]
     assert all(line.startswith("# ") for line in first_lines), "what it is, and where it is from"
 

@@ -73,7 +73,8 @@ CORPUS = Corpus(
     citation=(
         "@inproceedings{cantador2011hetrec,\n"
         "  title={2nd Workshop on Information Heterogeneity and Fusion in Recommender Systems},\n"
-        "  author={Cantador, Iv{\\'a}n and Brusilovsky, Peter and Kuflik, Tsvi},\n  booktitle={Proceedings of RecSys 2011},\n  year={2011}\n}"
+        "  author={Cantador, Iv{\\'a}n and Brusilovsky, Peter and Kuflik, Tsvi},\n"
+        "  booktitle={Proceedings of RecSys 2011},\n  year={2011}\n}"
     ),
     archive=Archive(
         url="https://files.grouplens.org/datasets/hetrec2011/hetrec2011-lastfm-2k.zip", md5=None, sha256=None, size=None

@@ -28,6 +28,7 @@ FURTHER_PARTS = {"title": str, "shown": list, "measured_on": str, "ours": dict, 
 MEASURED_ON = ("scores", "data", "choices")
 FACTS = (  # what may be asked of a measurement of ours
     *("corpus", "base", "model", "tuned", "shots", "trained_on", "view", "history_length", "similarity", "dimension"),
+    *("family", "curriculum", "recommender"),
 )
 
 

@@ -38,7 +38,7 @@ def _measure(table: PaperTable, one: Choices) -> Measured:
     facts = {
         "corpus": record["corpus"],
         "base": record.get("base"),
-        "model": model.get("model"),
+        **{name: model.get(name) for name in ("model", "family", "curriculum", "recommender")},
         "tuned": bool(model or record.get("adapter")),
         "shots": "all" if model and model.get("num_shots") is None else None,
     }

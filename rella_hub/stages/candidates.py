@@ -145,7 +145,8 @@ def draw(
         first = int(np.argmax(left < size - 1))
         raise ValueError(
             f"{size} candidates are asked for, {np.count_nonzero(left < size - 1)} samples have fewer items left (the first "
-            f"has {left[first]} of {items}). Ask for fewer with --num_candidates, or keep out only what is shown (--candidates_exclude shown)."
+            f"has {left[first]} of {items}). Ask for fewer with --num_candidates, or keep out what is shown alone (--candidates_exclude "
+            "shown)."
         )
     found = np.full((len(target), size), NONE, dtype=np.int64)
     found[:, 0] = target
