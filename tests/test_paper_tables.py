@@ -66,7 +66,9 @@ def test_table_reads_and_tells_its_source(name):
     table = read_table(name)
     assert ("LLaRA" if name.startswith("llara") else "2308.11131") in table.source
     assert table.rows
-    assert {row["corpus"] for row in table.rows if "corpus" in row} <= (OF_NEXT_ITEMS if name.startswith("llara") else CORPORA)
+    assert {row["corpus"] for row in table.rows if "corpus" in row} <= (
+        OF_NEXT_ITEMS if name.startswith("llara") else CORPORA
+    )
     first_lines = (read.FOLDER / f"{name}.yaml").read_text(encoding="utf-8").splitlines()[:2]
     assert all(line.startswith("# ") for line in first_lines), "what it is, and where it is from"
 

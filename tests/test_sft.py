@@ -18,7 +18,7 @@ from matplotlib import image
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from rella_hub import cli
+from rella_hub import cli, systems
 from rella_hub.metrics.auc import auc
 from rella_hub.networks.ctr import load_model_class
 from rella_hub.stages.arguments import EncoderArguments, FolderArguments, PromptArguments, RawArguments, ViewArguments
@@ -28,6 +28,7 @@ from rella_hub.systems.ctr.options import Options
 from rella_hub.systems.encoder.options import Options as EncoderOptions
 from rella_hub.systems.rellax.options import Options as RellaxOptions
 from rella_hub.systems.seq2seq.options import Options as P5Options
+from rella_hub.systems.training import FamilyArguments
 from rella_hub.tables import store
 from rella_hub.tables.scores import read_scores
 from training.pretrain import PretrainArguments
@@ -587,6 +588,8 @@ def test_every_recipe_is_parsed_by_the_parser_of_its_command(path):
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
     if "ctr" in values:
         types = (RellaxOptions,)
+    elif "family" in values:
+        types = (systems.part(values["family"], "options").Options, FamilyArguments)
     elif "base" in values:
         types = (AdapterOptions,)
     elif "encoder" in values and "model" in values:
@@ -604,7 +607,7 @@ def test_every_recipe_is_parsed_by_the_parser_of_its_command(path):
         found |= vars(parsed)
     for key, value in values.items():
         assert (json.loads(found[key]) if key == "model_options" else found[key]) == value
-    if "model_options" in values:
+    if "model_options" in values and "family" not in values:
         known = inspect.signature(load_model_class(values["model"]).__init__).parameters
         assert path.stem.partition("_")[0] == values["model"]
         assert set(values["model_options"]) <= set(known)

@@ -132,7 +132,7 @@ def _suggestion() -> str:
     runnable = []
     for path in sorted(RECIPES.rglob("*.yaml")):
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        of_this_command = {"base", "dataset", "config_name"} <= values.keys() and "ctr" not in values
+        of_this_command = {"base", "dataset", "config_name"} <= values.keys() and not {"ctr", "family"} & values.keys()
         if of_this_command and Path(values["base"]).is_dir():
             needs = Needs(**{key: values[key] for key in Needs.__dataclass_fields__ if key in values})
             if not missing(needs):
