@@ -40,7 +40,7 @@ def say(options: ExperimentArguments, cells: list[Cell]) -> None:
     total, unknown = 0.0, 0
     for cell, cost in costs(options, cells):
         print(f"  {cell.name}: {'done' if cost is None else cost.words}", flush=True)
-        total += (cost and cost.seconds) or 0
+        total += (cost.seconds or 0) if cost else 0
         unknown += cost is not None and cost.seconds is None
     done = sum(cell.is_scored for cell in cells)
     print(

@@ -55,7 +55,7 @@ class AnswerTrainer(AnswerLossTrainer):
     score: model, prompts → (N,) P(Yes); measure: labels, scores → named metrics; yes: the token id that makes a label 1.
     """
 
-    def __init__(self, *args, yes: int, score: Callable, measure: Callable, **kwargs):
+    def __init__(self, *args, yes: int, score: Callable | None, measure: Callable | None, **kwargs):
         super().__init__(*args, **kwargs)
         self._yes, self._score, self._measure = yes, score, measure
         assert isinstance(self.train_dataset, Dataset)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from peft import PeftModel
@@ -37,14 +38,13 @@ class Gate(nn.Module):
         super().__init__()
         self.rank, self.adds_to_identity = rank, start == IDENTITY
         wide = 2 * rank * rank
-        self.layers = nn.Sequential(
-            nn.LayerNorm(hidden_size), nn.Linear(hidden_size, wide), nn.GELU(), nn.Linear(wide, rank * rank)
-        )
-        for layer in (self.layers[1], self.layers[3]):
+        first, last = nn.Linear(hidden_size, wide), nn.Linear(wide, rank * rank)
+        self.layers = nn.Sequential(nn.LayerNorm(hidden_size), first, nn.GELU(), last)
+        for layer in (first, last):
             nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5))
             nn.init.zeros_(layer.bias)
         if self.adds_to_identity:
-            nn.init.zeros_(self.layers[3].weight)
+            nn.init.zeros_(last.weight)
 
     def forward(self, hidden: Tensor) -> Tensor:
         with torch.autocast(hidden.device.type, enabled=False):
@@ -63,9 +63,10 @@ class Gates(nn.Module):
         self._hidden: Tensor | None = None
         self.of_layer = nn.ModuleDict()
         for name, layer in lora_layers(tuned):
-            gate = Gate(hidden_size, layer.r[ADAPTER], start).to(layer.lora_A[ADAPTER].weight.device)
+            first: Any = layer.lora_A[ADAPTER]
+            gate = Gate(hidden_size, layer.r[ADAPTER], start).to(first.weight.device)
             self.of_layer[name.replace(".", SEPARATOR)] = gate
-            layer.lora_A[ADAPTER].register_forward_hook(self._behind(gate))
+            first.register_forward_hook(self._behind(gate))
 
     def see(self, hidden: Tensor) -> None:
         """hidden: (B, H), of each row of the next batch. It holds until the next one, for activations that are computed again."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -115,6 +116,6 @@ def _logits(model, input_ids: Tensor, real: Tensor, positions: Tensor, cache: Dy
     return model(input_ids=input_ids, attention_mask=real.long(), use_cache=True, **named, **more).logits
 
 
-def _inner(model: torch.nn.Module) -> torch.nn.Module:
+def _inner(model: torch.nn.Module) -> Any:
     """The base model, without LoRA around it."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model

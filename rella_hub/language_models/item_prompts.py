@@ -43,7 +43,10 @@ class ItemPrompts:
         return cls(marked, name, room, max_length, arguments)
 
     def encode(
-        self, prompts: Sequence[str], items: Sequence[Sequence[int]] | None, answers: Sequence[Sequence[str]]
+        self,
+        prompts: Sequence[str],
+        items: Sequence[Sequence[int] | np.ndarray] | None,
+        answers: Sequence[Sequence[str]],
     ) -> tuple[list[list[int]], list[list[list[int]]]]:
         """Token ids of each prompt and of each of its answers. items: of each prompt the numbers of its items, from 0, in the order of the
         marks; None: text alone.

@@ -59,4 +59,4 @@ def _written(model, tokenizer: PreTrainedTokenizerBase, prompts: list, longest: 
 def _passage(tokenizer: PreTrainedTokenizerBase, ids: list[int], end: int | None) -> Passage:
     whole = end is not None and end in ids
     ids = ids[: ids.index(end)] if whole else ids
-    return Passage(tokenizer.decode(ids, skip_special_tokens=True), whole, len(ids))
+    return Passage(str(tokenizer.decode(ids, skip_special_tokens=True)), whole, len(ids))

@@ -33,6 +33,8 @@ class WithItems(nn.Module):
     vectors: (n, d) of the items, which are no weights of the model: they are neither trained nor saved with it.
     """
 
+    vectors: Tensor
+
     def __init__(self, words: nn.Embedding, vectors: Tensor):
         super().__init__()
         self.words = words
@@ -42,7 +44,7 @@ class WithItems(nn.Module):
         self.projector = Projector(vectors.shape[1], words.embedding_dim).to(device)
 
     @property
-    def weight(self) -> nn.Parameter:
+    def weight(self) -> Tensor:
         """(V, D) of the words alone: what a library asks of input embeddings."""
         return self.words.weight
 

@@ -53,7 +53,9 @@ class Metric:
     by_user: bool
     package: str = __name__
 
-    def of(self, predictions: np.ndarray, references: np.ndarray, users: np.ndarray | None = None) -> float:
+    def of(
+        self, predictions: np.ndarray | list, references: np.ndarray | list, users: np.ndarray | None = None
+    ) -> float:
         """ValueError where the metric is not defined, as it is without users where it goes by user."""
         return getattr(self._module, self.name)(predictions, references, *self._users(users))
 

@@ -203,4 +203,6 @@ def _rows(folder: Path, name: str, ids: set) -> list[dict]:
     """The rows of users or items with these ids, which are looked for without the rest being held."""
     table = store.read(folder, name)
     key = f"{name[:-1]}_id"
-    return table.filter(pc.is_in(table[key], pa.array(sorted(ids), table[key].type))).to_pylist()
+    # pyarrow makes the functions of `compute` when it is imported
+    wanted = pc.is_in(table[key], pa.array(sorted(ids), table[key].type))  # ty: ignore[missing-attribute]
+    return table.filter(wanted).to_pylist()

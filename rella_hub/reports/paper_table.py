@@ -10,6 +10,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from rella_hub.paper.facts import Measured, belongs
 from rella_hub.paper.tables import PaperTable, read_table
@@ -91,7 +92,7 @@ def filled(
     table: PaperTable, scores: list[Scores] | list[Choices], folders: list[Path], costs: Sequence[str] = ()
 ) -> list[Section]:
     """ValueError for scores that are not of the whole test split, or for two measurements of one row that are not seeds."""
-    by = measured_choices if table.measured_on == "choices" else measured_scores
+    by: Any = measured_choices if table.measured_on == "choices" else measured_scores
     if table.measured_on == "data":
         found, archives = measured_data.measured(table, folders), measured_data.archives(folders)
     elif table.measured_on == "costs":
@@ -103,7 +104,7 @@ def filled(
     sections = []
     for corpus in sorted({one.facts["corpus"] for one in found}):
         own = [one for one in found if one.facts["corpus"] == corpus]
-        files = [one for one in scores if one.record["corpus"] == corpus]
+        files: list[Any] = [one for one in scores if one.record["corpus"] == corpus]
         said = measured_scores.archives(files) if files else archives[corpus]
         floor = by.without_model(table, files) if files else []
         section = _section(table, corpus, own, said, floor)

@@ -47,6 +47,7 @@ def rankings(files: Sequence[str], dataset: Path, output: Path, overwrite: bool)
     ]
     by_system: dict[str, list[np.ndarray]] = {}
     for chosen in found:
+        assert chosen.scores is not None, "_check refuses a file without scores"
         match = RUN_OF_A_SYSTEM.fullmatch(chosen.record["system"])
         by_system.setdefault(match["system"] if match else chosen.record["system"], []).append(chosen.scores)
     rows += [_row(system, scores, one, known, group) for system, scores in by_system.items()]

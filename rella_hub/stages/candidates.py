@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -120,7 +121,7 @@ class _KeptOut:
         """(S,) which set each sample has, and ascending keys ``set * I + item`` of what is in the sets."""
         if self.shown is None:
             return self.user[sample_id], self.of_users
-        count = np.minimum(position, self.shown) + 1  # and the target
+        count: Any = np.minimum(position, self.shown) + 1  # and the target
         sets = np.repeat(np.arange(len(sample_id)), count)
         place = np.arange(len(sets)) - np.repeat(np.cumsum(count), count)  # -count ... -1
         behaviors = np.repeat(sample_id + 1, count) + place

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 
 from rella_hub.corpora import load_corpus
@@ -58,7 +57,7 @@ class _Sources:
 
     @staticmethod
     def read(where: FolderArguments) -> _Sources:
-        words, items = load_corpus(where.corpus).words, pl.from_arrow(store.read(where.folder, "items"))
+        words, items = load_corpus(where.corpus).words, store.frame(where.folder, "items")
         behaviors = store.read(where.folder, "interactions", columns=["item_id"])["item_id"].to_numpy()
         titles = style.titles(words, items).to_arrow().cast(pa.large_string())
         return _Sources(items["item_id"].to_numpy(), titles, behaviors, style.fragments(words, items))

@@ -81,8 +81,8 @@ def _embed(where: FolderArguments, options: TextArguments, texts: str) -> None:
     whole, cut = _within(load_encoder(options.encoder, options.encoder_revision), found.texts)
     encoding = EncoderArguments(options.encoder, options.encoder_revision, 1, options.encoder_batch_size)
     encoded = encode_in_chunks(output, made_from, whole, encoding, THIS_PROCESS, group, where.overwrite)
-    if not group.is_first:
-        return
+    if encoded is None:
+        return  # the first process has them
     vectors, _ = normalize(encoded)
     lists = pa.FixedSizeListArray.from_arrays(vectors.ravel(), vectors.shape[1])
     table = pa.table({found.key_name: found.key, "position": found.position, "vector": lists})
@@ -96,7 +96,7 @@ def _embed(where: FolderArguments, options: TextArguments, texts: str) -> None:
 def _texts(folder: Path, corpus_id: str, options: TextArguments, texts: str) -> Texts:
     corpus = load_corpus(corpus_id)
     if texts == text_vectors.ITEMS:
-        items = pl.from_arrow(store.read(folder, "items")).sort("item_id")
+        items = store.frame(folder, "items").sort("item_id")
         key, described = items["item_id"].to_numpy(), corpus.words.description(items).to_list()
         settings = {"description_version": DESCRIPTION_VERSION}
         return Texts("item_id", key, np.zeros(len(key), np.int32), described, ["items"], settings)

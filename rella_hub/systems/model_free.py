@@ -106,7 +106,9 @@ def _mean_shown(folder: Path, samples: pa.Table, positions: pa.ChunkedArray) -> 
     shown = np.repeat(begin, counts) + positions.flatten().to_numpy()
     rating = store.read(folder, "interactions", columns=["rating"])["rating"].to_numpy()[shown]
     total = np.bincount(np.repeat(np.arange(len(counts)), counts), weights=rating, minlength=len(counts))
-    return mean_ratings(total, counts, load_corpus(store.made_from(folder, "samples")["corpus"]).rating_range)
+    corpus = load_corpus(store.made_from(folder, "samples")["corpus"])
+    assert corpus.rating_range is not None, f"{corpus.id} has samples with labels and no ratings"
+    return mean_ratings(total, counts, corpus.rating_range)
 
 
 def mean_ratings(total: np.ndarray, counts: np.ndarray, rating_range: tuple[float, float]) -> np.ndarray:

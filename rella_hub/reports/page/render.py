@@ -46,7 +46,7 @@ class Column:
         return f"{number.low:{self.sign}.{DIGITS}f} to {number.high:{self.sign}.{DIGITS}f}"
 
     def draw(self, number: Number) -> Drawing | None:
-        return self.scale and self.scale.draw(number)
+        return self.scale.draw(number) if self.scale else None
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def render(entries: Sequence[Entry], notes: Sequence[dict], title: str) -> Page:
     )
     card = environment.get_template("card.html.jinja")
     files = {name: card.render(title=name, text=text, policy=_policy("", "")) for name, text in cards.items()}
-    models = sorted({line.card.removeprefix(f"{origin.HUB}/") for line in lines if _is_on_hub(line)})
+    models = sorted({str(line.card).removeprefix(f"{origin.HUB}/") for line in lines if _is_on_hub(line)})
     readme = environment.get_template("README.md.jinja").render(title=title, models=models)
     return Page({PAGE: index, README: readme, **files}, models)
 
@@ -93,7 +93,7 @@ def _line(number: int, entry: Entry, cards: dict[str, str]) -> Line:
     address = origin.hub_card(record)
     text = None if address else origin.local_card(record)
     if text is not None:
-        address = f"{CARDS}/{origin.sha256_of(record)[:16]}.html"
+        address = f"{CARDS}/{str(origin.sha256_of(record))[:16]}.html"
         cards[address] = text
     return Line(number, entry, address, origin.commands(entry.reported), list(origin.facts(entry.reported)))
 

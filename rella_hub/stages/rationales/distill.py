@@ -60,7 +60,7 @@ def distill(where: FolderArguments, name: str, seed: int) -> None:
 
 
 def _rows(where: FolderArguments, found: pl.DataFrame) -> pl.DataFrame:
-    words, items = load_corpus(where.corpus).words, pl.from_arrow(store.read(where.folder, "items")).sort("item_id")
+    words, items = load_corpus(where.corpus).words, store.frame(where.folder, "items").sort("item_id")
     named = titles(words, items).to_numpy()
     known = items["item_id"].to_numpy()
     shown = [named[codes_of(ids.to_numpy(), known, "items of rationales")] for ids in found["history_item_ids"]]

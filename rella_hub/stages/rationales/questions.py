@@ -44,7 +44,7 @@ def asked(folder: Path, corpus: Corpus, options: RationaleArguments) -> Asked:
         raise ValueError(f"--shown is {options.shown}; a writer must see at least 1 behavior.")
     if not 0 <= options.written_at <= 1:
         raise ValueError(f"--written_at is {options.written_at:g}; expected a part from 0 to 1.")
-    samples = pl.from_arrow(store.read(folder, "samples", "train", ["sample_id", "user_id", "position"]))
+    samples = pl.DataFrame(store.read(folder, "samples", "train", ["sample_id", "user_id", "position"]))
     at = ((pl.len() - 1) * options.written_at).floor().cast(pl.Int64)
     before = samples.sort("user_id", "position").group_by("user_id", maintain_order=True).agg(pl.all().get(at))
     if options.users is not None:
@@ -55,7 +55,7 @@ def asked(folder: Path, corpus: Corpus, options: RationaleArguments) -> Asked:
         chosen = np.random.default_rng(options.seed).choice(len(before), options.users, replace=False)
         before = before[np.sort(chosen)]
     item_id = store.read(folder, "interactions", columns=["item_id"])["item_id"].to_numpy()
-    items = pl.from_arrow(store.read(folder, "items"))
+    items = store.frame(folder, "items")
     code = codes_of(item_id, items["item_id"].to_numpy(), "items have interactions but no row in items")
     sample_id, user_id, position = (before[name].to_numpy() for name in ("sample_id", "user_id", "position"))
     first = sample_id - np.minimum(position, options.shown)

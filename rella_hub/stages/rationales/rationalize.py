@@ -106,7 +106,7 @@ def _table(about: Asked, begin: int, end: int, questions: list[Question], writte
 
 
 def _join(where: FolderArguments, name: str, parts: Parts, made_from: Mapping, of_teacher: TeacherArguments) -> None:
-    found = pl.from_arrow(pa.concat_tables([table for table, _ in parts.read(range(parts.chunks))]))
+    found = pl.DataFrame(pa.concat_tables([table for table, _ in parts.read(range(parts.chunks))]))
     good = found["problem"] == ""
     noted = cost_of(found, of_teacher) | {"problems": dict(Counter(found["problem"].filter(~good)).most_common())}
     if not good.any():
@@ -129,8 +129,9 @@ def _join(where: FolderArguments, name: str, parts: Parts, made_from: Mapping, o
 def cost_of(found: pl.DataFrame, of_teacher: TeacherArguments) -> dict:
     """Tokens that were read and written and, where their prices are known, what they cost."""
     read, written = (int(found[name].sum()) for name in ("prompt_tokens", "completion_tokens"))
-    prices = of_teacher.prompt_price, of_teacher.completion_price
-    cost = None if None in prices else round((read * prices[0] + written * prices[1]) / 1e6, 6)
+    of_read, of_written = of_teacher.prompt_price, of_teacher.completion_price
+    known = of_read is not None and of_written is not None
+    cost = round((read * of_read + written * of_written) / 1e6, 6) if known else None
     return {"prompt_tokens": read, "completion_tokens": written, "cost": cost}
 
 

@@ -32,18 +32,19 @@ class LanguageModel:
 
     def __init__(self, options: TeacherArguments):
         self._options, self._arguments = options, template_arguments(options.chat_template_kwargs)
-        self._base = base_identity(options.base, options.base_revision)
+        self._name = str(options.base)
+        self._base = base_identity(self._name, options.base_revision)
         self.form = options.form or (STUDENT if options.adapter else TEACHER)
         self.identity = {
             "kind": "language_model",
-            "name": public_name(options.base),
+            "name": public_name(self._name),
             "base": {key: value for key, value in self._base.items() if key != "name"},
             **{name: getattr(options, name) for name in PINNED},
         }
         if options.adapter:
             adapter = adapter_identity(options.adapter, options.adapter_revision)
             self.identity["adapter"] = {**adapter, "name": public_name(options.adapter)}
-        self._tokenizer = load_tokenizer(options.base, options.base_revision)
+        self._tokenizer = load_tokenizer(self._name, options.base_revision)
         self._model = None
 
     def written(self, questions: Sequence[Question]) -> list[Written]:
@@ -51,12 +52,12 @@ class LanguageModel:
         ids = encode_prompts(self._tokenizer, [question.prompt for question in questions], None, self._arguments)
         if self._model is None:
             self._model = self._load()
-        self._room.require(options.base, [[*row, *row[-1:] * longest] for row in ids], ())
+        self._room.require(self._name, [[*row, *row[-1:] * longest] for row in ids], ())
         found = passages(self._model, self._tokenizer, ids, longest, Budget(options.tokens_per_batch))
         return [Written(one.text, one.whole, len(row), one.tokens) for one, row in zip(found, ids, strict=True)]
 
     def _load(self):
         options = self._options
-        model = load_base(options.base, options.base_revision, options.dtype, options.quantization)
+        model = load_base(self._name, options.base_revision, options.dtype, options.quantization)
         self._room = room_of(model)
         return load_adapter(model, self._base, options.adapter, options.adapter_revision) if options.adapter else model

@@ -132,4 +132,5 @@ def first_stage(
         measure=None,
     )
     trainer.train()
+    assert trainer.model is not None, "a trainer was given its model"
     return trainer.model

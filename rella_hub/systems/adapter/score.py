@@ -44,7 +44,8 @@ PINNED = ("max_length", "dtype", "quantization", "chat_template_kwargs")
 class LanguageModel:
     """See `rella_hub.systems`. `scores` also takes, for each chunk, which of several systems on one base are wanted."""
 
-    family, columns, choice_columns, tables = "adapter", ("prompt",), COLUMNS, ()
+    family, columns, choice_columns = "adapter", ("prompt",), COLUMNS
+    tables: tuple[str, ...] = ()
 
     def __init__(self, options: ScoreOptions):
         check(options)
@@ -98,11 +99,11 @@ class LanguageModel:
         """Columns of a table of choices for rows of a config of next-item prompts."""
         options = self.options
         if self._titles is None:
-            tokenizer = load_tokenizer(options.base, options.base_revision)
+            tokenizer = load_tokenizer(self._base, options.base_revision)
             require_same_reading(options, self.adapters, tokenizer)
-            model = load_base(options.base, options.base_revision, options.dtype, options.quantization)
+            model = load_base(self._base, options.base_revision, options.dtype, options.quantization)
             given = options.max_length, options.chat_template_kwargs
-            self._titles = ItemPrompts.of(tokenizer, options.base, room_of(model), *given)
+            self._titles = ItemPrompts.of(tokenizer, self._base, room_of(model), *given)
             self.model = self.attach(model, [0])
 
         def read(answers: list[list[str]]) -> tuple[list, list]:

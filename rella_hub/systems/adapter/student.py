@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import yaml
+from datasets import Dataset
 from peft import LoraConfig
 from transformers import EarlyStoppingCallback, set_seed
 
@@ -52,11 +53,12 @@ class StudentTrainer(CheckpointingTrainer):
         super().__init__(*args, yes=-1, score=None, measure=None, **kwargs)
 
     def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix="eval") -> dict[str, float]:
-        model, total, tokens = self.model, 0.0, 0
+        model, samples, total, tokens = self.model, self.eval_dataset, 0.0, 0
+        assert isinstance(samples, Dataset)
         model.eval()
         with torch.inference_mode():
-            for begin in range(0, len(self.eval_dataset), self.args.per_device_eval_batch_size):
-                rows = self.eval_dataset[begin : begin + self.args.per_device_eval_batch_size]
+            for begin in range(0, len(samples), self.args.per_device_eval_batch_size):
+                rows = samples[begin : begin + self.args.per_device_eval_batch_size]
                 batch = collate([dict(zip(rows, row, strict=True)) for row in zip(*rows.values(), strict=True)])
                 batch = {name: values.to(self.args.device) for name, values in batch.items()}
                 count = int((batch["labels"][:, 1:] != IGNORED).sum())
@@ -133,7 +135,7 @@ def _train(options: Options, arguments, folder: Path, base: dict, made_from: dic
     )
     checkpoint = _open_folder(output, options, made_from)
     begin = time.perf_counter()
-    trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     best = trainer.state.best_global_step
     found = [entry for entry in trainer.state.log_history if entry["step"] == best and f"eval_{METRIC}" in entry]
     if not found:

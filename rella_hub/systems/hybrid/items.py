@@ -35,7 +35,7 @@ def load_items(folder: Path) -> ItemTable:
             item_id, vectors = (file.get_tensor(name) for name in ("item_id", "vector"))
     except (OSError, SafetensorError, KeyError) as error:
         raise ValueError(f"{path} is no whole table of item vectors ({error}). {AGAIN}") from error
-    checked.require(identity, IDENTITY, str(path))
+    identity = checked.require(identity, IDENTITY, str(path))
     shapes = item_id.ndim == 1 and vectors.ndim == 2 and len(item_id) == len(vectors) > 0
     if not shapes or (np.diff(item_id) <= 0).any() or not np.isfinite(vectors).all():
         raise ValueError(

@@ -60,7 +60,7 @@ def inputs_of(options: Options) -> Inputs:
 def save(model: PeftModel, output: Path, options: Options, inputs: Inputs, record: dict) -> None:
     """Replace the result, and then write the record, which says that the run is finished."""
     with ownership.writing_folder(output / RESULT, RUN) as temporary:
-        model.save_pretrained(temporary)
+        model.save_pretrained(str(temporary))
         settings = json.loads((temporary / OF_PEFT[0]).read_text(encoding="utf-8"))
         settings = {key: value for key, value in settings.items() if value and key not in NAMES_A_PLACE}
         for name in OF_PEFT:

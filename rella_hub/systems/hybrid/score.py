@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -64,7 +65,7 @@ class System:
         self.identity = _identity(name, folder, mark, options, base)
         self.tokens = 0  # that were read so far
         self.progress: Callable[[int, int], None] | None = None
-        self.model: torch.nn.Module | None = None
+        self.model: Any = None  # loaded with the first questions
 
     def prepare(self, folder: Path, config_name: str, split: str) -> None:
         """ValueError where the data set is of another corpus, numbers its items otherwise, or asks in other words than in training."""
@@ -119,7 +120,8 @@ def load(name: str | None, revision: str | None, options: ScoreOptions) -> Syste
         raise ValueError(
             f"{name} has LoRA of its own, and --adapter {options.adapter} is another. Leave one of them out."
         )
-    place = Path(name) / RESULT if (Path(name) / RESULT).is_dir() else Path(name)
+    shown = Path(str(name))
+    place = shown / RESULT if (shown / RESULT).is_dir() else shown
     folder = local_folder(str(place), revision)
     if not (folder / MARK).is_file():
         raise ValueError(
@@ -132,7 +134,7 @@ def load(name: str | None, revision: str | None, options: ScoreOptions) -> Syste
             f"version of the project does not have. {AGAIN}"
         )
     _require_whole(folder, mark)
-    return System(name, folder, mark, options)
+    return System(str(name), folder, mark, options)
 
 
 def _require_whole(folder: Path, mark: dict) -> None:

@@ -117,7 +117,7 @@ def _train(options: Options, arguments: SFTConfig, inputs: Inputs, scratch: Path
     )
     checkpoint = _open_folder(output, options, inputs)
     begin = time.perf_counter()
-    trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     best = trainer.state.best_global_step
     record = inputs.made_from | {
         "trainable_weights": trainable,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,7 +45,7 @@ class Knowledge:
             raise ValueError(f"The CTR model was trained on {seen['corpus']}, the data set {folder} is {corpus}.")
         self._folder, self._seen = folder, seen
         self._columns = load_columns(folder, load_values(trained.folder))
-        self._model = load_model(trained).eval().requires_grad_(False)
+        self._model: Any = load_model(trained).eval().requires_grad_(False)
         if not hasattr(self._model, PREDICTOR):
             raise ValueError(
                 f"{type(self._model).__name__} adds its logit up from several parts, so it has no last hidden layer to tell a language "

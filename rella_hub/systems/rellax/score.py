@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -69,7 +70,7 @@ class ReLLaX(LanguageModel):
     def _items(self) -> ItemReader:
         o = self.options
         first_item = self._packed.mark["first_item"]
-        return ItemReader(o.base, o.base_revision, first_item, o.max_length, o.chat_template_kwargs)
+        return ItemReader(self._base, o.base_revision, first_item, o.max_length, o.chat_template_kwargs)
 
     def room(self, model: torch.nn.Module) -> Room:
         return room_with_items(model, self._mode, self._knowledge)
@@ -78,7 +79,9 @@ class ReLLaX(LanguageModel):
         if self._mode not in GATED:
             return None
         hidden = self._knowledge.hidden(self._split, rows["sample_id"].to_numpy())
-        return see_rows(self._assembled.gates, hidden, self.model)
+        gates = self._assembled.gates
+        assert gates is not None, "a gated mode has gates"
+        return see_rows(gates, hidden, self.model)
 
     def attach(self, model: torch.nn.Module, probe: list[int]) -> torch.nn.Module:
         mark, tokens = self._packed.mark, model.get_input_embeddings().weight.shape[0]
@@ -92,7 +95,7 @@ class ReLLaX(LanguageModel):
         self._assembled.load(self._packed.added)
         return self._assembled.model
 
-    def _with_lora(self, probe: list[int], model: torch.nn.Module) -> torch.nn.Module:
+    def _with_lora(self, probe: list[int], model: torch.nn.Module) -> Any:
         return super().attach(model, probe)
 
 
@@ -103,7 +106,7 @@ def load(name: str | None, revision: str | None, options: ScoreOptions) -> ReLLa
             f"--model {name} has an adapter of its own, and --adapter {options.adapter} is another. Give one of them."
         )
     scratch = TemporaryDirectory(prefix="rellax-")
-    packed = pack.read(name, revision, Path(scratch.name))
+    packed = pack.read(str(name), revision, Path(scratch.name))
     if options.base is None:
         base, base_revision = named_base(str(packed.lora), None)
         options = replace(options, base=base, base_revision=options.base_revision or base_revision)

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -124,10 +125,14 @@ def _train(options: Options, arguments: SFTConfig, sources: Sources, made_of: Ma
     assembled = assemble(
         model, options.mode, options.gate_start, knowledge, partial(_with_lora, options=options, base=sources.base)
     )
-    hidden = _hidden(options, sources.folder, knowledge, rows) if options.mode in GATED else None
+    see = None
+    if options.mode in GATED:
+        hidden = _hidden(options, sources.folder, knowledge, rows)
+        assert assembled.gates is not None, "a gated mode has gates"
+        see = see_rows(assembled.gates, hidden, model)
     trainer = RellaxTrainer(
         assembled,
-        see_rows(assembled.gates, hidden, model) if hidden is not None else None,
+        see,
         rows.answers,
         args=arguments,
         train_dataset=rows.train,
@@ -157,7 +162,7 @@ def _run(
     output = Path(options.output_dir)
     checkpoint = open_folder(output, KIND, made_of, options.overwrite, options.resume_from_checkpoint)
     begin = time.perf_counter()
-    trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     corpus = store.made_from(sources.folder, options.config_name)["corpus"]
     samples = len(rows.train) // shots.training_split(sources.folder, options.config_name)[1]
     record = {
@@ -187,8 +192,8 @@ def _run(
 
 def _rows(options: Options, sources: Sources, knowledge: Knowledge, model: torch.nn.Module) -> TuningRows:
     """The tokenized rows, each with the number of its sample's hidden state."""
-    own = {key: getattr(options, key) for key in ("config_name", "max_length", "chat_template_kwargs")}
-    where = {"folder": sources.folder, "tokenizer": load_tokenizer(options.base, options.base_revision)}
+    own: dict[str, Any] = {key: getattr(options, key) for key in ("config_name", "max_length", "chat_template_kwargs")}
+    where: dict[str, Any] = {"folder": sources.folder, "tokenizer": load_tokenizer(options.base, options.base_revision)}
     maker = RowMaker(**where, **own)
     if options.mode in PROMPTED:
         asked = (
@@ -204,7 +209,7 @@ def _rows(options: Options, sources: Sources, knowledge: Knowledge, model: torch
     return TuningRows(train, _numbered(made.validation, len(train)), made.answers)
 
 
-def _tokens_of(model: torch.nn.Module) -> int:
+def _tokens_of(model: Any) -> int:
     """How many tokens the base has, behind which the items stand."""
     return model.get_input_embeddings().weight.shape[0]
 

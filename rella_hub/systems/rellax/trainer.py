@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from datasets import Dataset
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -38,6 +39,7 @@ class RellaxTrainer(CheckpointingTrainer):
     def _scores_of(self, prompts: Sequence, mine: np.ndarray) -> np.ndarray:
         see = None
         if self._see is not None:
+            assert isinstance(self.eval_dataset, Dataset)
             rows = np.asarray(self.eval_dataset[ROW])[mine]
             see = lambda part: self._see(rows[part])  # noqa: E731
         model, own = self.accelerator.unwrap_model(self.model), [prompts[i] for i in mine]
@@ -46,7 +48,7 @@ class RellaxTrainer(CheckpointingTrainer):
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         super()._save(output_dir, state_dict)
         if self.args.should_save:
-            save_added(self._assembled.added, Path(output_dir or self.args.output_dir) / ADDED)
+            save_added(self._assembled.added, Path(output_dir or str(self.args.output_dir)) / ADDED)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)
@@ -54,7 +56,7 @@ class RellaxTrainer(CheckpointingTrainer):
 
     def _load_best_model(self) -> None:
         super()._load_best_model()
-        self._load_added(self.state.best_model_checkpoint)
+        self._load_added(str(self.state.best_model_checkpoint))
 
     def _load_added(self, checkpoint: str) -> None:
         """PEFT may let an adapter learn that it loads; what was frozen stays so."""

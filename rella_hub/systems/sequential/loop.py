@@ -8,6 +8,7 @@ Source: LLaRA's recommenders (released training of DROS): Adam, the epoch with t
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import numpy as np
 import torch
@@ -64,11 +65,12 @@ def validate(model: Recommender, samples: Histories, device: torch.device) -> di
 
 def _epoch(running: Running, train: Histories, size: int, device: torch.device) -> float:
     """Train on every sample once; the mean loss."""
-    running.model.train()
+    model: Any = running.model
+    model.train()
     total = torch.zeros((), device=device)
     for items, mask, target in train.batches(size, running.order):
-        asked = torch.stack([target, negatives(target, running.model.items.num_embeddings - 1, running.order)], dim=1)
-        loss = learn(running.model, running.optimizer, *(part.to(device) for part in (items, mask, asked)))
+        asked = torch.stack([target, negatives(target, model.items.num_embeddings - 1, running.order)], dim=1)
+        loss = learn(model, running.optimizer, *(part.to(device) for part in (items, mask, asked)))
         total += loss * len(target)
     mean = float(total) / len(train)
     if not np.isfinite(mean):

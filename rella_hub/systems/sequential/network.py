@@ -9,6 +9,7 @@ Source: LLaRA's recommenders (arXiv 2312.02445; released training of DROS): an o
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +41,7 @@ class Recommender(SavedModel):
         self.items = nn.Embedding(items + 1, embedding_size, padding_idx=PADDING)
         nn.init.normal_(self.items.weight, std=spread)
         self.items.weight.data[PADDING] = 0
-        encoder_class = load_encoder_class(model)
+        encoder_class: Any = load_encoder_class(model)
         self.encoder = encoder_class(embedding_size, **_sizes(encoder_class, history_length), **(encoder_options or {}))
         if tied and self.encoder.state_size != embedding_size:
             raise ValueError(

@@ -71,4 +71,4 @@ class Chooser:
 
 def load(name: str | None, revision: str | None, options: ScoreOptions) -> Chooser:
     """name: a run folder, the model in it, or a Hub id."""
-    return Chooser(name, revision)
+    return Chooser(str(name), revision)

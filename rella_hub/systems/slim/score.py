@@ -104,4 +104,4 @@ def _folder_of(name: str, revision: str | None) -> Path:
 
 def load(name: str | None, revision: str | None, options: ScoreOptions) -> Chooser:
     """name: a run folder, the model in it, or a Hub id."""
-    return Chooser(name, revision)
+    return Chooser(str(name), revision)
