@@ -11,7 +11,7 @@ from contextlib import nullcontext
 
 from rella_hub import cli
 from rella_hub.stages.arguments import FolderArguments
-from rella_hub.stages.text_vectors import TextArguments
+from rella_hub.stages.rationales.arguments import TextArguments
 
 
 def main() -> None:

@@ -21,7 +21,9 @@ TESTS = Path(__file__).parent
 OF_THE_LIBRARIES = re.compile(
     r"(content sha256|num_bytes|download_size|dataset_size): \w+"
 )  # another Parquet writer, other bytes
-CORPORA = sorted(path.name for path in (TESTS / "fixtures" / "raw").iterdir())
+CORPORA = [
+    path.name for path in sorted((TESTS / "fixtures" / "raw").iterdir()) if load_corpus(path.name).rating_range
+]  # of the others nobody knows what was liked
 
 
 @pytest.mark.parametrize("corpus", CORPORA)

@@ -65,6 +65,7 @@ def trained(data: Path, **changes) -> dict:
     return {
         "name": "din",
         "recipe": str(data / "din.yaml"),
+        "family": "ctr",
         "axes": {"history_length": [2, 5], "seed": [0, 1]},
         "scored_on": ["recency_k{history_length}"],
         **changes,
@@ -101,6 +102,7 @@ def test_shares_of_the_cells_are_disjoint_and_all_of_them(parsed, data):
 def test_adapter_is_tested_on_what_its_config_is_tested_on(parsed):
     rella = {
         "recipe": "training/recipes/ml1m/small_rella.yaml",
+        "family": "adapter",
         "options": {"config_name": "reit_{vectors}_k10"},
         "axes": {"vectors": ["pca64", "pca128"]},
     }
@@ -272,6 +274,7 @@ def test_dry_run_says_what_cells_of_an_adapter_cost_by_one_of_them(command, smok
     monkeypatch.chdir(smoke.folder)
     rella = {
         "recipe": "training/recipes/smoke/rella.yaml",
+        "family": "adapter",
         "axes": {"num_shots": [40, 80]},
     }
     it = {"table": "shots", "dataset": "runs/smoke/data", "output_dir": str(tmp_path / "made"), "limit": 20}

@@ -164,6 +164,7 @@ def test_choices_are_those_of_the_model_read_plainly(here, command, tmp_path, ca
     assert (whole.chosen[:2] == whole.item_ids[:2][[0, 1], expected.argmax(axis=1)]).all()
 
 
+@pytest.mark.slow
 def test_written_answers_do_not_depend_on_the_batch(here, command, tmp_path, capsys):
     for name, tokens in (("one", 1), ("all", 100_000)):
         assert choose(command, tmp_path / name, "--model", RUN, "--tokens_per_batch", tokens) == 0

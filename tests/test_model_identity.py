@@ -234,7 +234,7 @@ def test_constant_scores_are_said_and_end_a_tuning(command, smoke, monkeypatch, 
     monkeypatch.chdir(smoke.folder)
     monkeypatch.setattr(
         "rella_hub.systems.adapter.score.p_yes_of_systems",
-        lambda model, systems, prompts, *_: np.full((len(systems), len(prompts)), 0.25),
+        lambda model, systems, prompts, *_, **__: np.full((len(systems), len(prompts)), 0.25),
     )
     scoring = ["--base", "runs/smoke/base", *COMMON, "--output", tmp_path / "scores.parquet"]
     assert command("evaluation/score.py", *scoring) == 0

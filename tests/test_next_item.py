@@ -84,7 +84,7 @@ def test_users_are_divided_by_when_they_came(rows):
 @given(rows)
 def test_the_last_item_of_each_user_is_left_out(rows):
     expected: dict[str, set] = {"train": set(), "validation": set(), "test": set()}
-    for user, items in histories(rows).items():
+    for user, items in histories(rows, leave_one_out.NEXT_ITEM.lowest_rating).items():
         for position in range(1, len(items)):
             left = len(items) - 1 - position
             part = {0: "test", 1: "validation"}.get(left, "train") if len(items) >= 3 else "train"

@@ -70,6 +70,7 @@ ELSEWHERE = {
     *("torch_compile", "torch_compile_backend", "torch_compile_mode"),
 }
 INPUTS = {"chat_template_kwargs", "max_length"}
+OF_TALLREC = {"instruction_epochs", "loss_on_prompt"}  # tests of their own in test_instructions.py
 BESIDE_THE_RECIPE = {one.name for one in fields(TuningConfig) if not one.metadata["pins"]}
 
 
@@ -90,7 +91,7 @@ def test_every_option_of_trl_is_honored_or_refused_by_name():
 
 def test_every_option_that_pins_the_weights_is_known_to_these_tests():
     pinning = {one.name for one in fields(Options) if one.metadata["pins"]}
-    assert pinning == {*CHANGES_THE_ADAPTER, *CHOOSES_THE_EPOCH, *ELSEWHERE, *INPUTS}
+    assert pinning == {*CHANGES_THE_ADAPTER, *CHOOSES_THE_EPOCH, *ELSEWHERE, *INPUTS, *OF_TALLREC}
 
 
 def test_choices_are_those_of_the_libraries():

@@ -16,22 +16,15 @@ from hub_server import HubServer
 from huggingface_hub import constants
 from hypothesis import given
 from hypothesis import strategies as st
-from test_report import some_scores
+from page_reports import ADAPTER, BASE, EVIL, WEIGHTS, results, text_of, write_reports
 
 from rella_hub.paper.tables import read_table
-from rella_hub.reports.machine_readable import as_dictionary
 from rella_hub.reports.page.entries import DIFFERENCE, Number, of_paper, of_reports
 from rella_hub.reports.page.intervals import MARGIN, WIDTH, scale_of
 from rella_hub.reports.page.sources import read_source, reported
 from rella_hub.reports.page.write import make_page
-from rella_hub.reports.rows import compare
 
 REPOSITORY = Path(__file__).parents[1]
-EVIL = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
-WEIGHTS = "a" * 64
-BASE = "lmsys/vicuna-7b-v1.5"
-ON = {"corpus": "ml1m", "base": BASE, "base_identity": {"name": BASE, "revision": "c" * 40}}
-ADAPTER = {"adapter": "someone/rella", "adapter_identity": {"name": "someone/rella", "sha256": WEIGHTS}}
 
 
 class Reader(HTMLParser):
@@ -63,37 +56,14 @@ class Reader(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-def results(*systems: tuple[str, dict], seed: int = 0) -> dict:
-    files = [some_scores(name, seed=seed + n, system=name, **ON, **record) for n, (name, record) in enumerate(systems)]
-    return as_dictionary(compare(files, resamples=40, seed=0), 40, 0)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Two reports with the same zero-shot row, and one whose names want to act."""
-    folder = tmp_path_factory.mktemp("page")
-    zero_shot = ("zero_shot", {})
-    one = results(zero_shot, ("rella", ADAPTER | {"training_samples": 8192}))
-    other = results(zero_shot, ("evil", {}))
-    for row in other["rows"]:
-        if row["name"] == "evil":
-            row["name"] = row["system"] = row["base"] = row["record"]["system"] = EVIL
-            row["record"]["dataset"] = EVIL
-    other["notes"].append({"corpus": "ml1m", "split": "test", "config_name": "subr_k30", "note": EVIL})
-    for name, found in (("one", one), ("other", other)):
-        (folder / name).mkdir()
-        (folder / name / "results.json").write_text(json.dumps(found))
-    return folder
+    return write_reports(tmp_path_factory.mktemp("page"))
 
 
 @pytest.fixture(scope="module")
 def page(folder) -> Reader:
     return Reader(text_of(folder))
-
-
-def text_of(folder: Path) -> str:
-    made = make_page([str(folder / "one"), str(folder / "other/results.json")], ["overall"], "Results")
-    return made.files["index.html"]
 
 
 def lines(reader: Reader) -> Iterator[list[str]]:

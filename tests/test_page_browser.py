@@ -2,12 +2,13 @@
 
 import pytest
 from browser import open_browser
-from test_page import EVIL, folder, text_of  # noqa: F401
+from page_reports import EVIL, text_of, write_reports
 
 
 @pytest.fixture(scope="module")
-def page(folder, tmp_path_factory):  # noqa: F811
-    path = tmp_path_factory.mktemp("page") / "index.html"
+def page(tmp_path_factory):
+    folder = write_reports(tmp_path_factory.mktemp("reports"))
+    path = folder / "index.html"
     path.write_text(text_of(folder), encoding="utf-8")
     with open_browser() as browser:
         page = browser.new_page()

@@ -213,7 +213,7 @@ def test_well_formed_table_is_read_in_order(written):
         (GOOD | {"ours": {"base": {}}}, "'base' is none of its keys"),
         (GOOD | {"ours": {"system": {"DIN": "din"}}}, "ours has {'DIN': 'din'} for system, expected facts"),
         (GOOD | {"ours": {"system": {"DIN": {"modle": "din"}}}}, "the fact 'modle'. Expected one of .*model"),
-        (GOOD | {"measured_on": "air"}, "measured on 'air', expected scores, data or costs"),
+        (GOOD | {"measured_on": "air"}, "measured on 'air', expected scores, data, choices or costs"),
     ],
 )
 def test_malformed_table_is_an_error(written, content, message):

@@ -480,22 +480,23 @@ def test_the_command_and_what_it_pushed_by_id(hub, whole, tmp_path):
     assert json.loads(done.stdout.splitlines()[-1]) == [expected, expected]
 
 
+@pytest.mark.slow
 def test_the_metrics_are_spaces_that_evaluate_loads(hub, tmp_path):
     environment = hub.environment(tmp_path / "home") | {"PYTHONPATH": str(REPOSITORY)}
     command = [sys.executable, str(REPOSITORY / "evaluation/push_metrics.py"), "--collection", "ReLLa"]
     pushed = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert pushed.returncode == 0, pushed.stderr
-    names = ["accuracy", "auc", "group_auc", "log_loss"]
+    names = ["accuracy", "auc", "group_auc", "hit_ratio", "log_loss", "ndcg", "valid_ratio"]
     assert sorted(id for type, id in hub.repositories if type == "space") == [f"rella/{name}" for name in names]
     for name in names:
         files = hub.repositories["space", f"rella/{name}"].files("main")
-        assert files[f"{name}.py"] == (REPOSITORY / f"rella_hub/metrics/{name}.py").read_bytes()
+        assert files[f"{name}.py"] == next((REPOSITORY / "rella_hub/metrics").rglob(f"{name}.py")).read_bytes()
         assert {"README.md", "app.py", "requirements.txt"} < set(files)
         assert yaml.safe_load(files["README.md"].decode().split("---\n")[1])["sdk"] == "gradio"
     grouped = hub.repositories["space", "rella/group_auc"].files("main")["README.md"].decode()
     assert 'users=[7, 7, 8, 8, 8, 8, 9])  # {"group_auc": 0.75}' in grouped
     (collection,) = hub.collections.values()
-    assert len(collection["items"]) == 4
+    assert len(collection["items"]) == len(names)
     code = "import evaluate; print(evaluate.load('rella/auc').compute(predictions=[.1, .4, .4, .8], references=[0, 0, 1, 1]))"
     done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

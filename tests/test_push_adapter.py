@@ -256,6 +256,7 @@ def test_only_what_the_adapter_is_compared_with_is_published(world):
     assert len(json.loads(world.files["results.json"])["rows"]) == len(results["rows"]) + 1
 
 
+@pytest.mark.slow
 def test_what_was_pushed_loads_by_its_id_and_scores_the_same(world, tmp_path):
     """The code of the published card, in a process that knows the Hub and nothing of this machine."""
     give_base(world.hub)

@@ -33,7 +33,18 @@ class Runs:
 
 
 def asked(mode: str, output: Path | str, *options) -> tuple:
-    where = ("--base", BASE, "--dataset", DATA, "--config_name", CONFIG, "--ctr", "runs/smoke/sim", "--mode", mode)
+    where = (
+        "--base",
+        BASE,
+        "--dataset",
+        DATA,
+        "--config_name",
+        CONFIG,
+        "--ctr",
+        "runs/smoke/sim_of_rellax",
+        "--mode",
+        mode,
+    )
     return ("training/rellax.py", *where, "--output_dir", output, *SMALL, *options)
 
 
@@ -49,7 +60,7 @@ def runs(command, smoke, tmp_path_factory) -> Runs:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(smoke.folder)
         few = ("--num_shots", 200, "--num_train_epochs", 1, "--history_length", 5, "--retrieved", 5)
-        ctr = ("training/ctr.py", "--model", "sim", "--dataset", DATA, "--output_dir", "runs/smoke/sim", *few)
+        ctr = ("training/ctr.py", "--model", "sim", "--dataset", DATA, "--output_dir", "runs/smoke/sim_of_rellax", *few)
         assert command(*ctr, "--model_options", '{"embedding_size": 8, "hidden_sizes": [12, 6]}') == 0
         assert command(*begun("rella_plus", output / "rella_plus")) == 0
         for mode in ("lora_r", "ctr_prompt"):
@@ -83,7 +94,7 @@ def test_a_run_holds_the_adapter_what_was_added_and_the_ctr_model(here, mode):
     prefixes = {"/".join(key.split("/")[:1]) + ":" + key.split("/", 1)[1].partition(".")[0] for key in found}
     assert ("added:gates" in prefixes) == (mode != "ctr_prompt")
     assert ("added:projector" in prefixes) == (mode != "lora_r")
-    ctr = load_file("runs/smoke/sim/model/model.safetensors")
+    ctr = load_file("runs/smoke/sim_of_rellax/model/model.safetensors")
     assert all(torch.equal(found[f"ctr/{key}"], weight) for key, weight in ctr.items())
     assert any(key.startswith("lora/") for key in found)
     assert systems.family_of(here.by_mode[mode]) == systems.family_of(here.by_mode[mode] / "rellax") == "rellax"
@@ -154,7 +165,7 @@ def test_a_finished_run_is_kept_and_another_ctr_model_is_another_run(here, comma
     before = (run / WEIGHTS).stat().st_mtime_ns
     assert command(*asked("lora_r", run)) == 0
     assert (run / WEIGHTS).stat().st_mtime_ns == before
-    other = Path(shutil.copytree("runs/smoke/sim", tmp_path / "other"))
+    other = Path(shutil.copytree("runs/smoke/sim_of_rellax", tmp_path / "other"))
     weights = load_file(other / "model/model.safetensors")
     save_file({key: weight + 1 for key, weight in weights.items()}, other / "model/model.safetensors")
     assert command(*asked("lora_r", run, "--ctr", other)) == 2

@@ -48,6 +48,7 @@ def launch(smoke, *line) -> subprocess.Popen:
     return subprocess.Popen([*command, *map(str, line)], cwd=smoke.folder, env=environment, **pipes)
 
 
+@pytest.mark.slow
 def test_two_processes_of_one_launch_write_the_file_of_one(smoke, alone, tmp_path):
     done = launched(smoke, *LINE, "--output", tmp_path / "rella.parquet")
     assert done.returncode == 0, done.stderr
@@ -81,6 +82,7 @@ def test_a_process_that_dies_ends_the_launch_and_loses_nothing(smoke, alone, tmp
     assert [one.name for one in tmp_path.iterdir()] == ["rella.parquet"]
 
 
+@pytest.mark.slow
 def test_ray_actors_write_the_file_of_one_process(ray, smoke, alone, command, tmp_path, monkeypatch):
     monkeypatch.chdir(smoke.folder)
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))

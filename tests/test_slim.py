@@ -19,15 +19,16 @@ from rella_hub.corpora import demo
 from rella_hub.stages.arguments import CandidateArguments, FolderArguments, RawArguments
 from rella_hub.stages.candidates import draw_candidates
 from rella_hub.stages.prepare import prepare
-from rella_hub.stages.rationales.arguments import RationaleArguments, TeacherArguments
+from rella_hub.stages.rationales.arguments import RationaleArguments, TeacherArguments, TextArguments
 from rella_hub.stages.rationales.rationalize import rationalize
-from rella_hub.stages.text_vectors import TextArguments, embed_texts
+from rella_hub.stages.text_vectors import embed_texts
 from rella_hub.systems import facts_of, family_of
 from rella_hub.systems.slim import inputs, score
 from rella_hub.systems.slim.network import Slim
 from rella_hub.systems.slim.options import VARIANTS, Options, ScoreOptions
 from rella_hub.systems.slim.train import build, check, train
 from rella_hub.tables import candidates, store, text_vectors
+from rella_hub.tables.activity import activity_groups
 from rella_hub.tables.text_vectors import TextVectors
 
 USERS, WIDTH, TEXT, ITEMS = 60, 4, 6, 5
@@ -211,7 +212,7 @@ def test_the_control_is_another_model(built, tmp_path):
 
 
 def test_groups_of_activity_are_fifths_of_the_users(built, tmp_path):
-    users, groups = inputs.activity_groups(built.folder)
+    users, groups = activity_groups(built.folder)
     assert np.bincount(groups)[1:].tolist() == [USERS // 5] * 5
     counts = np.bincount(store.read(built.folder, "interactions", columns=["user_id"])["user_id"].to_numpy())[users]
     assert all(counts[groups == group].max() <= counts[groups == group + 1].min() for group in range(1, 5))

@@ -47,6 +47,7 @@ def hub():
         yield hub
 
 
+@pytest.mark.slow
 def test_push_forget_train_push_forget_compare(hub, smoke, command, tmp_path):
     # At home: the smoke fixture has built, trained; here it scores.
     maker = User(hub, tmp_path / "maker")

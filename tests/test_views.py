@@ -204,7 +204,7 @@ def test_an_item_without_a_vector_is_named(prepared):
     [
         ({"history_length": [5, 0]}, "--history_length is 0; a prompt must show at least 1 behavior"),
         ({"history_length": [-3]}, "--history_length is -3"),
-        ({"view": ["recent"]}, "no view 'recent'. There are: recency, reit, subr, union"),
+        ({"view": ["recent"]}, "no view 'recent'. There are: duplicated, recency, reit, subr, union"),
         ({"similarity": "dot"}, "no similarity 'dot'. Expected one of cosine, l2, l1, inner_product"),
     ],
 )

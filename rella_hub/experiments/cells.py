@@ -82,10 +82,7 @@ def own_cells(options: ExperimentArguments, cells: list[Cell]) -> list[Cell]:
 
 def scoring_options(cell: Cell) -> list:
     """The options of scoring of every family, with those of the cell's own."""
-    return [
-        cell.scoring if family == cell.family else of_family()
-        for family, of_family in zip(systems.families(), option_types(), strict=True)
-    ]
+    return [cell.scoring if type(cell.scoring) is of_families else of_families() for of_families in option_types()]
 
 
 def _cells(options: ExperimentArguments, system: Mapping, number: int) -> list[Cell]:

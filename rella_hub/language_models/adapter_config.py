@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -147,7 +148,8 @@ def _config_class(path: Path, values: dict) -> type[PeftConfig]:
 
 
 def _is_prompt_learning(config_class: type[PeftConfig]) -> bool:
-    return bool(config_class.is_prompt_learning.__get__(object.__new__(config_class)))  # a property of the class alone
+    found: Any = config_class.is_prompt_learning  # a property, of some types an attribute of the class
+    return bool(found.fget(None) if isinstance(found, property) else found)
 
 
 def _refuse_purpose(path: Path, values: dict) -> None:

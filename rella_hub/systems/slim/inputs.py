@@ -11,8 +11,7 @@ from torch import Tensor
 
 from rella_hub.systems.sequential.inputs import Histories
 from rella_hub.systems.sequential.items import Items
-from rella_hub.systems.slim.options import GROUPS
-from rella_hub.tables import store, text_vectors
+from rella_hub.tables import text_vectors
 from rella_hub.tables.keys import codes_of
 from rella_hub.tables.text_vectors import TextVectors
 
@@ -71,12 +70,3 @@ def item_table(folder: Path, items: Items, texts: TextVectors) -> Tensor:
         items.item_id, texts.key, f"items have no row in {folder / text_vectors.table_of(text_vectors.ITEMS)}"
     )
     return torch.from_numpy(np.concatenate([np.zeros_like(texts.vectors[:1]), texts.vectors[rows]]))
-
-
-def activity_groups(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """(U,) user ids, ascending, and the group of each from 1 to GROUPS: fifths of the users by how many interactions they have."""
-    user_id = store.read(folder, "interactions", columns=["user_id"])["user_id"].to_numpy()
-    users, counts = np.unique(user_id, return_counts=True)
-    groups = np.empty(len(users), dtype=np.int64)
-    groups[np.lexsort((users, counts))] = 1 + np.arange(len(users)) * GROUPS // len(users)
-    return users, groups

@@ -14,7 +14,6 @@ READS = sequential.READS
 ID, PLUS, FUSION, AGNOSTIC = VARIANTS = ("id", "plus", "fusion", "agnostic")
 READ_ITEM_TEXTS = (PLUS, FUSION, AGNOSTIC)
 READ_RATIONALES = (FUSION, AGNOSTIC)
-GROUPS = 5  # of users by their activity (SLIM, section 4.5)
 
 
 def holds(folder: Path) -> bool:

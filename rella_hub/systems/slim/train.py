@@ -25,7 +25,6 @@ from rella_hub.systems.slim import inputs
 from rella_hub.systems.slim.network import Slim
 from rella_hub.systems.slim.options import (
     AGNOSTIC,
-    GROUPS,
     MARK,
     READ_ITEM_TEXTS,
     READ_RATIONALES,
@@ -36,6 +35,7 @@ from rella_hub.systems.slim.options import (
     Options,
 )
 from rella_hub.tables import records, store, text_vectors
+from rella_hub.tables.activity import GROUPS, activity_groups
 from rella_hub.tables.text_vectors import TextVectors
 
 TABLES = ("items", "interactions", "samples")
@@ -101,7 +101,7 @@ def _wanted(folder: Path, options: Options, user_id: np.ndarray, asked: inputs.T
     """(S,) which samples a variant can be trained on: of one group of users, and, without ids, those with a rationale."""
     wanted = np.ones(len(user_id), dtype=bool)
     if options.activity_group is not None:
-        users, groups = inputs.activity_groups(folder)
+        users, groups = activity_groups(folder)
         wanted &= groups[np.searchsorted(users, user_id)] == options.activity_group
     return wanted & (asked.text.numpy() > 0) if options.variant == AGNOSTIC else wanted
 
