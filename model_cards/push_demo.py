@@ -11,8 +11,7 @@ examples:
 from __future__ import annotations
 
 from rella_hub import cli
-from rella_hub.demo.options import DemoOptions
-from rella_hub.demo.publish import PushDemoArguments
+from rella_hub.demo.options import DemoOptions, PushDemoArguments
 
 
 def main() -> None:

@@ -112,6 +112,7 @@ def test_a_dry_run_sends_nothing(world, monkeypatch, capsys):
     assert {request.method for request in world.hub.requests} == {"GET"}
 
 
+@pytest.mark.slow
 def test_what_was_pushed_scores_the_same_to_the_last_digit_by_its_id(world, tmp_path):
     """The scoring command and the code of the card, in processes that know the Hub and nothing of this machine."""
     files = {path.relative_to(DATA).as_posix(): path.read_bytes() for path in Path(DATA).rglob("*") if path.is_file()}

@@ -49,6 +49,7 @@ def samples(demo: Demo, count: int = 40):
         yield table["sample_id"][row].as_py(), table["position"][row].as_py()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", ["recency", "subr"])
 def test_a_sample_shows_what_the_data_set_shows_in_the_same_words(demo, view):
     folder = demo.catalogue.folder
@@ -61,6 +62,7 @@ def test_a_sample_shows_what_the_data_set_shows_in_the_same_words(demo, view):
         assert prompt(demo.catalogue, case, shown, POINTWISE).text == prompts[sample_id]
 
 
+@pytest.mark.slow
 def test_similarities_are_cosines(demo):
     vectors = {row["item_id"]: row["vector"] for row in store.read(demo.catalogue.folder, "item_vectors").to_pylist()}
     ids = demo.catalogue.items["item_id"].to_list()
@@ -71,6 +73,7 @@ def test_similarities_are_cosines(demo):
         assert found == pytest.approx(other @ target / np.linalg.norm(other) / np.linalg.norm(target), abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_every_system_answers_as_evaluation_score_does(demo, command, tmp_path, seed):
     """One sample alone, so that both multiply the same matrices: then the numbers are equal to the last bit."""
@@ -98,6 +101,7 @@ def test_every_system_answers_as_evaluation_score_does(demo, command, tmp_path, 
     assert by_name == expected
 
 
+@pytest.mark.slow
 def test_what_is_typed_is_the_example_and_shows_all_views(demo):
     example = demo.examples[0]
     history, target = as_text(demo.catalogue, example.case), demo.catalogue.titles[example.case.target]
@@ -116,6 +120,7 @@ def test_what_is_typed_is_the_example_and_shows_all_views(demo):
     assert again.scores[-1][2] == "the data set has no view_subr_k7 to fit it on"
 
 
+@pytest.mark.slow
 def test_a_typed_history_has_no_times_and_the_same_answers_from_language_models(demo):
     example = demo.examples[0]
     typed = typed_case(
@@ -130,6 +135,7 @@ def test_a_typed_history_has_no_times_and_the_same_answers_from_language_models(
 TARGET = "Lunar Rocket"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -166,12 +172,14 @@ def test_bad_input_is_a_sentence(demo, changes, says):
     assert (answer.scores, answer.prompt) == ([], "")
 
 
+@pytest.mark.slow
 def test_one_behavior_is_a_history(demo):
     answer = demo.answer(0, f"{TARGET} (1 star)", TARGET, "union", 5)
     assert [len(rows) for rows in answer.views.values()] == [1, 1, 1]
     assert len(answer.scores) == 6
 
 
+@pytest.mark.slow
 def test_titles_are_found_by_their_words(demo):
     found = demo.catalogue.search("rocket lun")
     assert found == ["Lunar Rocket"]
@@ -180,6 +188,7 @@ def test_titles_are_found_by_their_words(demo):
     assert all(demo.catalogue.titles[demo.catalogue.item(title)] == title for title in demo.catalogue.titles)
 
 
+@pytest.mark.slow
 def test_titles_of_several_items_are_told_apart(demo):
     items = demo.catalogue.items.clone()
     items[1, "title"] = items[0, "title"]

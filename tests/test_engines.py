@@ -94,6 +94,7 @@ def test_options_that_make_no_sense():
         EngineArguments(workers=0).run(leave_a_mark, [], "marks")
 
 
+@pytest.mark.slow
 def test_two_ray_workers_write_the_same_bytes(ray, prepared, tmp_path, monkeypatch):
     """Every view and prompt of the invented corpus, in shards of 14 rows and blocks of a few users."""
     monkeypatch.setattr(store, "ROWS_PER_SHARD", 14)

@@ -674,6 +674,7 @@ json.dump(found, sys.stdout)
 """
 
 
+@pytest.mark.slow
 def test_the_libraries_push_and_pull(tmp_path):
     with HubServer() as hub:
         done = subprocess.run(

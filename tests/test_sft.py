@@ -331,6 +331,7 @@ def interrupt(monkeypatch, at_step: int) -> None:
     monkeypatch.setattr(AnswerTrainer, "training_step", step)
 
 
+@pytest.mark.slow
 def test_a_run_interrupted_inside_an_epoch_goes_on_to_the_same_adapter(tune, tmp_path, monkeypatch, capsys):
     often = ["--eval_strategy", "steps", "--save_strategy", "steps", "--eval_steps", "3", "--save_steps", "3"]
     often += ["--early_stopping_patience", "99"]

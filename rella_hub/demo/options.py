@@ -31,3 +31,17 @@ class ServerOptions:
         pins=False,
     )
     port: int | None = option("Port. Default: the first free one from 7860.", None, pins=False)
+
+
+@dataclass(frozen=True)
+class PushDemoArguments:
+    space: str = option("Hub id of the Space, such as me/rella-demo.")
+    base: str | None = option("Base model of the adapters: a Hub id.", None)
+    private: bool = option("Push to a private Space. So it is where the terms of the corpus forbid more.", False)
+    permission: str | None = option(
+        "Your statement that the corpus's publisher permits you to redistribute: without it a corpus whose terms forbid that is shown "
+        "in a private Space.",
+        None,
+    )
+    collection: str | None = option("Title of a collection that takes the Space, such as ReLLa.", None)
+    dry_run: bool = option("Print what would change on the Hub, and send nothing.", False)

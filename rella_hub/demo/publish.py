@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import yaml
 
-from rella_hub.cli.options import option
 from rella_hub.corpora import load_corpus
-from rella_hub.demo.options import DemoOptions
+from rella_hub.demo.options import DemoOptions, PushDemoArguments
 from rella_hub.hub import resolve as hub
 from rella_hub.hub.collection import add_to_collection
 from rella_hub.hub.publish import Repository, publish
@@ -21,20 +19,6 @@ from rella_hub.tables.runs import HUB_ID
 APP = ("app.py", "README.md", "requirements.txt")
 OPTIONS = "options.yaml"
 PACKAGE = Path(__file__).parents[1]
-
-
-@dataclass(frozen=True)
-class PushDemoArguments:
-    space: str = option("Hub id of the Space, such as me/rella-demo.")
-    base: str | None = option("Base model of the adapters: a Hub id.", None)
-    private: bool = option("Push to a private Space. So it is where the terms of the corpus forbid more.", False)
-    permission: str | None = option(
-        "Your statement that the corpus's publisher permits you to redistribute: without it a corpus whose terms forbid that is shown "
-        "in a private Space.",
-        None,
-    )
-    collection: str | None = option("Title of a collection that takes the Space, such as ReLLa.", None)
-    dry_run: bool = option("Print what would change on the Hub, and send nothing.", False)
 
 
 def push_demo(shown: DemoOptions, what: PushDemoArguments) -> None:

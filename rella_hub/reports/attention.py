@@ -16,8 +16,8 @@ from rella_hub.language_models.attention import answering, shares, tokens_of
 from rella_hub.language_models.load import load_tokenizer
 from rella_hub.prompts import load_style, prompt_with_places, style_of
 from rella_hub.reports.folder import ReportFolder
-from rella_hub.systems.adapter.prompts import PromptReader
-from rella_hub.systems.choice import load_several
+from rella_hub.systems import part
+from rella_hub.systems.choice import BY_BASE, load_several
 from rella_hub.tables import store
 from rella_hub.texts.markdown import table as markdown_table
 from rella_hub.texts.shown import in_markdown
@@ -128,7 +128,7 @@ def look(prompts: list[Prompt], system) -> list[Looked]:
     tokenizer = load_tokenizer(system.options.base, system.options.base_revision)
     for prompt in prompts:
         answers = load_style(style_of(prompt.config_name)).ANSWERS
-        _, tokens = PromptReader(system.options, system.adapters, answers).read([prompt.text])
+        _, tokens = part(BY_BASE, "prompts").PromptReader(system.options, system.adapters, answers).read([prompt.text])
         system.prepare(Path(), prompt.config_name, "")
         system.scores_of(
             pa.table({"prompt": [prompt.text]}), [0]
