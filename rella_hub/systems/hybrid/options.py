@@ -102,5 +102,5 @@ class Options:
         elif self.recommender is None:
             raise ValueError(
                 f"--curriculum {self.curriculum} reads item vectors, and there is no --recommender to take them from. Train one (python "
-                "training/sequential.py), or take --curriculum text_only."
+                "training/train.py --family sequential), or take --curriculum text_only."
             )
