@@ -46,10 +46,16 @@ def task_of(corpus: Corpus, asked: str | None) -> str:
 
 
 def _as_asked(corpus: Corpus, task: str) -> Corpus:
-    """The corpus as a task takes it: its expected counts, and for next items neither a label nor a minimum of its own."""
-    corpus = replace(corpus, expected_rows=corpus.expected_of_task.get(task, corpus.expected_rows))
+    """The corpus as a task takes it: the counts that are known of it, the task's own minimum, and for next items no label."""
+    usual = corpus.expected_rows
+    if task != corpus.tasks[0]:  # whose samples are not those that the corpus tells of
+        usual = {name: rows for name, rows in usual.items() if name in TABLES and name != "samples"}
+    corpus = replace(corpus, expected_rows=corpus.expected_of_task.get(task, usual))
     asked = next_item_of(task)
-    return replace(corpus, label_threshold=None, minimum_history=asked.minimum_history) if asked else corpus
+    if asked:
+        return replace(corpus, label_threshold=None, minimum_history=asked.minimum_history)
+    minimum_history = getattr(load_protocol(task), "MINIMUM_HISTORY", corpus.minimum_history)
+    return replace(corpus, minimum_history=minimum_history)
 
 
 def _threshold(corpus: Corpus, asked: float | None) -> float | None:
@@ -87,7 +93,7 @@ def _made_from(corpus: Corpus, raw: RawFiles, seed: int, threshold: float | None
             "version": corpus.rules_version,
             "label": store.NO_LABEL if threshold is None else f"rating > {threshold:g}",
             "order": protocol.ORDER,
-            "minimum_history": getattr(protocol, "MINIMUM_HISTORY", corpus.minimum_history),
+            "minimum_history": corpus.minimum_history,
             "protocol": task,
             "split": protocol.SPLIT,
         },
@@ -113,19 +119,17 @@ def _write(
     corpus: Corpus, tables: RawTables, raw: RawFiles, folder: Path, made_from: dict, threshold: float | None
 ) -> None:
     protocol, seed = load_protocol(made_from["rules"]["protocol"]), made_from["seed"]
-    corpus = _as_asked(corpus, made_from["rules"]["protocol"])
     liked = pl.lit(None) if threshold is None else pl.col("rating") > threshold
     interactions = protocol.order(tables.interactions, seed).with_columns(label=liked.cast(pl.Int8))
     dropped = dict(tables.dropped)
     if len(interactions) < len(tables.interactions):  # a task may take some of them for no interactions
         rule = f"interactions rated below {protocol.NEXT_ITEM.lowest_rating:g}, which are none to this task"
         dropped[rule] = len(tables.interactions) - len(interactions)
-    minimum_history = made_from["rules"]["minimum_history"]
-    samples = protocol.samples(interactions, minimum_history)
+    samples = protocol.samples(interactions, corpus.minimum_history)
     if samples.is_empty():
         noun = "interactions" if threshold is None else "ratings"
         raise ValueError(
-            f"No user has more than {minimum_history} {noun}, so there is no sample to predict: {len(interactions)} {noun} "
+            f"No user has more than {corpus.minimum_history} {noun}, so there is no sample to predict: {len(interactions)} {noun} "
             f"by {interactions['user_id'].n_unique()} users were read."
         )
     by_split = protocol.split(samples, seed)
@@ -145,14 +149,6 @@ def _write(
     }  # no column of the protocol's own
     store.write(folder, "interactions", schema.INTERACTIONS, whole, made_from, noted)
     store.write(folder, "samples", schema.SAMPLES, {k: rows.to_arrow() for k, rows in by_split.items()}, made_from)
-
-
-def _as_asked(corpus: Corpus, protocol: str) -> Corpus:
-    """The corpus; of another protocol than the usual one the official numbers of samples are not known."""
-    if protocol == corpus.tasks[0]:
-        return corpus
-    known = {name: rows for name, rows in corpus.expected_rows.items() if name in TABLES and name != "samples"}
-    return replace(corpus, expected_rows=known)
 
 
 def _print_counts(corpus: Corpus, tables: RawTables, interactions: pl.DataFrame, counts: dict, status: str) -> None:
