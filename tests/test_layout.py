@@ -146,3 +146,16 @@ def test_no_test_imports_a_test():
         for path in Path(__file__).parent.glob("*.py")
     }
     assert {name: found for name, found in imported.items() if found and set(found) != {Path(name).stem}} == {}
+
+
+@pytest.mark.parametrize("path", MODULES + COMMANDS, ids=module_name)
+def test_no_definition_hides_another(path):
+    """Two branches that are merged may each bring a function of the same name, and the later one wins without a word."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for scope in (node for node in ast.walk(tree) if isinstance(node, ast.Module | ast.ClassDef)):
+        plain = [
+            node.name
+            for node in scope.body
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not getattr(node, "decorator_list", None)
+        ]
+        assert sorted(set(plain)) == sorted(plain)
