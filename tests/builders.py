@@ -14,8 +14,10 @@ import pyarrow as pa
 import pytest
 
 from rella_hub.cards.dataset.card import write_card
+from rella_hub.corpora import demo
 from rella_hub.corpora.raw.archive import RawFiles
-from rella_hub.stages.arguments import FolderArguments, PromptArguments, RawArguments, ViewArguments
+from rella_hub.stages.arguments import CandidateArguments, FolderArguments, PromptArguments, RawArguments, ViewArguments
+from rella_hub.stages.candidates import draw_candidates
 from rella_hub.stages.prepare import prepare
 from rella_hub.stages.prompt import build_prompts
 from rella_hub.stages.view import build_views
@@ -186,4 +188,17 @@ def build_bookcrossing(folder: Path) -> FolderArguments:
         build_views(where, views)
         build_prompts(where, views, PromptArguments())
     write_card(where)
+    return where
+
+
+def build_leave_one_out(folder: Path, users: int) -> FolderArguments:
+    """The demo corpus of so many users with the task of SLIM, and its candidates."""
+    before, demo.USERS = demo.USERS, users
+    try:
+        raw = demo.generate(folder / "raw")
+    finally:
+        demo.USERS = before
+    where = FolderArguments(corpus="demo", output=str(folder / "rella" / "demo"))
+    prepare(where, RawArguments(raw=str(raw), task="leave_one_out"))
+    draw_candidates(where, CandidateArguments())
     return where

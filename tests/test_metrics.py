@@ -350,6 +350,7 @@ def test_what_is_no_score_gives_no_number(scores):
 
 def test_every_metric_checks_alike():
     """Each file repeats the checks, because it is loaded alone."""
-    checks = [path.read_text(encoding="utf-8").partition("def _checked(")[2] for path in SCRIPTS]
-    assert checks[0]
-    assert len(set(checks)) == 1
+    for scripts in (SCRIPTS, sorted(path for path in (FOLDER / "choices").glob("*.py") if path.stem != "__init__")):
+        checks = [path.read_text(encoding="utf-8").partition("def _checked(")[2] for path in scripts]
+        assert checks[0]
+        assert len(set(checks)) == 1

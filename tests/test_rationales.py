@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from builders import build_leave_one_out
 from endpoint_double import GOOD, chat, serving
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,9 +15,6 @@ from rella_hub.corpora import demo, load_corpus
 from rella_hub.prompts import rationale
 from rella_hub.prompts.rationale import steps
 from rella_hub.stages import teachers
-from rella_hub.stages.arguments import CandidateArguments, FolderArguments, RawArguments
-from rella_hub.stages.candidates import draw_candidates
-from rella_hub.stages.prepare import prepare
 from rella_hub.stages.rationales import rationalize as stage
 from rella_hub.stages.rationales.arguments import RationaleArguments, TeacherArguments
 from rella_hub.stages.rationales.questions import asked
@@ -32,14 +30,7 @@ THEMES = TeacherArguments(teacher="themes")
 def built(tmp_path_factory, request):
     """The demo corpus with the task of SLIM."""
     folder = tmp_path_factory.mktemp("rationales")
-    before, demo.USERS = demo.USERS, USERS
-    try:
-        raw = demo.generate(folder / "raw")
-    finally:
-        demo.USERS = before
-    where = FolderArguments(corpus="demo", output=str(folder / "rella" / "demo"))
-    prepare(where, RawArguments(raw=str(raw), task="leave_one_out"))
-    draw_candidates(where, CandidateArguments())
+    where = build_leave_one_out(folder, USERS)
     return where
 
 

@@ -9,16 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from builders import build_leave_one_out
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rella_hub.cards.arguments import CardArguments
 from rella_hub.cards.card import write_card
 from rella_hub.cli import read_yaml
-from rella_hub.corpora import demo
-from rella_hub.stages.arguments import CandidateArguments, FolderArguments, RawArguments
-from rella_hub.stages.candidates import draw_candidates
-from rella_hub.stages.prepare import prepare
 from rella_hub.stages.rationales.arguments import RationaleArguments, TeacherArguments, TextArguments
 from rella_hub.stages.rationales.rationalize import rationalize
 from rella_hub.stages.text_vectors import embed_texts
@@ -133,14 +130,7 @@ def test_shuffled_everybody_gets_the_text_of_another_one(users, seed):
 def built(tmp_path_factory, tiny_encoder):
     """The demo corpus with rationales and texts as a tiny random encoder of 64 positions reads them."""
     folder = tmp_path_factory.mktemp("slim")
-    before, demo.USERS = demo.USERS, USERS
-    try:
-        raw = demo.generate(folder / "raw")
-    finally:
-        demo.USERS = before
-    where = FolderArguments(corpus="demo", output=str(folder / "rella" / "demo"))
-    prepare(where, RawArguments(raw=str(raw), task="leave_one_out"))
-    draw_candidates(where, CandidateArguments())
+    where = build_leave_one_out(folder, USERS)
     rationalize(where, RationaleArguments(rationales="teacher", users=USERS - 10), TeacherArguments(teacher="themes"))
     texts = ["items", "titles", "teacher", "teacher_step2"]
     embed_texts(where, TextArguments(texts=texts, encoder=str(tiny_encoder)))

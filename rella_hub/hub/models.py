@@ -32,6 +32,27 @@ def local_folder(name: str, revision: str | None = None, more: Sequence[str] = (
     return folder
 
 
+def result_folder(
+    name: str, revision: str | None, result: str, needed: Sequence[str], made_by: str, noun: str = "model"
+) -> Path:
+    """The folder of what was trained: `result` in a run folder, such a folder itself, or a Hub id. ValueError where it, or a file of it, is
+    not there.
+
+    needed: its files; made_by: how the sentence on a missing one ends, from behind the name of the file.
+    """
+    place = Path(name) / result if (Path(name) / result).is_dir() else Path(name)
+    try:
+        folder = local_folder(str(place), revision, more=needed)
+    except ValueError as error:
+        raise ValueError(
+            f"The {noun} {name!r} is neither a folder here nor to be had from the Hub ({error})."
+        ) from error
+    missing = [file for file in needed if not (folder / file).is_file()]
+    if missing:
+        raise ValueError(f"{folder} has no {missing[0]}{made_by} <output_dir>/{result}.")
+    return folder
+
+
 def require_no_revision(name: str, revision: str | None) -> None:
     """ValueError: a folder is what it is, whatever revision was asked for."""
     if revision is not None:

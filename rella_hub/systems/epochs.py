@@ -75,6 +75,45 @@ def _by_epoch(record: dict, key: str) -> list[tuple[int, float]]:
     return [(epoch["epoch"], epoch[key]) for epoch in record["log"]]
 
 
+def outcome(progress: Progress) -> dict:
+    """What the record of a run says of the course of its training."""
+    return {
+        "seconds": round(progress.seconds, 1),
+        "best_epoch": progress.best_epoch,
+        "best_validation": progress.log[progress.best_epoch - 1],
+        "log": progress.log,
+    }
+
+
+def check_options(options, at_least_one: Sequence[str], above_zero: Sequence[str], metrics: Sequence[str]) -> None:
+    """ValueError for a number that no training can have, or a metric that is not validated.
+
+    at_least_one, above_zero: names of options; metrics: those that are validated.
+    """
+    for name in at_least_one:
+        if getattr(options, name) < 1:
+            raise ValueError(f"--{name} is {getattr(options, name)}; at least 1 is needed.")
+    for name in above_zero:
+        if not 0 < getattr(options, name) < math.inf:
+            raise ValueError(f"--{name} is {getattr(options, name)}; it must be above 0, and finite.")
+    if not 0 <= options.weight_decay < math.inf:
+        raise ValueError(f"--weight_decay is {options.weight_decay}; it must be at least 0, and finite.")
+    if not 0 <= options.seed < 2**32:
+        raise ValueError(f"--seed is {options.seed}; expected at least 0 and below 2**32.")
+    if options.metric_for_best_model not in metrics:
+        raise ValueError(
+            f"--metric_for_best_model is {options.metric_for_best_model!r}; expected one of {', '.join(metrics)}."
+        )
+
+
+def json_options(given: str) -> object:
+    """The value of --model_options. ValueError where it is no JSON."""
+    try:
+        return json.loads(given)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"--model_options is {given!r}, expected JSON ({error}).") from error
+
+
 def peak_memory() -> int:
     """Bytes: of the GPU where there is one, else of this process."""
     if torch.cuda.is_available():

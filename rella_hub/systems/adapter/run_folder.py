@@ -82,15 +82,35 @@ def is_finished(output: Path, kind: Kind, made_of: MadeOf, hashes: dict) -> bool
 
 def open_folder(output: Path, kind: Kind, made_of: MadeOf, overwrite: bool, asked: str | None) -> Path | None:
     """Make the run folder ready, by the first of several processes, and give the checkpoint to go on from, if any."""
-    state = PartialState()
-    if state.is_main_process:
-        ownership.open_folder(output, kind.run)
-        if overwrite:
-            checkpoints.remove_all(output)
+
+    def write() -> None:
         if not _has_result(output, kind):  # else that of the older run, whose recipe it has until it is replaced
             _write_recipe(output, kind, made_of, overwrite)
+
+    return _opened(output, kind.run, made_of.pinned, made_of.defaults, overwrite, asked, write)
+
+
+def open_plain_folder(output: Path, run: str, made_from: dict, overwrite: bool, asked: str | None) -> Path | None:
+    """The same of a run whose record is what it is made from: inputs.json holds that, and the recipe comes with the result."""
+
+    def write() -> None:
+        with ownership.writing_file(output / INPUTS, run, True) as temporary:
+            temporary.write_text(json.dumps(made_from, indent=2) + "\n", encoding="utf-8")
+
+    return _opened(output, run, made_from, {}, overwrite, asked, write)
+
+
+def _opened(
+    output: Path, run: str, pinned: dict, defaults: dict, overwrite: bool, asked: str | None, write: Callable[[], None]
+) -> Path | None:
+    state = PartialState()
+    if state.is_main_process:
+        ownership.open_folder(output, run)
+        if overwrite:
+            checkpoints.remove_all(output)
+        write()
     state.wait_for_everyone()
-    checkpoint = checkpoint_to_go_on_from(output, made_of.pinned, asked, made_of.defaults)
+    checkpoint = checkpoint_to_go_on_from(output, pinned, asked, defaults)
     if checkpoint is not None:
         print(f"going on from {checkpoint}", flush=True)
     return checkpoint
@@ -109,15 +129,22 @@ def save(
         ownership.remove(output, kind.run, [RECORD])  # of the older run: without it neither result is a finished one
         _write_recipe(output, kind, made_of, overwrite)
     with ownership.writing_file(output / CURVE, kind.run, overwrite) as temporary:
-        steps = [(entry["step"], entry["loss"]) for entry in record["log"] if "loss" in entry]
-        validated = [(entry["step"], entry["eval_auc"]) for entry in record["log"] if "eval_auc" in entry]
-        draw_curve(temporary, "optimizer step", "training loss per answer token", {"training": steps}, validated)
+        draw_log(temporary, record["log"], "auc", "validation AUC")
     with ownership.writing_file(output / RECORD, kind.run, overwrite) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(
         f"{output / kind.result}: validation AUC {record['best_validation_auc']:.4f} at step {record['best_step']}.",
         flush=True,
     )
+
+
+def draw_log(
+    path: Path, log: list[dict], metric: str, titled: str, loss: str = "training loss per answer token"
+) -> None:
+    """The curve of Trainer's log. metric: its name there, without `eval_`."""
+    steps = [(entry["step"], entry["loss"]) for entry in log if "loss" in entry]
+    validated = [(entry["step"], entry[f"eval_{metric}"]) for entry in log if f"eval_{metric}" in entry]
+    draw_curve(path, "optimizer step", loss, {"training": steps}, validated, titled=titled)
 
 
 def auc_at(step: int | None, log: list[dict]) -> float:

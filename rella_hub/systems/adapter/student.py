@@ -19,12 +19,10 @@ import numpy as np
 import torch
 import yaml
 from datasets import Dataset
-from peft import LoraConfig
 from transformers import EarlyStoppingCallback, set_seed
 
 from rella_hub.cards.templates import fill
 from rella_hub.cli.options import pinning, pinning_defaults, recipe
-from rella_hub.figures import draw_curve
 from rella_hub.files import ownership, places
 from rella_hub.files.hashes import hash_file
 from rella_hub.files.replace import temporary_beside
@@ -37,8 +35,10 @@ from rella_hub.language_models.room import room_of
 from rella_hub.systems.adapter import checkpoints, requirements
 from rella_hub.systems.adapter.checkpoints import CheckpointingTrainer
 from rella_hub.systems.adapter.options import READS, RESULT, RUN, Options
-from rella_hub.systems.adapter.resume import MadeFrom, checkpoint_to_go_on_from
+from rella_hub.systems.adapter.resume import MadeFrom
+from rella_hub.systems.adapter.run_folder import draw_log, open_plain_folder
 from rella_hub.systems.adapter.student_rows import Texts
+from rella_hub.systems.adapter.train import lora_of
 from rella_hub.systems.adapter.trainer_arguments import sft_config
 from rella_hub.tables import records, shots, store
 from rella_hub.tables.runs import CURVE, INPUTS, RECIPE, RECORD, public_name
@@ -129,11 +129,11 @@ def _train(options: Options, arguments, folder: Path, base: dict, made_from: dic
         train_dataset=rows,
         eval_dataset=validation,
         processing_class=tokenizer,
-        peft_config=_lora(options),
+        peft_config=lora_of(options),
         callbacks=[EarlyStoppingCallback(options.early_stopping_patience), MadeFrom(made_from)],
         kept=options.save_total_limit,
     )
-    checkpoint = _open_folder(output, options, made_from)
+    checkpoint = open_plain_folder(output, RUN, made_from, options.overwrite, options.resume_from_checkpoint)
     begin = time.perf_counter()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     best = trainer.state.best_global_step
@@ -158,30 +158,6 @@ def _train(options: Options, arguments, folder: Path, base: dict, made_from: dic
     trainer.accelerator.wait_for_everyone()
 
 
-def _lora(options: Options) -> LoraConfig:
-    wanted = options.lora_target_modules
-    return LoraConfig(
-        r=options.lora_r,
-        lora_alpha=options.lora_alpha,
-        lora_dropout=options.lora_dropout,
-        target_modules=requirements.ALL_LINEAR if wanted == [requirements.ALL_LINEAR] else wanted,
-        bias="none",
-        task_type="CAUSAL_LM",
-    )
-
-
-def _open_folder(output: Path, options: Options, made_from: dict) -> Path | None:
-    ownership.open_folder(output, RUN)
-    if options.overwrite:
-        checkpoints.remove_all(output)
-    with ownership.writing_file(output / INPUTS, RUN, True) as temporary:
-        temporary.write_text(json.dumps(made_from, indent=2) + "\n", encoding="utf-8")
-    checkpoint = checkpoint_to_go_on_from(output, made_from, options.resume_from_checkpoint, {})
-    if checkpoint is not None:
-        print(f"going on from {checkpoint}", flush=True)
-    return checkpoint
-
-
 def _save(trainer: StudentTrainer, tokenizer, folder: Path, base: dict, options: Options, record: dict) -> None:
     """Replace the result with its card, and then write the record, which says that the run is finished."""
     output = Path(options.output_dir)
@@ -197,10 +173,7 @@ def _save(trainer: StudentTrainer, tokenizer, folder: Path, base: dict, options:
     with ownership.writing_file(output / RECIPE, RUN, True) as temporary:
         temporary.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
     with ownership.writing_file(output / CURVE, RUN, True) as temporary:
-        steps = [(entry["step"], entry["loss"]) for entry in record["log"] if "loss" in entry]
-        validated = [(one["step"], one[f"eval_{METRIC}"]) for one in record["log"] if f"eval_{METRIC}" in one]
-        losses = {"training": steps}
-        draw_curve(temporary, "optimizer step", "training loss per token", losses, validated, titled="token likelihood")
+        draw_log(temporary, record["log"], METRIC, "token likelihood", loss="training loss per token")
     with ownership.writing_file(output / RECORD, RUN, True) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     likely = record["best_validation"][METRIC]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Protocol
 
 from accelerate import PartialState
 from peft import LoraConfig
@@ -29,7 +30,7 @@ from rella_hub.stages.rationales.distill import is_distillation
 from rella_hub.systems.adapter import checkpoints, dry_run, instructions, requirements
 from rella_hub.systems.adapter.checkpoints import CheckpointingTrainer
 from rella_hub.systems.adapter.config import TuningConfig
-from rella_hub.systems.adapter.options import READS, RESULT, RUN, Options, TunedBase
+from rella_hub.systems.adapter.options import READS, RESULT, RUN, Options
 from rella_hub.systems.adapter.resume import MadeFrom
 from rella_hub.systems.adapter.rows import RowMaker
 from rella_hub.systems.adapter.run_folder import (
@@ -178,13 +179,32 @@ def _begins_with_instructions(options: Options) -> bool:
     return options.overwrite or checkpoints.last_whole(Path(options.output_dir)) is None
 
 
-def lora_of(options: TunedBase) -> LoraConfig:
+class LoraOptions(Protocol):
+    """What LoRA is made of; the options of each family that tunes a base have it."""
+
+    @property
+    def lora_r(self) -> int: ...
+
+    @property
+    def lora_alpha(self) -> int: ...
+
+    @property
+    def lora_dropout(self) -> float: ...
+
+    @property
+    def lora_target_modules(self) -> list[str]: ...
+
+
+def lora_of(options: LoraOptions, excluded: list[str] | None = None, whole: list[str] | None = None) -> LoraConfig:
+    """excluded: modules that get no LoRA; whole: those that are trained themselves, and saved beside it."""
     wanted = options.lora_target_modules
     return LoraConfig(
         r=options.lora_r,
         lora_alpha=options.lora_alpha,
         lora_dropout=options.lora_dropout,
         target_modules=requirements.ALL_LINEAR if wanted == [requirements.ALL_LINEAR] else wanted,
+        exclude_modules=excluded,
+        modules_to_save=whole,
         bias="none",
         task_type="CAUSAL_LM",
     )

@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from rella_hub.files.hashes import hash_file
-from rella_hub.hub.models import local_folder
+from rella_hub.hub.models import result_folder
 from rella_hub.networks.ctr import load_model_class, model_names
 from rella_hub.systems.ctr.inputs.retrieval import SEARCHES
 from rella_hub.systems.ctr.options import MARK as FEATURES
@@ -40,18 +40,8 @@ class Trained:
 
 def read_trained(model: str, revision: str | None = None) -> Trained:
     """ValueError when there is no such model, or a file of it is missing."""
-    folder = Path(model) / MODEL if (Path(model) / MODEL).is_dir() else Path(model)
-    try:
-        folder = local_folder(str(folder), revision, more=[FILE])
-    except ValueError as error:
-        raise ValueError(
-            f"The model {model!r} is neither a folder here nor to be had from the Hub ({error})."
-        ) from error
-    missing = [name for name in (WEIGHTS, CONFIG, FEATURES, FILE) if not (folder / name).is_file()]
-    if missing:
-        raise ValueError(
-            f"{folder} has no {missing[0]}. A model is what python training/ctr.py writes into <output_dir>/{MODEL}."
-        )
+    made_by = ". A model is what python training/ctr.py writes into"
+    folder = result_folder(model, revision, MODEL, (WEIGHTS, CONFIG, FEATURES, FILE), made_by)
     features = checked.require(checked.read_json(folder / FEATURES), FEATURE_KINDS, str(folder / FEATURES))
     config = checked.require(checked.read_json(folder / CONFIG), CONFIG_KINDS, str(folder / CONFIG))
     _require_possible(folder, features, config)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import math
 from pathlib import Path
 
 import torch
@@ -21,7 +20,7 @@ from rella_hub.systems.ctr.inputs.columns import load_columns
 from rella_hub.systems.ctr.inputs.retrieval import SEARCHES, open_search, searched_tables
 from rella_hub.systems.ctr.loop import fit
 from rella_hub.systems.ctr.options import READS, RESULT, RUN, Options
-from rella_hub.systems.epochs import CHECKPOINT, is_finished, write_records
+from rella_hub.systems.epochs import CHECKPOINT, check_options, is_finished, json_options, outcome, write_records
 from rella_hub.systems.vocabulary import Values
 from rella_hub.tables import records, store
 from rella_hub.tables.shots import sample_ids
@@ -80,10 +79,7 @@ def _train(options: Options, model_class: type, folder: Path, output: Path, reco
     record |= {
         "weights": weights,
         "training_samples": len(ids),
-        "seconds": round(progress.seconds, 1),
-        "best_epoch": progress.best_epoch,
-        "best_validation": progress.log[progress.best_epoch - 1],
-        "log": progress.log,
+        **outcome(progress),
     }
     with ownership.writing_folder(output, RUN) as temporary:
         _save(temporary, model.cpu(), columns.values, options, record)
@@ -93,10 +89,7 @@ def _train(options: Options, model_class: type, folder: Path, output: Path, reco
 
 def build_model(model_class: type, values: Values, options: Options) -> torch.nn.Module:
     """ValueError naming the options that the architecture does not have."""
-    try:
-        given = json.loads(options.model_options)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"--model_options is {options.model_options!r}, expected JSON ({error}).") from error
+    given = json_options(options.model_options)
     known = set(inspect.signature(model_class.__init__).parameters) - {"self", "field_sizes", "rating_values"}
     if not isinstance(given, dict) or not set(given) <= known:
         raise ValueError(f"--model_options is {given!r}; {model_class.__name__} takes {', '.join(sorted(known))}.")
@@ -105,19 +98,8 @@ def build_model(model_class: type, values: Values, options: Options) -> torch.nn
 
 
 def _check(options: Options) -> None:
-    for name in ("history_length", "retrieved", "batch_size", "num_train_epochs", "early_stopping_patience"):
-        if getattr(options, name) < 1:
-            raise ValueError(f"--{name} is {getattr(options, name)}; at least 1 is needed.")
-    if not 0 < options.learning_rate < math.inf:
-        raise ValueError(f"--learning_rate is {options.learning_rate}; it must be above 0, and finite.")
-    if not 0 <= options.weight_decay < math.inf:
-        raise ValueError(f"--weight_decay is {options.weight_decay}; it must be at least 0, and finite.")
-    if not 0 <= options.seed < 2**32:
-        raise ValueError(f"--seed is {options.seed}; expected at least 0 and below 2**32.")
-    if options.metric_for_best_model not in METRICS:
-        raise ValueError(
-            f"--metric_for_best_model is {options.metric_for_best_model!r}; expected one of {', '.join(METRICS)}."
-        )
+    at_least_one = ("history_length", "retrieved", "batch_size", "num_train_epochs", "early_stopping_patience")
+    check_options(options, at_least_one, ("learning_rate",), METRICS)
     if options.search not in SEARCHES:
         raise ValueError(f"There is no search {options.search!r}. Expected one of {', '.join(SEARCHES)}.")
 

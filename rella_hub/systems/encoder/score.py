@@ -17,7 +17,7 @@ from rella_hub.files.hashes import hash_file
 from rella_hub.hub.identity import config_hash, tokenizer_hash
 from rella_hub.hub.model_configs import read_config, require_size
 from rella_hub.hub.model_folders import read_header
-from rella_hub.hub.models import local_folder
+from rella_hub.hub.models import result_folder
 from rella_hub.systems.encoder.inputs import SIDES, TABLES, Seen, Side, open_sides
 from rella_hub.systems.encoder.loop import p_yes
 from rella_hub.systems.encoder.network import Classifier, Computing
@@ -141,18 +141,8 @@ def load_trained(folder: Path, text: dict) -> Trained:
 def load(name: str | None, revision: str | None, options: ScoreOptions) -> System:
     """ValueError when there is no such model, or a file of it is missing or damaged. No weights are loaded yet."""
     shown = Path(str(name))
-    folder = shown / RESULT if (shown / RESULT).is_dir() else shown
-    try:
-        folder = local_folder(str(folder), revision)
-    except ValueError as error:
-        raise ValueError(
-            f"The model {name!r} is neither a folder here nor to be had from the Hub ({error})."
-        ) from error
-    missing = [file for file in (WEIGHTS, "config.json", MARK, "tokenizer.json") if not (folder / file).is_file()]
-    if missing:
-        raise ValueError(
-            f"{folder} has no {missing[0]}. A model of this family is what python training/encoder.py writes into <output_dir>/{RESULT}."
-        )
+    made_by = ". A model of this family is what python training/encoder.py writes into"
+    folder = result_folder(str(name), revision, RESULT, (WEIGHTS, "config.json", MARK, "tokenizer.json"), made_by)
     text = checked.require(checked.read_json(folder / MARK), KINDS, str(folder / MARK))
     _require_possible(folder, text)
     own = shown.parent.name if shown.name == RESULT else shown.name

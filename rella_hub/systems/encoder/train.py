@@ -25,7 +25,7 @@ from rella_hub.systems.encoder.options import MARK, READS, RESULT, RUN, Options
 from rella_hub.systems.encoder.pretrained import load_masked, load_towers, without_pooler
 from rella_hub.systems.encoder.text import VERSION
 from rella_hub.systems.encoder.tokens import Budget, require_positions
-from rella_hub.systems.epochs import CHECKPOINT, is_finished, peak_memory, run_epochs, write_records
+from rella_hub.systems.epochs import CHECKPOINT, is_finished, outcome, peak_memory, run_epochs, write_records
 from rella_hub.systems.whole_run import WEIGHTS
 from rella_hub.tables import records, store
 from rella_hub.tables.runs import public_name
@@ -96,11 +96,9 @@ def _train(options: Options, folder: Path, output: Path, record: dict) -> None:
         "validation_samples": len(read["validation"]),
         "texts": {split: _counted(samples) for split, samples in read.items()},
         **({"masking": masking} if masking else {}),
-        "seconds": round(progress.seconds + masking.get("seconds", 0), 1),
         "peak_memory_bytes": peak_memory(),
-        "best_epoch": progress.best_epoch,
-        "best_validation": progress.log[progress.best_epoch - 1],
-        "log": progress.log,
+        **outcome(progress),
+        "seconds": round(progress.seconds + masking.get("seconds", 0), 1),
     }
     with ownership.writing_folder(output, RUN) as temporary:
         _save(temporary, model.cpu(), budget, seen, options, record)

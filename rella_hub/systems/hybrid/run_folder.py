@@ -10,12 +10,12 @@ import yaml
 from peft import PeftModel
 
 from rella_hub.cli.options import pinning, recipe
-from rella_hub.figures import draw_curve
 from rella_hub.files import ownership
 from rella_hub.files.hashes import hash_file
 from rella_hub.hub import resolve as hub
 from rella_hub.language_models.load import base_identity, write_base_record
 from rella_hub.prompts.choosing.next_item import VERSION
+from rella_hub.systems.adapter.run_folder import draw_log
 from rella_hub.systems.hybrid.items import save_items
 from rella_hub.systems.hybrid.options import MARK, READS, RESULT, RUN, Options
 from rella_hub.systems.hybrid.questions import require_questions
@@ -88,16 +88,7 @@ def save(model: PeftModel, output: Path, options: Options, inputs: Inputs, recor
         RECORD: json.dumps(record, indent=2) + "\n",
     }
     with ownership.writing_file(output / CURVE, RUN, True) as temporary:
-        steps = [(entry["step"], entry["loss"]) for entry in record["log"] if "loss" in entry]
-        validated = [(entry["step"], entry["eval_hit_ratio"]) for entry in record["log"] if "eval_hit_ratio" in entry]
-        draw_curve(
-            temporary,
-            "optimizer step",
-            "training loss per answer token",
-            {"training": steps},
-            validated,
-            titled="validation HitRatio@1",
-        )
+        draw_log(temporary, record["log"], "hit_ratio", "validation HitRatio@1")
     for name, text in texts.items():
         with ownership.writing_file(output / name, RUN, True) as temporary:
             temporary.write_text(text, encoding="utf-8")

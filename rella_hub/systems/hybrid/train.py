@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
 import torch
 from accelerate import PartialState
-from peft import LoraConfig
 from transformers import EarlyStoppingCallback, set_seed
 from trl import SFTConfig
 
@@ -24,7 +22,9 @@ from rella_hub.language_models.projector import LAYERS, add_items, initialize
 from rella_hub.language_models.room import room_of
 from rella_hub.systems.adapter import checkpoints, requirements
 from rella_hub.systems.adapter.config import TuningConfig
-from rella_hub.systems.adapter.resume import MadeFrom, checkpoint_to_go_on_from
+from rella_hub.systems.adapter.resume import MadeFrom
+from rella_hub.systems.adapter.run_folder import open_plain_folder
+from rella_hub.systems.adapter.train import lora_of
 from rella_hub.systems.adapter.trainer_arguments import sft_config
 from rella_hub.systems.hybrid.options import RUN, Options
 from rella_hub.systems.hybrid.questions import Hybrid
@@ -101,7 +101,7 @@ def _train(options: Options, arguments: SFTConfig, inputs: Inputs, scratch: Path
         train_dataset=rows,
         eval_dataset=rows.select([]),  # TRL asks for one; validation has its own
         processing_class=tokenizer,
-        peft_config=lora(options),
+        peft_config=lora_of(options, PROJECTOR_LINEAR, [LAYERS]) if options.recommender else lora_of(options),
         callbacks=[EarlyStoppingCallback(options.early_stopping_patience), MadeFrom(inputs.made_from)],
         lengths=lengths,
         curriculum=options.curriculum,
@@ -115,7 +115,7 @@ def _train(options: Options, arguments: SFTConfig, inputs: Inputs, scratch: Path
         f"{int(trainer.hybrid_steps.sum()):,} of {len(trainer.hybrid_steps):,} optimizer steps read item vectors.",
         flush=True,
     )
-    checkpoint = _open_folder(output, options, inputs)
+    checkpoint = open_plain_folder(output, RUN, inputs.made_from, options.overwrite, options.resume_from_checkpoint)
     begin = time.perf_counter()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     best = trainer.state.best_global_step
@@ -139,34 +139,3 @@ def _train(options: Options, arguments: SFTConfig, inputs: Inputs, scratch: Path
     if trainer.is_world_process_zero():
         save(trainer.accelerator.unwrap_model(trainer.model), output, options, inputs, record)
     trainer.accelerator.wait_for_everyone()
-
-
-def lora(options: Options) -> LoraConfig:
-    """LoRA on the linear layers of the base, and the projector, trained whole, in the same file."""
-    wanted, hybrid = options.lora_target_modules, options.recommender is not None
-    return LoraConfig(
-        r=options.lora_r,
-        lora_alpha=options.lora_alpha,
-        lora_dropout=options.lora_dropout,
-        target_modules=requirements.ALL_LINEAR if wanted == [requirements.ALL_LINEAR] else wanted,
-        exclude_modules=PROJECTOR_LINEAR if hybrid else None,
-        modules_to_save=[LAYERS] if hybrid else None,
-        bias="none",
-        task_type="CAUSAL_LM",
-    )
-
-
-def _open_folder(output: Path, options: Options, inputs: Inputs) -> Path | None:
-    """Make the run folder ready, by the first of several processes, and give the checkpoint to go on from, if any."""
-    state = PartialState()
-    if state.is_main_process:
-        ownership.open_folder(output, RUN)
-        if options.overwrite:
-            checkpoints.remove_all(output)
-        with ownership.writing_file(output / INPUTS, RUN, True) as temporary:
-            temporary.write_text(json.dumps(inputs.made_from, indent=2) + "\n", encoding="utf-8")
-    state.wait_for_everyone()
-    checkpoint = checkpoint_to_go_on_from(output, inputs.made_from, options.resume_from_checkpoint, {})
-    if checkpoint is not None:
-        print(f"going on from {checkpoint}", flush=True)
-    return checkpoint

@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 
 from rella_hub.files.hashes import hash_file
 from rella_hub.hub.model_folders import ADAPTER_CONFIG, ADAPTER_WEIGHTS
-from rella_hub.hub.models import local_folder
+from rella_hub.hub.models import result_folder
 from rella_hub.language_models.same_base import BASE_RECORD
 from rella_hub.systems.ctr.load import CONFIG, FEATURES, WEIGHTS, Trained, read_trained
 from rella_hub.systems.rellax.model import Assembled
@@ -91,19 +91,8 @@ def write(folder: Path, assembled: Assembled, ctr: Trained, mark: dict) -> None:
 
 def read(name: str, revision: str | None, scratch: Path) -> Packed:
     """scratch: an empty folder for the parts. ValueError when there is no such system, or a file of it is missing or damaged."""
-    place = Path(name) / RESULT if (Path(name) / RESULT).is_dir() else Path(name)
-    try:
-        folder = local_folder(str(place), revision, more=[VOCABULARY])
-    except ValueError as error:
-        raise ValueError(
-            f"The system {name!r} is neither a folder here nor to be had from the Hub ({error})."
-        ) from error
-    missing = [file for file in REQUIRED if not (folder / file).is_file()]
-    if missing:
-        raise ValueError(
-            f"{folder} has no {missing[0]}, so it does not load whole. A system of this family is what python training/rellax.py writes "
-            f"into <output_dir>/{RESULT}."
-        )
+    made_by = ", so it does not load whole. A system of this family is what python training/rellax.py writes into"
+    folder = result_folder(name, revision, RESULT, REQUIRED, made_by, noun="system")
     mark = checked.require(checked.read_json(folder / MARK), KINDS, str(folder / MARK))
     for key, known in (("mode", MODES), ("gate_start", STARTS)):
         if mark[key] not in known:

@@ -13,7 +13,7 @@ import torch
 
 from rella_hub.files.hashes import hash_file
 from rella_hub.hub.identity import config_hash, tokenizer_hash
-from rella_hub.hub.models import local_folder
+from rella_hub.hub.models import result_folder
 from rella_hub.language_models.load import number_format
 from rella_hub.systems.seq2seq.inputs import TABLES, Rows, Seen, read_samples
 from rella_hub.systems.seq2seq.language import Language, load_language, load_model, require_room
@@ -106,18 +106,8 @@ class System:
 
 def load(name: str, revision: str | None, options: ScoreOptions) -> System:
     """ValueError when there is no such model, or a file of it is missing or damaged. No weights are loaded yet."""
-    place = Path(name) / RESULT if (Path(name) / RESULT).is_dir() else Path(name)
-    try:
-        folder = local_folder(str(place), revision, more=[VOCABULARY])
-    except ValueError as error:
-        raise ValueError(
-            f"The model {name!r} is neither a folder here nor to be had from the Hub ({error})."
-        ) from error
-    missing = [file for file in REQUIRED if not (folder / file).is_file()]
-    if missing:
-        raise ValueError(
-            f"{folder} has no {missing[0]}. A model of this family is what python training/seq2seq.py writes into <output_dir>/{RESULT}."
-        )
+    made_by = ". A model of this family is what python training/seq2seq.py writes into"
+    folder = result_folder(name, revision, RESULT, REQUIRED, made_by)
     mark = checked.require(checked.read_json(folder / MARK), KINDS, str(folder / MARK))
     _require_possible(folder, mark)
     shown = Path(name)

@@ -15,7 +15,7 @@ from rella_hub.hub import resolve as hub
 from rella_hub.language_models.load import base_identity, number_format
 from rella_hub.systems import checkpoint
 from rella_hub.systems.checkpoint import Kept, Progress, Running
-from rella_hub.systems.epochs import CHECKPOINT, is_finished, peak_memory, run_epochs, write_records
+from rella_hub.systems.epochs import CHECKPOINT, is_finished, outcome, peak_memory, run_epochs, write_records
 from rella_hub.systems.seq2seq.inputs import TABLES, Rows, Samples, Seen, number_ids, read_samples
 from rella_hub.systems.seq2seq.language import Language, load_t5, pretrained_on
 from rella_hub.systems.seq2seq.loop import Computing, adamw, learn_epoch, validate
@@ -77,11 +77,8 @@ def _train(options: Options, folder: Path, output: Path, record: dict) -> None:
         "training_samples": len(read["train"]),
         "validation_samples": len(read["validation"]),
         "texts": {split: _counted(samples) for split, samples in read.items()},
-        "seconds": round(progress.seconds, 1),
         "peak_memory_bytes": peak_memory(),
-        "best_epoch": progress.best_epoch,
-        "best_validation": progress.log[progress.best_epoch - 1],
-        "log": progress.log,
+        **outcome(progress),
     }
     with ownership.writing_folder(output, RUN) as temporary:
         _save(temporary, model.cpu(), language, values, seen, options, record)

@@ -18,7 +18,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from rella_hub.files.hashes import hash_file
-from rella_hub.hub.models import local_folder
+from rella_hub.hub.models import result_folder
 from rella_hub.systems.sequential.options import MARK, RESULT
 from rella_hub.tables import checked, runs, store
 from rella_hub.tables.checked import LINE, NAME
@@ -93,16 +93,8 @@ class ItemTable:
 
 def folder_of(name: str, revision: str | None = None) -> Path:
     """The folder with the weights, of a run, its result or a Hub id. ValueError where a file is missing."""
-    folder = Path(name) / RESULT if (Path(name) / RESULT).is_dir() else Path(name)
-    if not folder.is_dir():
-        folder = local_folder(name, revision, more=[FILE, MARK])
-    for needed in (WEIGHTS, FILE, MARK):
-        if not (folder / needed).is_file():
-            raise ValueError(
-                f"{folder} has no {needed}. A recommender is what python training/train.py --family sequential leaves in "
-                f"<output_dir>/{RESULT}."
-            )
-    return folder
+    made_by = ". A recommender is what python training/train.py --family sequential leaves in"
+    return result_folder(name, revision, RESULT, (WEIGHTS, FILE, MARK), made_by, noun="recommender")
 
 
 def read_item_table(name: str, revision: str | None = None) -> ItemTable:

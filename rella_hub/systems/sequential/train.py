@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 
 import torch
@@ -15,7 +14,7 @@ from rella_hub.hub import resolve as hub
 from rella_hub.networks.sequence import load_encoder_class
 from rella_hub.stages.candidates import require_next_item
 from rella_hub.systems import checkpoint
-from rella_hub.systems.epochs import CHECKPOINT, Curve, is_finished, write_records
+from rella_hub.systems.epochs import CHECKPOINT, Curve, check_options, is_finished, json_options, outcome, write_records
 from rella_hub.systems.sequential.inputs import Histories, load_behaviors
 from rella_hub.systems.sequential.items import Items
 from rella_hub.systems.sequential.loop import fit
@@ -46,14 +45,16 @@ def train(options: Options) -> None:
         _train(options, folder, output, record)
 
 
-def build(options: Options, items: Items) -> Recommender:
-    """ValueError naming the options that the encoder does not have."""
-    try:
-        given = json.loads(options.model_options)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"--model_options is {options.model_options!r}, expected JSON ({error}).") from error
+def encoder_options(options: Options) -> dict:
+    given = json_options(options.model_options)
     if not isinstance(given, dict):
         raise ValueError(f"--model_options is {options.model_options!r}, expected a mapping.")
+    return given
+
+
+def build(options: Options, items: Items) -> Recommender:
+    """ValueError naming the options that the encoder does not have."""
+    given = encoder_options(options)
     try:
         return Recommender(
             model=options.model,
@@ -89,10 +90,7 @@ def _train(options: Options, folder: Path, output: Path, record: dict) -> None:
     record |= {
         "weights": weights,
         "training_samples": len(train),
-        "seconds": round(progress.seconds, 1),
-        "best_epoch": progress.best_epoch,
-        "best_validation": progress.log[progress.best_epoch - 1],
-        "log": progress.log,
+        **outcome(progress),
     }
     with ownership.writing_folder(output, RUN) as temporary:
         save(temporary, model.cpu(), items, options, record)
@@ -118,17 +116,4 @@ def save(folder: Path, model: Recommender, items: Items, options: Options, recor
 def check(options: Options) -> None:
     """ValueError for options that no training can have."""
     load_encoder_class(options.model)
-    for name in AT_LEAST_ONE:
-        if getattr(options, name) < 1:
-            raise ValueError(f"--{name} is {getattr(options, name)}; at least 1 is needed.")
-    for name, least in (("learning_rate", "above 0"), ("spread", "above 0")):
-        if not 0 < getattr(options, name) < math.inf:
-            raise ValueError(f"--{name} is {getattr(options, name)}; it must be {least}, and finite.")
-    if not 0 <= options.weight_decay < math.inf:
-        raise ValueError(f"--weight_decay is {options.weight_decay}; it must be at least 0, and finite.")
-    if not 0 <= options.seed < 2**32:
-        raise ValueError(f"--seed is {options.seed}; expected at least 0 and below 2**32.")
-    if options.metric_for_best_model not in METRICS:
-        raise ValueError(
-            f"--metric_for_best_model is {options.metric_for_best_model!r}; expected one of {', '.join(METRICS)}."
-        )
+    check_options(options, AT_LEAST_ONE, ("learning_rate", "spread"), METRICS)

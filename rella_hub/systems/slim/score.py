@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pyarrow as pa
-import torch
 
-from rella_hub.files.hashes import hash_file
-from rella_hub.hub.models import local_folder
+from rella_hub.hub.models import result_folder
 from rella_hub.systems.sequential.inputs import load_behaviors
-from rella_hub.systems.sequential.items import FILE, WEIGHTS, Items
+from rella_hub.systems.sequential.items import FILE, WEIGHTS
+from rella_hub.systems.sequential.score import Chooser
 from rella_hub.systems.slim import inputs
 from rella_hub.systems.slim.network import Slim
 from rella_hub.systems.slim.options import MARK, RESULT, ScoreOptions
 from rella_hub.systems.slim.train import with_texts
-from rella_hub.tables import checked, runs, text_vectors
-from rella_hub.tables.candidates import matrix
+from rella_hub.tables import text_vectors
 from rella_hub.tables.checked import COUNT, LINES, NAME, optional
-from rella_hub.texts.shown import first_line
 
 MARK_KINDS = {
     **dict.fromkeys(("model", "corpus", "variant"), NAME),
@@ -32,29 +27,14 @@ MARK_KINDS = {
 }
 
 
-class Chooser:
-    """See `rella_hub.systems`."""
+class TextChooser(Chooser):
+    """A recommender whose histories have texts beside them."""
 
-    family, columns, rows_per_chunk = "slim", (), 4096
+    family = "slim"
 
-    def __init__(self, name: str, revision: str | None):
-        self._folder = _folder_of(name, revision)
-        self._mark = checked.require(checked.read_json(self._folder / MARK), MARK_KINDS, str(self._folder / MARK))
-        self._items = Items.read(self._folder)
-        self.name = runs.public_name(name).rpartition("/")[2]
-        self.training_samples = self._mark["num_shots"]
+    def __init__(self, name: str, revision: str | None, folder: Path):
+        super().__init__(name, revision, folder, folder / MARK, MARK_KINDS)
         self.tables = ("items", *map(text_vectors.table_of, self._mark["texts"]))
-        self.identity = {
-            "model": runs.public_name(name),
-            "model_revision": revision,
-            "model_identity": {
-                "name": runs.public_name(name),
-                "sha256": hash_file(self._folder / WEIGHTS),
-                "items_sha256": hash_file(self._folder / FILE),
-                **self._mark,
-            },
-            "libraries": {"torch": version("torch")},
-        }
 
     def prepare(self, folder: Path, config_name: str, split: str) -> None:
         """ValueError where the data set has other items, or other texts, than the model was trained with."""
@@ -68,40 +48,17 @@ class Chooser:
                 )
         self._behaviors = load_behaviors(folder, self._items)
         self._texts = found.get(self._mark["rationales"] or "")
-        try:
-            model = Slim.from_pretrained(str(self._folder)).eval()
-        except MemoryError:
-            raise
-        except Exception as error:  # whatever a damaged file makes the mixin or the network raise
-            raise ValueError(
-                f"The recommender in {self._folder} does not load: {first_line(error)} Train it again."
-            ) from error
         trained = SimpleNamespace(shuffled=self._mark["shuffled"], seed=self._mark["seed"])
-        self.model = with_texts(model, folder, self._items, found.get(text_vectors.ITEMS), self._texts, trained)
+        of_items = found.get(text_vectors.ITEMS)
+        self.model = with_texts(self.network(Slim), folder, self._items, of_items, self._texts, trained)
 
-    def choices(self, rows: pa.Table) -> dict[str, np.ndarray]:
-        """`scores` (n, C) of the candidates of questions."""
+    def histories(self, rows: pa.Table) -> inputs.Told:
         samples = (rows[name].to_numpy() for name in ("sample_id", "user_id", "position"))
-        histories = inputs.told(self._behaviors, *samples, self._mark["history_length"], self._texts)
-        items, mask, _ = histories.take(torch.arange(len(histories)))
-        asked = torch.from_numpy(self._items.codes(matrix(rows["item_ids"])).astype(np.int64))
-        with torch.inference_mode():
-            return {"scores": self.model.score(self.model.user_state(items, mask), asked).double().numpy()}
+        return inputs.told(self._behaviors, *samples, self._mark["history_length"], self._texts)
 
 
-def _folder_of(name: str, revision: str | None) -> Path:
-    folder = Path(name) / RESULT if (Path(name) / RESULT).is_dir() else Path(name)
-    if not folder.is_dir():
-        folder = local_folder(name, revision, more=[FILE, MARK])
-    for needed in (WEIGHTS, FILE, MARK):
-        if not (folder / needed).is_file():
-            raise ValueError(
-                f"{folder} has no {needed}. A recommender that reads texts is what python training/train.py --family slim leaves in "
-                f"<output_dir>/{RESULT}."
-            )
-    return folder
-
-
-def load(name: str | None, revision: str | None, options: ScoreOptions) -> Chooser:
+def load(name: str | None, revision: str | None, options: ScoreOptions) -> TextChooser:
     """name: a run folder, the model in it, or a Hub id."""
-    return Chooser(str(name), revision)
+    made_by = ". A recommender that reads texts is what python training/train.py --family slim leaves in"
+    folder = result_folder(str(name), revision, RESULT, (WEIGHTS, FILE, MARK), made_by, noun="recommender")
+    return TextChooser(str(name), revision, folder)

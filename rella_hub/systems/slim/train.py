@@ -16,11 +16,12 @@ from rella_hub.files.writer import sole_writer
 from rella_hub.hub import resolve as hub
 from rella_hub.stages.candidates import require_next_item
 from rella_hub.systems import checkpoint
-from rella_hub.systems.epochs import CHECKPOINT, Curve, is_finished, write_records
+from rella_hub.systems.epochs import CHECKPOINT, Curve, is_finished, outcome, write_records
 from rella_hub.systems.sequential.inputs import load_behaviors
 from rella_hub.systems.sequential.items import Items
 from rella_hub.systems.sequential.loop import fit
 from rella_hub.systems.sequential.train import check as check_recommender
+from rella_hub.systems.sequential.train import encoder_options
 from rella_hub.systems.slim import inputs
 from rella_hub.systems.slim.network import Slim
 from rella_hub.systems.slim.options import (
@@ -108,7 +109,7 @@ def _wanted(folder: Path, options: Options, user_id: np.ndarray, asked: inputs.T
 
 def build(options: Options, sources: Sources, folder: Path) -> Slim:
     """The network with its texts; ValueError naming the options that the encoder does not have."""
-    given = json.loads(options.model_options)
+    given = encoder_options(options)
     width = 1 if sources.item_texts is None else sources.item_texts.vectors.shape[1]
     try:
         model = Slim(
@@ -153,10 +154,7 @@ def _train(options: Options, folder: Path, output: Path, record: dict) -> None:
         "weights": weights,
         "training_samples": len(sources.train),
         "share_with_user_text": round(told, 6),
-        "seconds": round(progress.seconds, 1),
-        "best_epoch": progress.best_epoch,
-        "best_validation": progress.log[progress.best_epoch - 1],
-        "log": progress.log,
+        **outcome(progress),
     }
     with ownership.writing_folder(output, RUN) as temporary:
         save(temporary, model.cpu(), sources.items, options, record)
